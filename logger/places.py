@@ -9,6 +9,8 @@ from pathlib import Path
 STATUS_FILE = "status.json"
 INSTALLED = Path("/etc/envoy-logger/envoy-logger.env")
 """The settings of the installed service."""
+ADMIN_TOKEN = Path("/etc/influxdb/admin_token")
+"""Where the installer keeps the administrator's token of the InfluxDB that it installed."""
 SYSTEM_STATE = Path("/var/lib/envoy-logger")
 """The state folder of the installed service."""
 

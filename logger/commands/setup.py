@@ -120,7 +120,7 @@ def command(
 
     On 2.x also the organisation, and the first user of a fresh server; on 1.x databases, retention policies and
     users; on 3.x databases. Needs INFLUXDB_URL and an administrator, on 2.x also INFLUXDB_ORG. A second run changes
-    only what is missing or wrong.
+    only what is missing or wrong. Grafana's token stays as it is, unless --read-token-file names a file without it.
     """
     configured = begin(env_file, require=["INFLUXDB_URL"])
     handovers: dict[Purpose, Handover] = {
@@ -137,6 +137,7 @@ def command(
         username=influxdb.username,
         purposes=tuple(handovers),
         held=_read_held(configured, handovers),
+        unasked=frozenset() if read_token_file else frozenset({"read"}),
         shorten=shorten,
         dry_run=dry_run,
     )

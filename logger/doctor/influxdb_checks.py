@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from logger.clock import Clock
+from logger.daemon.config import target_of
 from logger.doctor.check_result import Report, bad, fail, good, note, skip
+from logger.doctor.setup_command import write_setup_command
 from logger.errors import EnvoyLoggerError
 from logger.influx.classify import Blocked, Done, Outcome, Wait
 from logger.influx.dialects import Target
 from logger.influx.write import Writer
 from logger.provision.detect import Server, check_read, detect_server
+from logger.settings.load import Settings
 
 NAME: Final = "influxdb"
 _UNREACHABLE: Final = 69
@@ -18,8 +21,9 @@ _SEE_LOG: Final = "see InfluxDB's own log."
 _SET_UP: Final = "run envoy-logger init, or envoy-logger setup with --admin-user and --admin-password-file."
 
 
-async def check_influxdb(target: Target | None, read_token: str, clock: Clock, report: Report) -> Server | None:
+async def check_influxdb(settings: Settings, clock: Clock, report: Report) -> Server | None:
     """Check the server and each bucket. Return the server; None if none is set or none answers."""
+    target, read_token = target_of(settings), settings.influxdb.read_token.get_secret_value()
     if target is None:
         report(skip(NAME, "INFLUXDB_URL is not set: everything is kept in the embedded store"))
         return None
@@ -36,13 +40,16 @@ async def check_influxdb(target: Target | None, read_token: str, clock: Clock, r
     if server.is_fresh:
         report(bad(NAME, "nobody has set this InfluxDB up yet", _SET_UP, _UNREACHABLE))
     else:
-        await _check_writing(target, clock, report)
+        await _check_writing(target, write_setup_command(settings, server.dialect), clock, report)
         await _check_reading(target, read_token, server, clock, report)
     return server
 
 
-async def _check_writing(target: Target, clock: Clock, report: Report) -> None:
-    """Check with an empty write whether the credentials may write to each bucket. Nothing is stored."""
+async def _check_writing(target: Target, setup_command: str, clock: Clock, report: Report) -> None:
+    """Check with an empty write whether the credentials may write to each bucket. Nothing is stored.
+
+    `setup_command`: what makes credentials that may.
+    """
     writer = Writer(target, clock)
     try:
         outcomes = await writer.check()
@@ -57,7 +64,8 @@ async def _check_writing(target: Target, clock: Clock, report: Report) -> None:
             case Done():
                 report(good(name, "may be written to"))
             case Blocked():
-                report(bad(name, outcome.reason, outcome.hint, outcome.exit_code))
+                cure = setup_command if outcome.kind == "credentials" and setup_command else outcome.hint
+                report(bad(name, outcome.reason, cure, outcome.exit_code))
             case Wait():
                 report(bad(name, outcome.reason, outcome.hint or f"wait; if it lasts, {_SEE_LOG}", _UNREACHABLE))
             case _:

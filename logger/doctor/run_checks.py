@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from logger.clock import Clock
 from logger.daemon import status_file
-from logger.daemon.config import access_of, site_of, target_of
+from logger.daemon.config import access_of, site_of
 from logger.daemon.layout_file import layout_problems
 from logger.daemon.tariff_files import tariff_problems
 from logger.doctor.check_result import Report, bad, good, note, skip
@@ -37,14 +37,13 @@ async def run_checks(
     if closed := [problem for problem in problems if problem.setting == str(settings.env_file)]:
         _report_closed(closed, settings, clock, report)
         return
-    read_token = settings.influxdb.read_token.get_secret_value()
     if len(chosen) == 1:
         gateway = await _check_one(chosen[0], clock, report, sign_in=sign_in)
-        influxdb = await check_influxdb(target_of(settings), read_token, clock, report)
+        influxdb = await check_influxdb(settings, clock, report)
         await _check_mqtt(settings, problems, report)
         check_clocks(clock.time(), gateway, influxdb, report)
     else:
-        influxdb = await check_influxdb(target_of(settings), read_token, clock, report)
+        influxdb = await check_influxdb(settings, clock, report)
         await _check_mqtt(settings, problems, report)
         met: dict[str, str] = {}
         for each in chosen:

@@ -54,7 +54,8 @@ class SetupPlan:
     `buckets`: name → seconds for which the bucket keeps data; 0 is for ever. None leaves an existing bucket as it is;
     a new bucket then keeps data for ever. `held`: the secrets of an earlier run, used again if they still fit.
     `username`: the recorder's user on 1.x. `shorten`: a bucket may be changed to keep data for less time, which
-    deletes data.
+    deletes data. `unasked`: the purposes whose secret nobody waits for. Their credentials stay as they are while they
+    fit, and are not part of the result.
     """
 
     buckets: Mapping[str, int | None]
@@ -63,6 +64,7 @@ class SetupPlan:
     username: str = ""
     purposes: tuple[Purpose, ...] = ("write", "read")
     held: Mapping[Purpose, str] = field(default_factory=dict, repr=False)
+    unasked: frozenset[Purpose] = frozenset()
     shorten: bool = False
     dry_run: bool = False
 

@@ -88,7 +88,8 @@ class _V1Setup:
             self._steps.append(Step("kept", "users", detail))
             return SetupResult(tuple(self._steps))
         users = {} if is_blank else {str(row[0]): row[1] is True for row in await self._query("SHOW USERS")}
-        credentials = {purpose: await self._make_user(purpose, users) for purpose in plan.purposes}
+        made = {purpose: await self._make_user(purpose, users) for purpose in plan.purposes}
+        credentials = {purpose: credential for purpose, credential in made.items() if credential is not None}
         return SetupResult(tuple(self._steps), {} if plan.dry_run else credentials)
 
     async def _make_first_user(self) -> None:
@@ -147,8 +148,11 @@ class _V1Setup:
         chosen = [row for row in rows if (row[0] == policy if policy else row[4] is True)]
         return {str(row[0]): _parse_duration(str(row[1])) for row in chosen}
 
-    async def _make_user(self, purpose: Purpose, users: Mapping[str, bool]) -> Credential:
-        """Make a user with the rights of `purpose` and no more. `users`: name → True for administrators."""
+    async def _make_user(self, purpose: Purpose, users: Mapping[str, bool]) -> Credential | None:
+        """Make a user with the rights of `purpose` and no more. `users`: name → True for administrators.
+
+        Return the credentials; None for a user who is there and whose password nobody asked for.
+        """
         held, own = self._plan.held.get(purpose, ""), f"{USERS[purpose]}_{self._plan.recorder.suffix}"
         named = self._plan.username if purpose == "write" else ""
         name = named or await self._find_held(purpose, users, held) or own
@@ -159,6 +163,7 @@ class _V1Setup:
                 f"the user {name!r} of InfluxDB at {self._wire.host} is an administrator, who may do everything",
                 "choose another INFLUXDB_USERNAME for the recorder.",
             )
+        password = ""
         if name not in users:
             password = held or secrets.token_urlsafe(24)
             protect([password])
@@ -166,6 +171,8 @@ class _V1Setup:
             await self._do(f"CREATE USER {quote_name(name)} WITH PASSWORD {quote_text(password)}")
         elif held and await self._is_known(name, held):
             password = held
+        elif purpose in self._plan.unasked:
+            pass
         elif name == own:
             password = secrets.token_urlsafe(24)
             protect([password])
@@ -177,7 +184,7 @@ class _V1Setup:
                 "correct INFLUXDB_PASSWORD_FILE, or choose another INFLUXDB_USERNAME.",
             )
         await self._grant(name, databases, _PRIVILEGES[purpose], detail, is_new=name not in users)
-        return Credential(password, name)
+        return Credential(password, name) if password else None
 
     async def _find_held(self, purpose: Purpose, users: Mapping[str, bool], held: str) -> str:
         """Return the user that the recorder made under an earlier name of this machine; empty if there is none.

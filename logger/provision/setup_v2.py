@@ -53,8 +53,9 @@ def set_up_v2(url: str, admin: Admin, plan: SetupPlan) -> SetupResult:
     A server that was never set up gets its first user (`admin`), the organisation and the first bucket. The
     recorder's own tokens are found by their description, which names the recorder. Such a token is used again if it
     fits the buckets and its text is known: the server shows it (before 2.9), or the plan holds it and the server
-    still accepts it. Otherwise a new token replaces it, and the old one is deleted. A dry run makes nothing and lists
-    the steps. Raises InfluxError or a subclass, or a WireError.
+    still accepts it. A token that fits also stays if the plan does not ask for its text. Otherwise a new token
+    replaces it, and the old one is deleted. A dry run makes nothing and lists the steps. Raises InfluxError or a
+    subclass, or a WireError.
     """
     with V2Client(url, refuse, timeout_s=_TIMEOUT_S) as anonymous:
         service = SetupService(anonymous.api.api_client)
@@ -176,9 +177,9 @@ class _V2Setup:
     ) -> str | None:
         """Find or make the token that has the rights of `purpose` on these buckets.
 
-        Return its secret text; None in a dry run. `kin`: the tokens of all recorders for that purpose. If the plan
-        holds the text of one of them, that token is used again. This is for containers, whose host name changes. The
-        token of another recorder is never replaced.
+        Return its secret text; None in a dry run, and if a token fits whose text nobody asked for. `kin`: the tokens
+        of all recorders for that purpose. If the plan holds the text of one of them, that token is used again. This
+        is for containers, whose host name changes. The token of another recorder is never replaced.
         """
         action = "write" if purpose == "write" else "read"
         asked = dict.fromkeys((action, "buckets", bucket_id) for bucket_id in bucket_ids)
@@ -188,11 +189,13 @@ class _V2Setup:
             if not is_own and not self._plan.held.get(purpose):
                 continue
             allowed = {(str(each.action), str(each.resource.type), each.resource.id) for each in item.permissions}
+            fits = allowed == asked.keys() and item.status == "active"
             text = item.token if _is_shown(item.token) else self._try_held(purpose)
             text = text if is_own or text == self._plan.held[purpose] else None
-            if allowed == asked.keys() and item.status == "active" and text is not None:
+            is_unasked = purpose in self._plan.unasked
+            if fits and (is_unasked or text is not None):
                 self._steps.append(_token_step("exists", self._plan, purpose))
-                return None if self._plan.dry_run else str(text)
+                return None if self._plan.dry_run or is_unasked else str(text)
             stale += [item] if is_own else []
         self._steps.append(_token_step("replaced" if stale else "made", self._plan, purpose))
         if self._plan.dry_run:

@@ -440,7 +440,12 @@ def test_a_database_that_takes_everything_has_a_line_for_each_bucket(
 @pytest.mark.parametrize(
     ("changes", "where", "cure", "code"),
     [
-        ({"INFLUXDB_TOKEN": "not-this-one"}, "bucket", "INFLUXDB_TOKEN.*envoy-logger setup", 77),
+        (
+            {"INFLUXDB_TOKEN": "not-this-one"},
+            "bucket",
+            "^run envoy-logger setup --admin-.*INFLUXDB_TOKEN",
+            77,
+        ),
         ({"INFLUXDB_BUCKET": "nowhere"}, "bucket nowhere", "envoy-logger setup", 69),
         ({"INFLUXDB_ORG": "nobody"}, "bucket", "INFLUXDB_ORG", 69),
         ({"INFLUXDB_READ_TOKEN": "not-this-one"}, "read", "INFLUXDB_READ_TOKEN", 77),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from pathlib import Path
 
@@ -84,6 +85,28 @@ def test_without_files_the_tokens_are_shown_once(fake_influx2: Fake2, tmp_path: 
     assert first.code == 0, first.err
     assert sum(line.startswith("INFLUXDB_TOKEN=") for line in first.out.splitlines()) == 1
     assert "Grafana: token " in first.out
+
+
+def test_a_recorders_token_that_is_no_longer_good_is_replaced_and_grafanas_is_left_alone(
+    influx2: Influx2 | Fake2, tmp_path: Path
+) -> None:
+    settings = wanted(influx2)
+    writes, reads = tmp_path / "writes", tmp_path / "reads"
+    made = program(tmp_path, "setup", "--write-token-file", "writes", "--read-token-file", "reads", settings=settings)
+    assert made.code == 0, made.err
+    writes.write_text("no-longer-good\n")
+    again = program(
+        tmp_path, "setup", "--write-token-file", "writes", settings=settings | {"INFLUXDB_TOKEN_FILE": str(writes)}
+    )
+    assert again.code == 0, again.err
+    assert re.findall(r"^replaced token .*\((\w+)\)", again.out, re.M) == ["write"]
+    assert "Grafana" not in again.out
+    read = reads.read_text().strip()
+    assert influx2.rows_as(read, settings["INFLUXDB_ORG"], settings["INFLUXDB_BUCKET"], "envoy_totals") == []
+    assert "no-longer-good" not in writes.read_text()
+    assert (
+        program(tmp_path, "setup", settings=settings | {"INFLUXDB_TOKEN_FILE": str(writes)}).out.count("exists") == 6
+    )
 
 
 def test_wrong_admin_token_organisation_and_address_are_said(fake_influx2: Fake2, tmp_path: Path) -> None:

@@ -44,12 +44,14 @@ def run(
     purposes: tuple[Purpose, ...] = ("write", "read"),
     dry_run: bool = False,
     shorten: bool = False,
+    unasked: frozenset[Purpose] = frozenset(),
     recorder: RecorderName = HERE,
 ) -> SetupResult:
     named = dict.fromkeys(BUCKETS.values()) if buckets is None else buckets
     plan = SetupPlan(
-        named, recorder, username=username, purposes=purposes, held=held or {}, dry_run=dry_run, shorten=shorten
-    )
+        named, recorder, username=username, purposes=purposes, held=held or {}, dry_run=dry_run, shorten=shorten,
+        unasked=unasked,
+    )  # fmt: skip
     return asyncio.run(set_up_v1(server.url, look(server), admin, plan, SystemClock()))
 
 
@@ -192,6 +194,15 @@ def test_a_password_that_is_not_known_is_replaced_for_our_own_user_and_never_for
     assert check(server, made, "write") == dict.fromkeys(ROLES, Done())
     with pytest.raises(InfluxRefusedError, match="is an administrator"):
         run(server, admin, username="admin", held={"write": "admin-password"})
+
+
+def test_a_password_that_nobody_asked_for_stays(influx1_auth: Influx1) -> None:
+    server, admin = influx1_auth, Admin(username="admin", password="admin-password")
+    first = run(server, admin)
+    again = run(server, admin, unasked=frozenset({"read"}))
+    assert again.subjects("replaced") == (f"password of user 'envoy_logger_{HERE.suffix}'",)
+    assert again.credentials.keys() == {"write"}
+    assert "authorization failed" not in str(said(server, first, "read", "SHOW DATABASES"))
 
 
 def test_a_second_recorder_gets_users_of_its_own_and_ends_none_of_the_first_one(influx1_auth: Influx1) -> None:
