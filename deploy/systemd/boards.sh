@@ -4,6 +4,7 @@
 boards=/usr/share/envoy-logger/dashboards
 write_token=/etc/envoy-logger/credentials/influxdb_token
 read_token=/etc/grafana/envoy-logger_token
+commands_token=/etc/envoy-logger/credentials/influxdb_read_token
 grafana_sources=/etc/grafana/provisioning/datasources/envoy-logger.yaml
 grafana_boards=/etc/grafana/provisioning/dashboards/envoy-logger.yaml
 grafana_alerts=/etc/grafana/provisioning/alerting/envoy-logger.yaml
@@ -58,6 +59,7 @@ provide_boards() {
     fi
     say "Giving Grafana its token, the data sources, the boards and the alert rules"
     do_quietly let_grafana_read "$read_token"
+    give_commands_the_token
     render_source | write 0644 root "$grafana_sources"
     render_boards | write 0644 root "$grafana_boards"
     render_alerts | write 0644 root "$grafana_alerts"
@@ -66,6 +68,13 @@ provide_boards() {
         do_quietly systemctl daemon-reload
     fi
     start_grafana
+}
+
+# `query --influxdb` and `backfill` read with it. A token that a person wrote there later stays.
+give_commands_the_token() {
+    if [ "$(choose_query_language)" = flux ] && [ "$DESTDIR$read_token" -nt "$DESTDIR$commands_token" ]; then
+        write 0600 root "$commands_token" < "$DESTDIR$read_token"
+    fi
 }
 
 # A Grafana from here shows the board first, also after an uninstallation; who deleted that keeps it deleted.

@@ -4,6 +4,9 @@
 # Grafana keeps in its own database what it was given by files, so it must be told to forget it before they go.
 remove_boards() {
     local file found=""
+    if cmp -s "$DESTDIR$read_token" "$DESTDIR$commands_token"; then
+        delete "$commands_token" "the copy of Grafana's token"
+    fi
     for file in "$grafana_sources" "$grafana_boards" "$grafana_alerts"; do
         [ ! -e "$DESTDIR$file" ] || found=1
     done

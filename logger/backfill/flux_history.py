@@ -19,7 +19,10 @@ from logger.log import mask
 from logger.model import Role, Value
 
 _TIMEOUT_S: Final = 120.0
-_READ_HINT: Final = "give a token that may read the bucket in INFLUXDB_READ_TOKEN_FILE, or with --read-token-file."
+_READ_HINT: Final = (
+    "write a token that may read the bucket into INFLUXDB_READ_TOKEN_FILE, or into credentials/influxdb_read_token "
+    "beside the settings; envoy-logger setup --backfill-token-file FILE makes one."
+)
 
 
 class FluxHistory:

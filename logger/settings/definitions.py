@@ -105,7 +105,7 @@ class Influxdb(Group):
     )
     read_token: InfluxToken = Field(
         SecretStr(""),
-        description="Token that may read the buckets (2.x, 3.x); used by `backfill` and `doctor` alone.",
+        description="Token that may read the buckets (2.x, 3.x); used by `query`, `backfill` and `doctor` alone.",
     )
     bucket: Bucket = Field(
         "envoy", description="Gateway totals, every minute. On 1.x: database or database/retention-policy."

@@ -113,11 +113,12 @@ def test_only_influxdb_and_setup_see_the_operators_token() -> None:
     assert not any(str(volume).startswith("./secrets:") for volume in SERVICES["recorder"]["volumes"])
 
 
-def test_recorder_and_grafana_each_see_their_own_token_alone() -> None:
+def test_grafana_sees_no_token_that_may_write() -> None:
     tokens = {
         name: [volume for volume in service["volumes"] if "-token:" in volume] for name, service in SERVICES.items()
     }
-    assert tokens["recorder"] == ["recorder-token:/tokens/recorder:ro"]
+    assert tokens["recorder"] == ["recorder-token:/tokens/recorder:ro", "grafana-token:/tokens/grafana:ro"]
+    assert tokens["demo"] == ["recorder-token:/tokens/recorder:ro"]
     assert tokens["grafana"] == ["grafana-token:/tokens/grafana:ro"]
     assert tokens["influxdb"] == []
     assert SERVICES["grafana"]["group_add"] == [SERVICES["setup"]["user"].split(":")[1]]
@@ -132,6 +133,7 @@ def test_setup_writes_the_tokens_where_they_are_read() -> None:
     assert set(flags) <= known
     assert SERVICES["setup"]["command"][0] == "setup"
     assert flags["--write-token-file"] == SERVICES["recorder"]["environment"]["INFLUXDB_TOKEN_FILE"]
+    assert flags["--read-token-file"] == SERVICES["recorder"]["environment"]["INFLUXDB_READ_TOKEN_FILE"]
     source = yaml.safe_load((ROOT / "grafana/provisioning/flux/datasources/envoy.yaml").read_text())["datasources"][0]
     assert source["secureJsonData"]["token"] == f"$__file{{{flags['--read-token-file']}}}"
 

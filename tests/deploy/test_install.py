@@ -184,6 +184,18 @@ def test_grafana_gets_the_same_source_and_boards_as_in_containers(machine: Machi
     assert there == rules.replace('bucket: "envoy_daily"', 'bucket: "days"') != rules
 
 
+def test_the_recorders_commands_may_read_with_grafanas_token(machine: Machine) -> None:
+    file = provided(machine).root / "etc/envoy-logger/credentials/influxdb_read_token"
+    assert (file.read_text(), stat.S_IMODE(file.stat().st_mode)) == ("secret", 0o600)
+    theirs = machine.root / "etc/grafana/envoy-logger_token"
+    file.write_text("a person's own")
+    for moment, kept in ((1, "a person's own"), (3, "secret")):
+        os.utime(theirs, (moment, moment))
+        os.utime(file, (2, 2))
+        steps(machine.install())
+        assert file.read_text() == kept
+
+
 def test_with_debians_influxdb_grafana_asks_in_influxql_without_a_secret(machine: Machine) -> None:
     provided(machine, "influxdb")
     sources = yaml.safe_load(machine.read("/etc/grafana/provisioning/datasources/envoy-logger.yaml"))["datasources"]
@@ -191,6 +203,7 @@ def test_with_debians_influxdb_grafana_asks_in_influxql_without_a_secret(machine
     assert {source["jsonData"]["version"] for source in sources} == {"InfluxQL"}
     assert {source["url"] for source in sources} == {"http://localhost:8086"}
     assert machine.read("/etc/grafana/envoy-logger_token") == "none\n"
+    assert not (machine.root / "etc/envoy-logger/credentials/influxdb_read_token").exists()
     boards = yaml.safe_load(machine.read("/etc/grafana/provisioning/dashboards/envoy-logger.yaml"))
     assert boards["providers"][0]["options"]["path"] == "/usr/share/envoy-logger/dashboards/influxql/en"
     assert "influxdb" in machine.read("/etc/grafana/provisioning/alerting/envoy-logger.yaml")
