@@ -50,7 +50,7 @@ def write_backup(settings: Settings, file: IO[bytes], scratch: Path, now: float)
             archive.add_state(path, path.name)
             names.append(path.name)
     archive.close()
-    return CollectedFiles(texts, store, tuple(names), _list_outside(settings))
+    return CollectedFiles(texts, store, tuple(names), _list_outside(settings, texts))
 
 
 def collect_texts(settings: Settings, now: float) -> Texts:
@@ -94,5 +94,7 @@ def _list_state_files(folder: Path, store: StoreCopy | None) -> list[Path]:
     return [path for path in files if any(map(path.match, _KEPT)) or path.name.removesuffix("-wal") in unfinished]
 
 
-def _list_outside(settings: Settings) -> tuple[str, ...]:
-    return tuple(name for name, origin in settings.origins.items() if origin.startswith("environment"))
+def _list_outside(settings: Settings, texts: Texts) -> tuple[str, ...]:
+    """List the settings of the environment. A secret in a file that the environment names is inside the backup."""
+    named = (name for name, origin in settings.origins.items() if origin.startswith("environment"))
+    return tuple(name for name in named if name not in texts.secrets)

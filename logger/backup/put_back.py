@@ -14,7 +14,7 @@ from logger.backup.named_files import find_target
 from logger.errors import StateError
 from logger.files import NewFile, hand_over, sync_folder, write_together
 from logger.settings.definitions import KNOWN_NAMES
-from logger.settings.envfile import change_env, parse_env, read_env_text
+from logger.settings.envfile import change_env, parse_env
 from logger.settings.environment import read_own_variables
 from logger.settings.load import Settings, inspect_settings
 from logger.settings.value_sources import CREDENTIALS
@@ -95,20 +95,27 @@ def _refuse_what_is_there(folder: Path, files: list[NewFile]) -> None:
 
 
 def _write_settings(files: list[NewFile], env_file: Path, now: float) -> list[Path]:
-    """Write settings and secrets together. Keep the earlier settings. Raises StateError."""
+    """Write settings, secrets and named files together. Keep every earlier content. Raises StateError."""
     try:
-        before = read_env_text(env_file) if files else ""
         if files:
             env_file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)  # what it names is no secret
-        kept = env_file.with_name(f"{env_file.name}.replaced-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}")
-        write_together([*files, *([NewFile(kept, before.encode())] if before else [])])
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        kept = [old for file in files if (old := _keep_earlier(file, now)) is not None]
+        write_together([*kept, *files])
+    except OSError as error:
         raise StateError(
-            f"{env_file} cannot be written: {reason}; nothing was put back",
+            f"{env_file} cannot be written: {error.strerror}; nothing was put back",
             "run the command with sudo, or name another place with --env-file.",
         ) from error
-    return [kept] if before else []
+    return [old.path for old in kept]
+
+
+def _keep_earlier(file: NewFile, now: float) -> NewFile | None:
+    """Return the earlier content of a file, to be kept for its owner alone (0600); None if nothing is lost."""
+    before = file.path.read_bytes() if file.path.is_file() else b""
+    if before in (b"", file.data):
+        return None
+    name = f"{file.path.name}.replaced-{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
+    return NewFile(file.path.with_name(name), before)
 
 
 def _move_into(folder: Path, place: Path, names: list[str], now: float) -> list[Path]:

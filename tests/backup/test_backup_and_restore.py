@@ -172,6 +172,16 @@ def test_what_comes_from_the_environment_is_named_as_not_inside(old: Path) -> No
     assert b"sentinel-token" not in gzip.decompress((old / "there.tar.gz").read_bytes())
 
 
+def test_a_secret_in_a_file_that_the_environment_names_is_inside_and_not_named_as_outside(old: Path) -> None:
+    (old / "token").write_text("sentinel-token\n")
+    done = program(old, "backup", "there.tar.gz", settings={"INFLUXDB_TOKEN_FILE": str(old / "token")})
+    (secrets,) = re.findall("^secrets +(.*)$", done.err, re.M)
+    (outside,) = re.findall("^NOT INSIDE (.*): from the environment", done.err, re.M)
+    assert "INFLUXDB_TOKEN" in secrets
+    assert "INFLUXDB_TOKEN" not in outside
+    assert b"sentinel-token" in gzip.decompress((old / "there.tar.gz").read_bytes())
+
+
 def test_the_state_goes_where_the_settings_of_the_backup_say(old: Path) -> None:
     with (old / ".env").open("a") as file:
         file.write(f"LOGGER_STATE_DIR={old}/state\n")
@@ -301,6 +311,21 @@ def test_other_settings_are_not_overwritten_without_force_and_with_it_are_kept_a
     assert run(new, "restore", "--force", str(file)).code == 0
     (kept,) = new.glob(".env.replaced-*")
     assert kept.read_text() == "ENPHASE_GATEWAY=192.0.2.9\n"
+
+
+def test_secrets_that_are_there_are_kept_aside_for_their_owner_alone(old: Path) -> None:
+    file, new = backed_up(old), old.parent / "new"
+    secret = new / "credentials" / "enphase_password"
+    secret.parent.mkdir(parents=True)
+    secret.write_text("the one that works\n")
+    secret.chmod(0o644)
+    forced = run(new, "restore", "--force", str(file))
+    assert forced.code == 0, forced.err
+    assert secret.read_text() == f"{PASSWORD}\n"
+    (kept,) = secret.parent.glob("enphase_password.replaced-*")
+    assert (kept.read_text(), stat.S_IMODE(kept.stat().st_mode)) == ("the one that works\n", 0o600)
+    assert f"kept     {kept}, which was there before" in forced.out
+    assert not list(run(new, "restore", "--force", str(file)).out.split("enphase_password.replaced-")[1:])
 
 
 @pytest.mark.parametrize("kind", ["cut", "flipped", "other", "empty", "newer"])
