@@ -129,9 +129,13 @@ collect_influxdb_options() {
     fi
     has_influxdb || return 0
     into+=(--influxdb-url "$influxdb_url")
-    if [ -e "$DESTDIR$influxdb_password" ] && [ ! -e "$DESTDIR$influxdb_token" ]; then
+    ! has_package influxdb || return 0  # 1.x has neither an organisation nor tokens
+    if [ -e "$DESTDIR$influxdb_password" ]; then
         into+=(--org home --admin-user admin)
         into+=(--admin-password-file "$influxdb_password" --keep-admin-token "$influxdb_token")
+    fi
+    if [ -s "$DESTDIR$influxdb_token" ]; then
+        into+=(--admin-token-file "$influxdb_token")  # an InfluxDB that was set up before takes this one
     fi
 }
 

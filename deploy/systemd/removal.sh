@@ -5,7 +5,7 @@
 remove_boards() {
     local file found=""
     if cmp -s "$DESTDIR$read_token" "$DESTDIR$commands_token"; then
-        delete "$commands_token" "the copy of Grafana's token"
+        delete "$commands_token" "a copy of $read_token"
     fi
     for file in "$grafana_sources" "$grafana_boards" "$grafana_alerts"; do
         [ ! -e "$DESTDIR$file" ] || found=1

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import stat
 import subprocess
@@ -263,6 +264,58 @@ def test_a_machine_without_a_screen_is_told_the_way_to_the_page(machine: Machine
     said = machine.install().stdout
     assert told in said
     assert ("ssh" in said) is told.startswith("ssh")
+
+
+def call(function: str, script: str, tmp_path: Path, before: str = "") -> subprocess.CompletedProcess[str]:
+    """Call a function of a script, with stand-ins for what it calls (`before`)."""
+    text = (ROOT / "deploy" / "systemd" / script).read_text()
+    functions = re.findall(r"^\w+\(\) \{[^\n]*\}$|^\w+\(\) \{$.*?^\}$", text, re.M | re.S)
+    known = "dry_run= DESTDIR= settings=/dev/null influxdb_url=http://localhost:8086"
+    return subprocess.run(
+        ["bash", "-euc", "\n".join([known, *functions, before, function])],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        ('{"ready": true, "troubles": {}}', 0),
+        ('{"ready": false,\n"troubles": {"influx totals": "InfluxDB at h, bucket e: HTTP 401: no\\nTry: x"}}', 69),
+    ],
+)
+def test_a_token_that_is_refused_is_said_at_once_and_is_not_done(tmp_path: Path, status: str, code: int) -> None:
+    stand_in = f"""is_running() {{ true; }}
+    sleep() {{ exit 99; }}
+    envoy-logger() {{
+        case "$*" in "status --json") printf '%s' {shlex.quote(status)} ;; *) echo "told by $*" ;; esac
+    }}"""
+    told = call("wait_for_first_point", "install", tmp_path, stand_in)
+    assert told.returncode == code, told.stderr
+    assert f"told by {'doctor' if code else 'status'}" in told.stdout
+    assert ("Try: " in told.stderr) is bool(code)
+
+
+@pytest.mark.parametrize(
+    ("packages", "files", "given", "absent"),
+    [
+        ("influxdb2", ["password", "token"], "--org home .*--admin-token-file token", "nothing"),
+        ("influxdb2", ["password"], "--org home .*--keep-admin-token token", "--admin-token-file"),
+        ("influxdb2", [], "--influxdb-url", "--org"),
+        ("influxdb", ["password", "token"], "--influxdb-url", "--org"),
+    ],
+)
+def test_what_an_earlier_installation_knows_is_not_asked(
+    tmp_path: Path, packages: str, files: list[str], given: str, absent: str
+) -> None:
+    for name in files:
+        (tmp_path / name).write_text("secret\n")
+    before = f"has_package() {{ [ $1 = {packages} ]; }}\ninfluxdb_password=password influxdb_token=token found=()"
+    told = call('collect_influxdb_options found; echo "${found[*]}"', "databases.sh", tmp_path, before)
+    assert re.search(given, told.stdout), told.stderr
+    assert absent not in told.stdout
 
 
 def test_settings_that_are_there_are_not_asked_for_again(machine: Machine) -> None:
