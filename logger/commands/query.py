@@ -117,7 +117,7 @@ async def _answer(query: NamedQuery, asked: Asked) -> int:
     answer = query.answer(rows, scope)
     if asked.form == "table":
         notes = (*answer.notes, *_note_source(query, asked, configured, scope))
-        print_table(replace(answer, notes=notes), query.question)
+        print_table(replace(answer, notes=notes), query.question, query.describe_empty(rows, scope))
     else:
         click.echo(format_json(answer) if asked.form == "json" else format_csv(answer).rstrip("\n"))
     return 0

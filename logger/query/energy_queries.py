@@ -41,6 +41,12 @@ DAY: Final = Need("daily", "envoy_day", ("local_date", *_NAMES, "coverage_percen
 MONTH: Final = Need("daily", "envoy_month", ("local_month", *_NAMES, "days", "coverage_percent"))
 YEAR: Final = Need("daily", "envoy_year", ("local_year", *_NAMES, "days", "coverage_percent"))
 _NOTHING_THEN: Final = "these days have no rows with it: it was not recorded then, or the site does not measure it"
+_WHOLE: Final = 99.5
+"""A coverage in percent that is shown as a whole day, but for an outage of minutes."""
+_PARTLY: Final = (
+    "A day below 100 % recorded was not recorded from midnight to midnight, because it has not ended, the recording "
+    "began in it, or the recorder or the gateway was away."
+)
 _NO_HOUR: Final = "no such hour of that month has a row"
 _NO_READING: Final = "no reading of today has it. `envoy-logger status` names what should be there and is missing"
 _POWERS: Final = (
@@ -64,6 +70,21 @@ def _list_spans(points: Sequence[Point], label: str, title: str) -> AnswerTable:
     sums = {column.title: total(number(point, column.name) for point in points) for column in (*_ENERGIES, *_BATTERY)}
     notes = note_sums(sums, {}) if len(rows) > 1 else ()
     return AnswerTable(columns, rows, curve="production_wh", notes=notes, reasons=explain_shares(every))
+
+
+def _answer_days(rows: Rows, scope: Scope) -> AnswerTable:
+    """Make a row for each day, and say which of them were not counted as a whole."""
+    points = rows.of("envoy_day")
+    answer = _list_spans(points, "local_date", "day")
+    notes, today = [], scope.last_day.isoformat()
+    if scope.counting is not None and scope.counting.begun:
+        clock = f"{scope.local(scope.counting.since):%H:%M}"
+        notes.append(f"Recording began on {today} at {clock} ({scope.zone.key}): its row has what was counted since.")
+    if any((coverage := number(point, "coverage_percent")) is not None and coverage < _WHOLE for point in points):
+        notes.append(_PARTLY)
+    if any(text(point, "local_date") == today for point in points):
+        notes.append(f"The row of {today} may be 15 minutes old. Try: `envoy-logger query today` for the newest.")
+    return replace(answer, notes=(*answer.notes, *notes))
 
 
 def _answer_now(rows: Rows, scope: Scope) -> AnswerTable:
@@ -198,7 +219,7 @@ ENERGY_QUERIES: Final = (
         "days",
         "How much energy was it each day?",
         (DAY,),
-        lambda rows, _: _list_spans(rows.of("envoy_day"), "local_date", "day"),
+        _answer_days,
     ),
     NamedQuery(
         "months",

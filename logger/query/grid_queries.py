@@ -26,7 +26,11 @@ from logger.query.named_query import (
 
 _GAP_S: Final = 300
 _NET_METERS: Final = ("net-consumption", "total-consumption")
-_EVENT: Final = Need("totals", "envoy_event", ("text", "severity", "duration_s"))
+_EVENT: Final = (
+    Need("totals", "envoy_event", ("text", "severity", "duration_s")),
+    Need("daily", "envoy_day", ("coverage_percent",)),
+)
+"""The rows of days tell that there was somebody to write an event."""
 
 
 def _list_fields(points: Iterable[Point], columns: tuple[Column, ...], key: str) -> list[tuple[Value | None, ...]]:
@@ -192,13 +196,19 @@ GRID_QUERIES: Final = (
         numbers={"limit-w": (5000.0, "the greatest export that you are allowed, in W")},
     ),
     NamedQuery(
-        "outages", "When was the grid, or the gateway, away, and for how long?", (_EVENT,), _answer_outages, "year"
+        "outages",
+        "When was the grid, or the gateway, away, and for how long?",
+        _EVENT,
+        _answer_outages,
+        "year",
+        if_none="No outage ended",
     ),
     NamedQuery(
         "gaps",
         "When was nothing recorded for more than five minutes?",
         (Need("totals", "envoy_totals", ("production_power_w",)),),
         _answer_gaps,
+        if_none="There is no gap",
     ),
-    NamedQuery("events", "What happened?", (_EVENT,), _answer_events),
+    NamedQuery("events", "What happened?", _EVENT, _answer_events, if_none="No event was recorded"),
 )

@@ -101,7 +101,8 @@ class NamedQuery:
 
     `numbers`: name → (default, meaning) of the numbers that only the user knows. `is_by_panel`: the query makes a row
     for each panel, so one table may hold the panels of several gateways. `is_comparison`: the query compares a year
-    with the year before, so it needs the rows of both.
+    with the year before, so it needs the rows of both. `if_none`: what an empty table says although readings exist;
+    empty if such a table says nothing.
     """
 
     name: str
@@ -112,6 +113,15 @@ class NamedQuery:
     numbers: Mapping[str, tuple[float, str]] = field(default_factory=dict)
     is_by_panel: bool = False
     is_comparison: bool = False
+    if_none: str = ""
+
+    def describe_empty(self, rows: Rows, scope: Scope) -> str:
+        """Return what an empty table of these rows means, with the time since which it is true."""
+        first = min((point.time for points in rows.points.values() for point in points), default=None)
+        if not self.if_none or first is None:
+            return "Nothing is recorded about that."
+        since = f"{scope.local(first):%Y-%m-%d %H:%M}".removesuffix(" 00:00")
+        return f"{self.if_none} since {since} ({scope.zone.key}), where these rows begin."
 
 
 def number(point: Point, name: str) -> float | None:

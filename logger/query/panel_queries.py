@@ -43,7 +43,7 @@ _INVERTER_DAY: Final = Need(
 _INVERTER_HOUR: Final = (Need("daily", "envoy_inverter_hour", ("energy_wh", "group_wh", "panel")),)
 _NO_GROUP: Final = "no layout file names its group"
 _NO_RATIO: Final = "it takes days on which the inverter and others of its group reported"
-_NO_REPORT: Final = "the inverter did not report"
+_NO_REPORT: Final = "the inverter did not report; at night none does"
 _PANEL: Final = (
     Column("panel", "panel"),
     Column("serial", "serial"),
@@ -243,6 +243,7 @@ PANEL_QUERIES: Final = (
         _answer_silent,
         "year",
         is_by_panel=True,
+        if_none="No inverter is silent. Their rows are read",
     ),
     NamedQuery("shading", "When is each panel shaded?", _INVERTER_HOUR, _answer_shading, is_by_panel=True),
     NamedQuery(

@@ -473,3 +473,32 @@ def test_voltage_frequency_base_load_and_co2_are_plain_rows() -> None:
 def test_events_are_listed_as_they_happened() -> None:
     events = [point("2026-05-19T11:00", {"kind": "panel_weak"}, text="weak", severity="warning")]
     assert ask("events", {"envoy_event": events}).rows == [("2026-05-19 11:00", "warning", "panel_weak", "weak")]
+
+
+def test_days_say_which_rows_are_not_of_a_whole_day() -> None:
+    days = [
+        day("2026-05-19", load_wh=1.0, coverage_percent=100.0),
+        day("2026-05-20", load_wh=0.0, coverage_percent=0.3),
+    ]
+    counting = Counting(begun=frozenset({"load"}), since=at("2026-05-20T05:07"), wh={"load": 0.0})
+    notes = ask("days", {"envoy_day": days}, counting=counting).notes
+    assert f"Recording began on 2026-05-20 at 05:07 ({ZONE.key}): its row has what was counted since." in notes
+    assert any(note.startswith("A day below 100 % recorded") for note in notes)
+    assert any(note.startswith("The row of 2026-05-20 may be 15 minutes old.") for note in notes)
+    assert len(ask("days", {"envoy_day": days[:1]}).notes) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "measurement", "told"),
+    [
+        ("gaps", "envoy_totals", "There is no gap since 2026-05-20 05:07 ("),
+        ("silent", "envoy_inverter_day", "No inverter is silent."),
+        ("events", "envoy_day", "No event was recorded since 2026-05-20 05:07 ("),
+        ("cost", "envoy_band_day", "Nothing is recorded about that."),
+    ],
+)
+def test_an_empty_table_is_an_answer_where_readings_exist(name: str, measurement: str, told: str) -> None:
+    scope = Scope(ZONE, 0, at("2026-05-20T12:00"))
+    rows = Rows({measurement: [point("2026-05-20T05:07", None)]})
+    assert QUERIES[name].describe_empty(rows, scope).startswith(told)
+    assert QUERIES[name].describe_empty(Rows({}), scope) == "Nothing is recorded about that."

@@ -223,7 +223,7 @@ def list_next_steps(destination: Destination) -> list[str]:
     if destination.systemd:
         return [
             "sudo systemctl enable envoy-logger && sudo systemctl restart envoy-logger",
-            "journalctl -u envoy-logger -f",
+            "sudo journalctl -u envoy-logger -f",
             f"sudo {program} doctor{option}",
         ]
     commands = {

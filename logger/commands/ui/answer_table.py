@@ -33,14 +33,14 @@ _FORMATS: Final = {"wh": (1000.0, 2, "kWh"), "w": (1.0, 0, "W"), "%": (1.0, 1, "
 """Unit of a column → divisor, decimals, and unit for people."""
 
 
-def print_table(answer: AnswerTable, question: str) -> None:
-    """Print the answer as a table with a curve and notes. An empty answer is printed as one sentence."""
+def print_table(answer: AnswerTable, question: str, if_empty: str = "") -> None:
+    """Print the answer as a table with a curve and notes. An empty answer is printed as the sentence `if_empty`."""
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
     console.print(question, style="bold")
     if answer.rows:
         _print_rows(console, answer)
     else:
-        console.print("Nothing is recorded about that.")
+        console.print(if_empty, markup=False)
     if answer.curve and len(answer.rows) >= _LEAST_CURVE:
         column = next(column for column in answer.columns if column.name == answer.curve)
         numbers = [float(cell) if isinstance(cell, (int, float)) else None for cell in _values(answer, column)]
