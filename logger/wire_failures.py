@@ -44,7 +44,8 @@ def explain_failure(error: Exception, host: str, where: str) -> WireError:
         if isinstance(cause, socket.gaierror):
             return NameUnknownError(
                 f"the name {host} does not resolve",
-                "use the IP address, or check the DNS server; .local names do not resolve in containers.",
+                "use the IP address, or check the DNS server; .local names do not resolve in containers, and a "
+                "container's name only while it runs.",
             )
         if isinstance(cause, ssl.SSLError):
             return BrokenError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeGuard
 from zoneinfo import ZoneInfo
@@ -45,7 +46,8 @@ _NOTES: Final = {
 
 _FRESH_S: Final = 120
 """A delivery younger than this may be the last before an outage that nobody could notice yet."""
-_NOT_SETTLED: Final = "not settled yet: another document of the gateway may count better"
+_NOT_SETTLED: Final = "not settled yet: for some minutes it is tried which document of the gateway counts best"
+_HOUR_S: Final = 3600
 
 
 class NoDaemonError(StoreHeldError):
@@ -89,7 +91,10 @@ def _ask_influxdb(configured: Settings, found: dict[str, Json]) -> str:
         silence = asyncio.run(find_silence(target, SystemClock()))
     except SettingsError as error:  # a proxy that cannot be used
         silence = error.message
-    return f"DOES NOT ANSWER NOW: {silence}" if silence else "answers now"
+    if silence:
+        return f"DOES NOT ANSWER NOW: {silence}"
+    is_in_trouble = any(key.partition(" ")[0] == "influx" for key in _part(found, "troubles"))
+    return "answers now" + ("; the trouble below ends with the next delivery" if is_in_trouble else "")
 
 
 def write_lines(found: dict[str, Json], now: float, influxdb: str = "") -> list[str]:
@@ -140,12 +145,16 @@ def _pick(found: dict[str, Json], serial: str) -> dict[str, Json]:
 def _describe_one(found: dict[str, Json], now: float) -> list[str]:
     """Write everything about one gateway."""
     polls, values, books = _part(found, "polls"), _part(found, "values"), _part(found, "books")
+    started_at, written_at = number_or_zero(found.get("started_at")), number_or_zero(found.get("written_at"))
+    zone = ZoneInfo(str(books.get("zone") or "UTC"))
+    begin = f"{datetime.fromtimestamp(started_at, zone):%Y-%m-%d %H:%M} ({zone.key})" if started_at else "the start"
+    is_full = written_at - started_at >= _HOUR_S
     return [
         *_describe_gateway(_part(found, "gateway"), now),
-        _line("polls", f"{polls.get('ticks')} stored, {polls.get('missed')} missed"),
-        *_describe_requests(_part(found, "requests")),
+        _line("polls", f"{polls.get('ticks')} stored, {polls.get('missed')} missed since {begin}"),
+        *_describe_requests(_part(found, "requests"), "in the last hour" if is_full else "since the start"),
         *(_line(name, f"{watts:.0f} W") for name, key in _POWERS.items() if _is_number(watts := values.get(key))),
-        *_describe_today(values, books, number_or_zero(found.get("written_at"))),
+        *_describe_today(values, books, written_at),
         *_describe_counters(_part(books, "counters")),
     ]
 
@@ -269,15 +278,18 @@ def _describe_counters(counters: dict[str, Json]) -> list[str]:
     ]
 
 
-def _describe_requests(requests: dict[str, Json]) -> list[str]:
-    """Write how many requests an hour the gateway gets; nothing before the first poll."""
+def _describe_requests(requests: dict[str, Json], when: str) -> list[str]:
+    """Write how many requests the gateway got, and how many are planned; nothing before the first poll.
+
+    `when`: in which time they were sent, in words.
+    """
     asked, planned = _part(requests, "last_hour"), requests.get("planned")
     if planned is None:
         return []
     fast, slow = number_or_zero(asked.get("fast")), number_or_zero(asked.get("slow"))
     notes = {"slow_gateway": "it answers slowly, so it is asked less", "one_lane": "slow and fast ones take turns"}
     remarks = "".join(f"; {note}" for key, note in notes.items() if requests.get(key))
-    text = f"{fast + slow:.0f} in the last hour ({slow:.0f} of them slow), {planned} planned{remarks}"
+    text = f"{fast + slow:.0f} {when} ({slow:.0f} of them slow); {planned} an hour are planned{remarks}"
     return [_line("requests", text)]
 
 

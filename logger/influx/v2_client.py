@@ -69,11 +69,14 @@ class V2Client:
     def _explain_silence(self, cause: object) -> EnvoyLoggerError:
         match cause:
             case NameResolutionError():
-                return NameUnknownError(f"the name {self.host} does not resolve", "check the host in INFLUXDB_URL.")
+                return NameUnknownError(
+                    f"the name {self.host} of InfluxDB does not resolve",
+                    "check the host in INFLUXDB_URL; if it is a container, check that it runs.",
+                )
             case NewConnectionError():
                 refused = isinstance(cause.__cause__, ConnectionRefusedError)
                 return UnreachableError(
-                    f"{self.host} {'refuses the connection' if refused else 'cannot be reached'}",
+                    f"InfluxDB ({self.host}) {'refuses the connection' if refused else 'cannot be reached'}",
                     "check that InfluxDB runs; check the network and INFLUXDB_URL.",
                 )
             case NoAnswerError():

@@ -49,7 +49,11 @@ def _answer_today(rows: Rows, scope: Scope) -> AnswerTable:
         if any(cells[place] is None for cells in energies)
     }
     known = {name: reason for name, reason in reasons.items() if reason}
-    notes = (f"Recording began today at {clock}: the line since then has what was counted.",) if begun else ()
+    notes = (
+        (f"Recording began today at {clock} ({scope.zone.key}): the line since then has what was counted.",)
+        if begun
+        else ()
+    )
     columns = (Column("local_date", "day"), *((_SINCE,) if begun else ()), *_TODAY.values(), *SHARES)
     return AnswerTable(columns, found, notes=notes, reasons=known | explain_shares(cells[:4] for cells in energies))
 

@@ -293,7 +293,9 @@ def test_status_shows_the_requests_of_the_last_hour_and_the_plan() -> None:
     slow = sum(1 for at, path in gateway.asked if at < NOON + 1770 and path in SLOW)
     both = sum(1 for at, _ in gateway.asked if at < NOON + 1770)
     text = "\n".join(write_lines(seen[0], NOON + 1770))
-    found = re.search(r"^requests +(\d+) in the last hour \((\d+) of them slow\), (\d+) planned$", text, re.M)
+    found = re.search(
+        r"^requests +(\d+) since the start \((\d+) of them slow\); (\d+) an hour are planned$", text, re.M
+    )
     assert found is not None, text
     assert (int(found[1]), int(found[2])) == (both, slow)
     assert int(found[3]) > 2 * both * 0.9

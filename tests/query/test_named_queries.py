@@ -103,7 +103,9 @@ def test_on_the_first_day_a_second_row_has_what_was_counted_and_shares_of_that_a
         ("2026-05-20", "", 2700.0, None, None, None, None, None, None, None),
         ("2026-05-20", "08:15", 2000.0, 1500.0, 500.0, 1000.0, None, None, 50.0, pytest.approx(100 * 1000 / 1500)),
     ]
-    assert found.notes == ("Recording began today at 08:15: the line since then has what was counted.",)
+    assert found.notes == (
+        "Recording began today at 08:15 (Europe/Berlin): the line since then has what was counted.",
+    )
     assert "it is counted since 08:15" in found.reasons["load_today_wh"]
     told = find_figure(found, "load"), find_figure(found, "production"), find_figure(found, "battery_charged")
     assert told == ((1500.0, "08:15"), (2700.0, ""), None)

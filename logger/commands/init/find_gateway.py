@@ -97,7 +97,10 @@ def _confirm_certificate(terminal: Terminal, new: Pin, old: Pin | None) -> None:
     """Show the new certificate beside the pinned one. Raises CertificateError if the person does not accept it."""
     shown = pins.format_fingerprint(new.fingerprint)
     click.echo(f"     SHA-256  {shown[:47]}\n              {shown[48:]}")
-    terminal.show_note(new.describe().partition(" (")[2].rstrip(")") + "; nobody vouches for it but this first look")
+    terminal.show_note(
+        new.describe().partition(" (")[2].rstrip(")")
+        + "; no authority confirms it. A browser shows the same on the gateway's own page"
+    )
     question = "Trust it from now on"
     if old is not None:
         terminal.show_bad(f"another one was pinned: {old.describe()}")
