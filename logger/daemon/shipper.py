@@ -282,7 +282,8 @@ class Shipper:
             key, trouble = _backlog(role), f"influx {role} backlog"
         self._backoff.fail(key, asked)
         cure = f"\nTry: {outcome.hint}" if outcome.hint else ""
-        self._changes.begin(trouble, f"{outcome.reason}; the readings wait in the store{cure}")
+        reason = outcome.reason if "InfluxDB" in outcome.reason else f"InfluxDB: {outcome.reason}"
+        self._changes.begin(trouble, f"{reason}; the readings wait in the store{cure}")
         if not live:
             self._sizes.halve(role)
         if outcome.away:
