@@ -80,7 +80,8 @@ def _packed(text: bytes, later: int) -> bytes:
 
 
 def documented_mb() -> float:
-    found = re.search(r"30 days of 50 inverters.*?at most ([\d,]+) MB", (ROOT / "docs/operations.md").read_text())
+    text = (ROOT / "docs/operations.md").read_text()
+    found = re.search(r"50 inverters, a backlog of 30 days.*?at most ([\d,]+) MB", text)
     assert found is not None
     return float(found[1].replace(",", ""))
 
