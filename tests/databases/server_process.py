@@ -9,6 +9,7 @@ import atexit
 import contextlib
 import functools
 import os
+import random
 import re
 import signal
 import socket
@@ -26,6 +27,7 @@ from tests.waiting import LONGEST_S
 NEEDS_1 = "needs: Debian package influxdb (an influxd of version 1 on the path)"
 NEEDS_2 = "needs: InfluxDB 2 (INFLUXD2=/path/to/influxd, or an influxd of version 2 on the path)"
 NEEDS_VICTORIA = "needs: Debian package victoria-metrics"
+_CHANCE = random.SystemRandom()
 
 
 class ServerProcess:
@@ -117,9 +119,12 @@ class Binary(Server):
 
 
 def find_free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A free port below those that the kernel gives to connections, so that none of these takes it first."""
+    while True:
+        port = _CHANCE.randrange(12_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @functools.cache
