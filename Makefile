@@ -60,7 +60,7 @@ WHOLE := $(shell $(BIN)/python -c 'import pip, sys; print("yes" if sys.prefix !=
 
 $(VENV)/.made: $(if $(WHOLE),,again)
 	@$(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	    echo "This needs Python 3.11 or newer with its venv module, and $(PYTHON) is not that."; \
+	    echo "$(PYTHON) is older than Python 3.11, or lacks its module venv."; \
 	    echo "Try: sudo apt-get install -y python3 python3-venv"; exit 1; }
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)

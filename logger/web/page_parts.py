@@ -219,7 +219,13 @@ def _draw_months(facts: PageFacts, words: Wording) -> Markup:
 
 
 def _draw_roof(facts: PageFacts, words: Wording) -> Markup:
-    return draw_roof(facts.inverters, facts.time, words)
+    """Draw the roof. While no inverter reports, say so above it, with the time of the last report if it is known."""
+    roof = draw_roof(facts.inverters, facts.time, words)
+    if not facts.inverters or any(list_fresh(facts.inverters, facts.time)):
+        return roof
+    reports = [each["report_at"] for each in facts.inverters if each["report_at"] is not None]
+    last = words.say("last_report", time=words.moment(facts.local(max(reports)), facts.today)) if reports else None
+    return join(el("p", words.say("dark"), " " if last else None, last, class_="quiet"), roof)
 
 
 def _place_months(facts: PageFacts, words: Wording) -> list[BarPlace]:
@@ -292,7 +298,7 @@ PARTS: Final[Mapping[str, PagePart]] = {
     "days": PagePart(_draw_days, lambda f: (f.days, f.today)),
     "whole_days": PagePart(_draw_whole_days, lambda f: (f.whole["gateways"], f.whole_days, f.today)),
     "months": PagePart(_draw_months, lambda f: (f.months, f.today)),
-    "roof": PagePart(_draw_roof, lambda f: (f.inverters, list_fresh(f.inverters, f.time))),
+    "roof": PagePart(_draw_roof, lambda f: (f.inverters, list_fresh(f.inverters, f.time), f.today)),
     "producing": PagePart(_count_inverters, lambda f: (f.now["totals"], f.now["is_fresh"])),
 }
 """The id of the element that holds a part → the part."""

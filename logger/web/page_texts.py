@@ -74,6 +74,12 @@ TEXTS: Final[Mapping[str, tuple[str, str, str]]] = {
         "Energie des Tages, verglichen mit der Mitte aller",
         "Énergie du jour, comparée au milieu de tous",
     ),
+    "dark": (
+        "No inverter has reported within the last hour. Inverters report only in daylight.",
+        "In der letzten Stunde hat kein Wechselrichter gemeldet. Sie melden nur bei Tageslicht.",
+        "Aucun onduleur n’a répondu depuis une heure. Ils ne répondent que de jour.",
+    ),
+    "last_report": ("Last report: {time}.", "Letzte Meldung: {time}.", "Dernière réponse : {time}."),
     "producing": (
         "{producing} of {all} producing",
         "{producing} von {all} erzeugen",

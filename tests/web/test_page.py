@@ -233,7 +233,8 @@ def facts(inverters: list[dict[str, Any]]) -> PageFacts:
 
 
 def inverter(number: int, **more: Any) -> dict[str, Any]:
-    return {"serial": f"48220000{number:04}", "panel": None, "group": None, "row": None, "column": None, **more}
+    described = {"serial": f"48220000{number:04}", "report_at": None}
+    return {**described, "panel": None, "group": None, "row": None, "column": None, **more}
 
 
 def test_inverters_lie_as_in_the_layout(tmp_path: Path) -> None:
@@ -263,6 +264,23 @@ def test_two_groups_with_the_same_places_are_drawn_apart() -> None:
     roof = KeptParts("en").draw(facts(laid)).parts["roof"]
     assert re.findall(r"<h3>(\w+)</h3>", roof) == ["east", "west"]
     assert roof.count("laid") == 2
+
+
+@pytest.mark.parametrize(
+    ("ages_min", "said"),
+    [
+        ([70, 900], "Inverters report only in daylight. Last report: 00:50."),
+        ([None, None], "Inverters report only in daylight.</p>"),
+        ([70, 50], ""),
+        ([], ""),
+    ],
+    ids=["dark", "dark since the start", "one reports", "no inverters"],
+)
+def test_a_roof_without_reports_says_why(ages_min: list[int | None], said: str) -> None:
+    reports = [None if age is None else 1_782_000_000 - 60 * age for age in ages_min]
+    roof = KeptParts("en").draw(facts([inverter(n, report_at=at, power_w=3.0) for n, at in enumerate(reports)]))
+    assert said in roof.parts["roof"]
+    assert ("only in daylight" in roof.parts["roof"]) is bool(said)
 
 
 @pytest.mark.parametrize(
