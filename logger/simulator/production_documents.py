@@ -58,13 +58,13 @@ def blocks(moment: Moment, *, details: bool) -> object:
         return {"production": [inverters], "storage": [storage]}
     today, week, ever = interval.today, interval.week, interval.lifetime
     total = state.total
-    production = _Block(
+    production = _MeteredBlock(
         "production", state.production_w, total.produced_wh, today.produced_wh, week.produced_wh, ever.produced_wh
     )
     used_wh = (total.consumption_wh, today.consumption_wh, week.consumption_wh, ever.consumption_wh)
-    consumption = _Block("total-consumption", state.consumption_w, *used_wh)
+    consumption = _MeteredBlock("total-consumption", state.consumption_w, *used_wh)
     net_wh = total.net_wh if generation.version >= (7, 3, 466) else total.imported_wh
-    net = _Block("net-consumption", state.net_w, net_wh, 0.0, 0.0, 0.0)
+    net = _MeteredBlock("net-consumption", state.net_w, net_wh, 0.0, 0.0, 0.0)
     made, used, bought = (block.document(moment, details) for block in (production, consumption, net))
     if not moment.site.has_production_ct:
         made |= {"activeCount": 0, "wNow": -2.794, "whLifetime": 0.0}
@@ -84,7 +84,7 @@ def _figures(today: float, week: float, lifetime: float, watts: float) -> dict[s
             "wattsNow": round(watts)}  # fmt: skip
 
 
-class _Block:
+class _MeteredBlock:
     """Hold one CT's block: live power, counter, and the figures of the interval database."""
 
     def __init__(self, kind: str, watts: float, live: float, today: float, week: float, stored: float) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from logger.commands.status import write_lines
+from logger.commands.ui.status_text import write_lines
 from logger.daemon import status_file
 from logger.model import Json
 from tests.commands.program import program

@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 
-from logger.commands.status import write_lines
+from logger.commands.ui.status_text import write_lines
 from logger.daemon.collector import Collector
 from logger.daemon.endpoint_state import EndpointState
 from logger.daemon.news import News

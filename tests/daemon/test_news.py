@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from logger.clock import SystemClock
-from logger.commands.status import write_lines
+from logger.commands.ui.status_text import write_lines
 from logger.daemon import app, status_file
 from logger.errors import StoreFullError
 from logger.settings.load import Settings, load_settings

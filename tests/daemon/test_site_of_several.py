@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from logger.commands.status import write_lines
+from logger.commands.ui.status_text import write_lines
 from logger.daemon.site_members import SiteMembers
 from logger.daemon.status_file import describe
 from logger.energy.site_sums import SiteMember, sum_totals

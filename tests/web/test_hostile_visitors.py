@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from logger.commands.status import write_lines
+from logger.commands.ui.status_text import write_lines
 from logger.daemon.status_file import describe
 from logger.doctor.check_result import CheckResult
 from logger.doctor.machine_checks import check_daemon
