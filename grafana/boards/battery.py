@@ -76,7 +76,7 @@ BATTERY: Final = Board(
                         battery_reserve_percent=Look(more={**DASHED, **OF_HUNDRED}),
                         battery_power_w=Look(
                             "Power (− charging)",
-                            "#4E7FC4",
+                            CHARGE,
                             more=RIGHT,
                         ),
                     ),
@@ -109,7 +109,7 @@ BATTERY: Final = Board(
                     time_from="90d",
                     looks={
                         "battery_max_percent": Look(
-                            color=CHARGE, more={"custom.fillBelowTo": "battery_min_percent", **OF_HUNDRED}
+                            color=GREEN, more={"custom.fillBelowTo": "battery_min_percent", **OF_HUNDRED}
                         ),
                         "battery_min_percent": Look(color=WARN, more={"custom.fillOpacity": 0, **OF_HUNDRED}),
                     },

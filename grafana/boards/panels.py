@@ -15,7 +15,8 @@ from grafana.query.newest import Newest
 _GROUP: Final = (("panel_group", "${group:regex}"),)
 _RECENT: Final = "50h"
 """Reaches back to the newest day row, at night too."""
-_RATIO_STEPS: Final = ((None, "#80808033"), (0.0, BAD), (0.8, WARN), (0.95, GOOD))
+_RATIO_STEPS: Final = ((None, "#80808033"), (0.0, BAD), (0.795, WARN), (0.945, GOOD))
+"""Half a percent below 80 and 95, so that a cell has the colour of the number that it shows."""
 _CENTERED: Final = {"custom.align": "center"}
 _THIS_PANEL: Final = "/d/envoy-panel?var-inverter=${__data.fields.serial}&${gateway:queryparam}"
 _RATIO: Final = Look(unit="percentunit", steps=_RATIO_STEPS, more=FILLED_CELL)
@@ -102,7 +103,7 @@ PANELS: Final = Board(
                         "panel": Look(more={**cell(80), "links": [{"title": "", "url": _THIS_PANEL}]}),
                         "power_w": Look("Now", more={**WHOLE, **cell(80)}),
                         "energy_wh": Look(more=cell(95)),
-                        "low_days": Look(more=cell(90), steps=((None, GOOD), (1, WARN))),
+                        "low_days": Look(more=cell(90), steps=((None, GOOD), (1, BAD))),
                         "silent_days": Look(more=cell(90), steps=((None, GOOD), (1, BAD))),
                         "temperature_c": Look(more=cell(105)),
                         "report_age_s": Look(more=cell(95)),
@@ -141,7 +142,7 @@ PANELS: Final = Board(
                         "panel\\hour": Look("Panel", more=cell(90)),
                         "/^\\d\\d$/": Look(
                             unit="percent",
-                            steps=((None, "#80808033"), (0.0, BAD), (80, WARN), (95, GOOD)),
+                            steps=((None, "#80808033"), (0.0, BAD), (79.5, WARN), (94.5, GOOD)),
                             more={**FILLED_CELL, **_CENTERED, "custom.minWidth": 40},
                         ),
                     },
