@@ -1,6 +1,6 @@
 """Runs the command line. Each command has a module of its own, which is imported when the command is called.
 
-An error prints two lines, and sets the exit code.
+After an error, two lines are printed, and the exit code tells the kind of error.
 """
 
 from __future__ import annotations

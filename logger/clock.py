@@ -112,7 +112,10 @@ class FastClock:
                 break
 
     def _in_real_s(self, left: float) -> float:
-        """Return the real seconds to wait. They are a little more, or else most waits would end in two steps."""
+        """Return the real seconds to wait, with a small addition.
+
+        Without this addition most waits would need a second step.
+        """
         return left if self.caught_up else left / self.rate + 0.0005
 
     def timeout(self, seconds: float) -> asyncio.Timeout:

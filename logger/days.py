@@ -55,7 +55,10 @@ def is_quiet(now: float, zone: str) -> bool:
 
 @lru_cache(maxsize=64)
 def _is_quiet_minute(minute: int, zone: str) -> bool:
-    """Tell the same of a minute since 1970. It is cached, because a tick asks many times."""
+    """Tell whether a minute, counted from 1970, is in the quiet window.
+
+    The answer is cached, because a tick asks many times.
+    """
     local = datetime.fromtimestamp(60 * minute, UTC).astimezone(ZoneInfo(zone) if zone else UTC)
     return _QUIET[0] <= (local.hour, local.minute) < _QUIET[1]
 

@@ -208,7 +208,7 @@ class InfluxError(EnvoyLoggerError):
 
 
 class InfluxRefusedError(InfluxError):
-    """The InfluxDB credentials are wrong or may not do this."""
+    """The InfluxDB credentials are wrong, or do not permit what was asked."""
 
     exit_code = 77
 

@@ -48,7 +48,7 @@ def _beside(path: Path, data: bytes, mode: int) -> Path:
 
 
 def open_private(path: Path) -> BinaryIO:
-    """Open a new file that only its owner may read. It replaces a file of that name. Raises OSError."""
+    """Open a new file that only its owner may read. An older file of that name is replaced. Raises OSError."""
     path.unlink(missing_ok=True)
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
 
@@ -109,7 +109,7 @@ def is_read_only(folder: Path) -> bool:
 
 
 def hand_over(path: Path) -> None:
-    """Give `path` to the owner of its folder. Only root can and needs to. For any other user nothing happens."""
+    """Give `path` to the owner of its folder, if this process is root. Otherwise do nothing."""
     if os.geteuid() == 0:
         owner = path.parent.stat()
         os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

@@ -1,7 +1,7 @@
 """Sends requests over one connection. h11 parses HTTP, and a protocol of asyncio wakes the caller.
 
-The caller is woken once for each answer. httpcore, which httpx usually uses, wakes it for each part of an answer and
-also takes locks. That costs three times the processor time (docs/performance.md).
+The caller is woken once for each answer. httpcore, which httpx usually uses, wakes the caller for each part of an
+answer and also takes locks. So httpcore costs three times the processor time (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class HttpConnection(asyncio.Protocol):
     ) -> tuple[int, list[tuple[bytes, bytes]]]:
         """Send a request. Return status and headers of the answer.
 
-        It returns when the answer is complete, or when much of its body has arrived. Raises RemoteProtocolError,
-        LocalProtocolError or ReadError, as `read` does.
+        This method returns when the answer is complete, or when much of its body has arrived. Raises
+        RemoteProtocolError, LocalProtocolError or ReadError, as `read` does.
         """
         self._begin()
         self._was_idle_s = 0.0 if self._idle_since is None else self._loop.time() - self._idle_since
@@ -68,7 +68,10 @@ class HttpConnection(asyncio.Protocol):
         return self._head.status_code, self._head.headers.raw_items()
 
     def _make_head(self, method: str, target: bytes, headers: list[tuple[bytes, bytes]]) -> h11.Request:
-        """Make the head of a request. It is kept, because h11 checks each header, and most requests come again."""
+        """Make the head of a request.
+
+        The head is kept, because h11 checks each header, and most requests come again.
+        """
         known = self._heads.get((method, target))
         if known is None or known[0] != headers:
             if len(self._heads) >= _MOST_HEADS:

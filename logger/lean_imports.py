@@ -11,7 +11,7 @@ from collections.abc import Iterator
 def hide_modules(*names: str, of: str = "") -> Iterator[None]:
     """Hide these modules from imports within this context. Modules that are loaded already stay visible.
 
-    This is for parts that a library makes optional itself: the library works without them if their import fails.
+    Hide only parts that a library itself makes optional: the library must work without them if their import fails.
     `of`: the name of the library. A later import loads it again, with all its parts.
     """
     hidden = [name for name in names if name not in sys.modules]

@@ -48,7 +48,7 @@ def is_ordinary(secret: str) -> bool:
 def protect(secrets: Iterable[str]) -> None:
     """Remember secrets that must never be printed. Short or ordinary words cannot be masked sensibly.
 
-    A secret is also masked as JSON, Python, a URL, a web page and HTTP Basic write it.
+    A secret is also masked in the notation of JSON, Python, URLs, web pages and HTTP Basic.
     """
     for secret in secrets:
         _SECRETS.update(_forms(secret))
@@ -82,7 +82,11 @@ def _forms(secret: str) -> set[str]:
 
 
 def _in_base64(secret: bytes) -> Iterable[str]:
-    """Return the parts of base64 texts by which `secret` is found, one for each of its three offsets in a group."""
+    """Return texts by which `secret` is found inside base64.
+
+    Base64 encodes groups of three bytes. So there is one text for each of the three places in a group at which the
+    secret may begin.
+    """
     for before in range(3):
         text = base64.b64encode(b"\0" * before + secret).decode("ascii").rstrip("=")
         first = (0, 2, 3)[before]
@@ -194,10 +198,11 @@ def mask_crashes() -> None:
 
 
 class Changes:
-    """Logs a problem once when it begins, when its text changes, and when it ends. Without a log, only keeps it.
+    """Logs a problem once when it begins, when its text changes, and when it ends.
 
-    `on_change` is called each time that something is logged. `name`: the part of the recorder whose problems these
-    are, if there are several; it is written before each problem.
+    Without a log, the problems are only kept. `on_change` is called each time that something is logged. `name`: the
+    part of the recorder whose problems these are, if there are several parts. The name is written before each
+    problem.
     """
 
     def __init__(
@@ -213,7 +218,7 @@ class Changes:
         return part
 
     def begin(self, key: str, text: str, level: int = logging.WARNING) -> bool:
-        """Report that problem `key` exists, with its text. Return True if that is new."""
+        """Report that problem `key` exists, with its text. Return True if the problem or its text is new."""
         key, text = self._key(key), self._text(text)
         if self._open.get(key) == text:
             return False
@@ -235,7 +240,7 @@ class Changes:
         return [text.removeprefix(name).partition("\n")[0] for text in mine]
 
     def end(self, key: str, text: str) -> bool:
-        """Report that problem `key` is over. Return True if it was open."""
+        """Report that problem `key` is over. Return True if the problem was open."""
         if self._open.pop(self._key(key), None) is None:
             return False
         if self._log is not None:

@@ -134,7 +134,7 @@ AHEAD_S: Final = 600
 class Report:
     """Hold one inverter report as first seen: its second by the gateway's clock, and the fixed time of its point.
 
-    Both in unix seconds.
+    Both times are in unix seconds.
     """
 
     serial: str

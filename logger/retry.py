@@ -70,7 +70,10 @@ async def attempt(
     call: Callable[[], Awaitable[T]],
     sleep: Callable[[float], Awaitable[None]] | None = None,
 ) -> T:
-    """Call until it succeeds, fails with an error that another try cannot help, or the policy stops.
+    """Run `call` again and again until it succeeds.
+
+    An error that another try cannot help is raised at once. Any other error is raised when the policy allows no
+    further try.
 
     `sleep`: how to wait between tries, if the wait may end early.
     """

@@ -40,7 +40,7 @@ class TomlMistakeError(ValueError):
 
 
 def read_toml(text: str) -> dict[str, Any]:
-    """Read TOML text into its tables. Raise TomlMistakeError."""
+    """Read TOML text into its tables. Raise TomlMistakeError if the text is not TOML."""
     try:
         return tomllib.loads(text)
     except RecursionError:

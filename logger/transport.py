@@ -1,8 +1,8 @@
 """Sends the requests of httpx to one server, over connections that stay open as long as the server allows.
 
-httpx's own transport takes more than twice the processor time for each request (docs/performance.md). It also closes
-an idle connection after some seconds, so that each minute would begin with a TLS handshake. h11 speaks HTTP, as it
-does in httpx.
+httpx's own transport takes more than twice the processor time for each request (docs/performance.md). That transport
+also closes an idle connection after some seconds, so each minute would begin with a TLS handshake. h11 speaks HTTP,
+as it does in httpx.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class KeptConnections(httpx.AsyncBaseTransport):
         self._is_closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request. If the server had closed the idle connection, send it again on a new connection."""
+        """Send a request. If the server had closed the idle connection, send it once more on a new connection."""
         await self._free.acquire()
         connection = None
         try:
@@ -140,7 +140,7 @@ def _is_address(host: str) -> bool:
 def _find_reason(error: OSError, *, is_tls: bool) -> OSError:
     """Return the cause of a failed connection.
 
-    This is a broken TLS handshake, else the one cause that all addresses of a name share, else `error` itself.
+    The cause is a broken TLS handshake, else the one cause that all addresses of a name share, else `error` itself.
     """
     if is_tls and isinstance(error, (ConnectionResetError, ConnectionAbortedError)):
         return ssl.SSLError("the connection was closed")

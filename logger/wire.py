@@ -60,7 +60,7 @@ class Answer:
 
     @property
     def fields(self) -> dict[str, Json]:
-        """Return the body as a JSON object; empty if it is none or is larger than 64 KiB."""
+        """Return the body as a JSON object; empty if the body is no such object, or is larger than 64 KiB."""
         try:
             found: Json = json.loads(self.text) if len(self.body) <= _MOST_FIELDS_BYTES else None
         except (ValueError, RecursionError):
@@ -160,9 +160,10 @@ class Wire:
     async def _send_signed(
         self, request: httpx.Request, auth: Digest | Basic | None, path: str, where: str
     ) -> tuple[int, dict[str, str], bytes]:
-        """Send a request. It is signed if the path was signed before. After a challenge, sign it and send it again.
+        """Send a request.
 
-        A path without Digest gets no signature. A challenge that calls the last nonce stale is answered once more.
+        The request is signed if the path was signed before. After a challenge it is signed and sent again. A path
+        without Digest gets no signature. A challenge that calls the last nonce stale is answered once more.
         """
         if not isinstance(auth, Digest):
             response, answered, body = await self._send(request, auth, where)
@@ -183,7 +184,10 @@ class Wire:
         return response.status_code, answered, body
 
     def _read_challenge(self, response: httpx.Response, where: str) -> Challenge | None:
-        """Return the challenge of a 401; None for any other answer. Raises BrokenError if it cannot be answered."""
+        """Return the challenge of a 401; None for any other answer.
+
+        Raises BrokenError if the challenge cannot be answered.
+        """
         if response.status_code != 401:
             return None
         try:
@@ -235,9 +239,9 @@ class Wire:
         return found
 
     def _recall_request(self, path: str, url: httpx.URL, fields: dict[str, str]) -> httpx.Request:
-        """Return the last request of a path, or make it anew if its headers have changed.
+        """Return the last request of a path, or make a new one if its headers have changed.
 
-        Making one takes long, and a gateway is asked for the same few paths each minute.
+        Making a request takes long, and a gateway is asked for the same few paths each minute.
         """
         found = self._kept.get(path)
         if found is None or found[0] != fields:
@@ -277,7 +281,7 @@ def _sane(kept: httpx.Cookies) -> bool:
 def _share_of(bound: asyncio.Timeout) -> float | None:
     """Return the real seconds that connecting may take, with its TLS handshake; None without a limit.
 
-    It ends before the limit of the whole request, so that the error can say that no connection was made.
+    This time ends before the limit of the whole request, so that the error can say that no connection was made.
     """
     when = bound.when()
     return None if when is None else max(0.001, 0.9 * (when - asyncio.get_running_loop().time()))

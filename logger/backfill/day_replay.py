@@ -202,7 +202,7 @@ class DayReplay:
         return [list_installed_inverters(readings) for readings in found.values()]
 
     async def _count_phases(self, ticks: Iterable[Past]) -> int | None:
-        """Count the phases at the grid in the last tick that has its counters; None if no phases are stored."""
+        """Count the phases at the grid in the last tick with the grid's counters; None if no phases are stored."""
         at = max((past.at for past in ticks if rebuild.LIFETIMES["import"] in past.fields), default=None)
         if at is None:
             return None
@@ -277,7 +277,7 @@ def add_missing(rows: Mapping[str, list[DayRow]], written: Mapping[str, RowTags]
 
 
 def _find_fields(reading: Reading, written: RowTags | None) -> Mapping[str, Value]:
-    """Return the stored fields of a day's row. A row of a price band counts as complete."""
+    """Return the stored fields of a day's row. The stored row of a price band counts as complete."""
     if written is None:
         return {}
     if reading.measurement == BAND_DAY:

@@ -54,7 +54,7 @@ class History(Protocol):
 
 @asynccontextmanager
 async def open_history(target: Target, clock: Clock) -> AsyncIterator[History]:
-    """Open a database for reading within this context, in the dialect of the settings or the detected one.
+    """Open a database for reading within this context, in the dialect of the settings or in the detected dialect.
 
     `target` holds the credentials for reading. Every bucket is tried. Raises InfluxRefusedError or InfluxMissingError
     for a bucket that cannot be read, and InfluxError for a server that cannot be read from.

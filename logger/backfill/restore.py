@@ -43,8 +43,8 @@ class Rebuilt:
     `earlier`: the replay of the time before the live state began; None if the database has nothing of that time.
     `again`: the replay of closed days of the live state that were computed again. `left_out`: the closed days of the
     live state that were not computed again. `added`: the replay that gives rows of earlier versions the fields that
-    they lack. `days`: the sums of every day, for the months. `lost`: rows of zeros for price bands that the day has
-    lost on which the live state begins.
+    they lack. `days`: the sums of every day, for the months. `lost`: rows of zeros for the price bands that the first
+    day of the live state has lost.
     """
 
     earlier: Replayed | None = None
@@ -72,7 +72,7 @@ class Rebuilt:
 
     @property
     def last_tick(self) -> int:
-        """Return the last tick of `earlier`, in unix seconds; 0 if there is none."""
+        """Return the last tick of `earlier`, in unix seconds; 0 without `earlier`."""
         return self.earlier.state.energy.last_tick if self.earlier else 0
 
 
@@ -110,7 +110,10 @@ async def rebuild(
 
 
 def _list_lost_bands(tags: RowTags, day: str, states: Sequence[EnergyState]) -> tuple[DayRow, ...]:
-    """Make rows of zeros for the price bands of a day that none of the states has, because the tariff has changed."""
+    """Make rows of zeros for the price bands that a day lost when the tariff changed.
+
+    These are the stored bands that neither the earlier nor the live state has.
+    """
     known = {band for state in states for each in state.days if each.date == day for band in each.bands}
     reading = Reading("envoy_day", tags.site, tags.row.fields, tags.row.time, "daily")
     return tuple(DayRow(row, day, False) for row in empty_lost_bands(tags, known, reading))
@@ -119,8 +122,9 @@ def _list_lost_bands(tags: RowTags, day: str, states: Sequence[EnergyState]) -> 
 async def _find_start(history: History, request: RebuildRequest, day: str) -> str:
     """Return the first day to replay for the rows from `day` on.
 
-    It is the day of the last tick before them, whose counters tell what flowed over a gap. If prices depend on the
-    month so far, it is the day of the last tick before that month.
+    The replay begins with the day of the last tick before these rows, because the counters of that tick tell what
+    flowed over a gap. If prices depend on the month so far, the replay begins with the day of the last tick before
+    that month.
     """
     zone, begin = request.site.zone, f"{day[:-2]}01" if request.prices.has_tiers else day
     span = await history.find_span("totals", "envoy_totals", request.gateway, first_instant(begin, zone))
@@ -130,7 +134,7 @@ async def _find_start(history: History, request: RebuildRequest, day: str) -> st
 async def _find_end(history: History, request: RebuildRequest, after: str, live: EnergyState) -> int:
     """Return the unix time up to which rows before the day `after` are replayed.
 
-    It is an hour after the first tick from that day on, which ends a gap over midnight.
+    This is an hour after the first tick of that day or a later one. That tick ends a gap over midnight.
     """
     zone = request.site.zone
     for day in list_days(after, live.day):
@@ -163,7 +167,7 @@ async def _compute_again(
 ) -> None:
     """Compute closed days of the live state again from the database, if `request` asks for that.
 
-    If it does not, only add missing fields to the rows that an earlier version wrote.
+    Otherwise only add missing fields to the rows that an earlier version wrote.
     """
     zone, yesterday = request.site.zone, days_before(live.energy.day, 1)
     border = local_day(request.until_tick, zone)

@@ -30,7 +30,7 @@ _LARGEST_TEXT: Final = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Hold the facts about one backup. `is_service`: its settings are those of the installed service."""
+    """Hold the facts about one backup. `is_service`: the settings in it are those of the installed service."""
 
     made_at: int
     is_service: bool

@@ -1,8 +1,8 @@
 """Anonymises documents: replaces each serial number, address, name and place by the same stand-in everywhere.
 
-It first learns from all documents, and then cleans each one. So a serial number that has a key in one document is
-also found inside a text of another. Everything else remains byte for byte, including the spelling of numbers and all
-dates.
+The anonymiser first learns from all documents, and then cleans each one. So a serial number that has a key in one
+document is also found inside a text of another. Everything else remains byte for byte, including the spelling of
+numbers and all dates.
 """
 
 from __future__ import annotations
@@ -109,7 +109,10 @@ class Anonymiser:
         return literal if text == token.text else write_string(text, literal)
 
     def _clean_value(self, kind: Kind | None, value: str) -> str:
-        """Replace the value whole if it has a stand-in of `kind` or as a name, else the data in it that have one."""
+        """Return the stand-in of the whole value, of `kind` or as a name.
+
+        If the whole value has none, replace only the personal data inside it.
+        """
         for known in (kind, "name") if kind else ():
             stand_in = self.stand_ins.find(known, value)
             if stand_in is not None:

@@ -27,7 +27,7 @@ from logger.store.folder import refuse_demo
 def command(env_file: Path, file: str) -> None:
     """Write settings, secrets and the state folder into FILE (- is standard output); the recorder may be running.
 
-    FILE holds passwords and tokens, so only its owner may read it (0600). `restore` puts it back.
+    FILE holds passwords and tokens, so only its owner may read it (0600). `restore` puts everything back.
     """
     configured = begin(env_file, level="warning")
     refuse_demo(configured.state_dir)

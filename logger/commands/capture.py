@@ -22,8 +22,8 @@ from logger.daemon.config import access_of
 def command(env_file: Path, serial: str, folder: Path) -> int:
     """Ask every known path of the gateway once and write the answers into FOLDER, which must be empty or new.
 
-    Serial numbers, addresses, names and places are replaced, each by the same stand-in everywhere.
-    `simulate --recording FOLDER` plays it. Exit code 75 if a path brought no answer.
+    Serial numbers, addresses, names and places are replaced, each by the same stand-in everywhere. `simulate
+    --recording FOLDER` plays the recording. Exit code 75 if a path brought no answer.
     """
     configured = choose_gateway(begin(env_file, require=["ENPHASE_GATEWAY"]), serial)
     record.require_empty(folder)

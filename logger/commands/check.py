@@ -21,7 +21,10 @@ from logger.settings.texts import show_value
 @gateway_option
 @click.option("--show", is_flag=True, help="Also list every setting: its value, where that came from, its meaning.")
 def command(env_file: Path, serial: str, show: bool) -> None:
-    """Check the settings. Exit code 78 if one is wrong. With --gateway --show lists what holds for that gateway."""
+    """Check the settings. Exit code 78 if a setting is wrong.
+
+    With --gateway, --show lists that gateway's settings.
+    """
     configured, problems = inspect(env_file, require=["ENPHASE_GATEWAY"], further=file_problems)
     configure_log(configured, "warning")
     if show:

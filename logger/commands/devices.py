@@ -62,7 +62,7 @@ _KINDS: Final = (
 @json_option
 @click.option("--layout", is_flag=True, help="Print a layout file (LOGGER_LAYOUT_FILE) to fill in, as CSV.")
 def command(env_file: Path, serial: str, as_json: bool, layout: bool) -> int:
-    """List the gateway's meters, inverters and batteries as it reports them now."""
+    """List the meters, inverters and batteries that the gateway reports now."""
     configured = begin_polling(env_file, with_layout=not layout)
     if layout:
         chosen = choose_gateway(configured, serial)

@@ -38,7 +38,7 @@ def _check_addresses(context: click.Context, parameter: click.Parameter, values:
 @interface_option("Listen on the interface with this address alone.")
 @json_option
 def command(addresses: tuple[str, ...], seconds: float, interfaces: tuple[str, ...], as_json: bool) -> None:
-    """List the gateways on this network, each with its serial and firmware. Exit code 69 if there is none.
+    """List the gateways on this network, each with its serial and firmware. Exit code 69 if no gateway answers.
 
     Listens for mDNS, and asks envoy.local and each ADDRESS. Only `/info` is asked, which needs no sign-in. The
     recorder itself never searches; it uses the address in the settings.

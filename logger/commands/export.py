@@ -83,7 +83,7 @@ def command(
 
 
 class _Lines:
-    """Reads the stored lines to export. They can be read several times."""
+    """Reads the stored lines to export. The lines can be read several times."""
 
     def __init__(
         self, ask: Ask, roles: Sequence[Role], since: int, until: int, only: frozenset[str], gateway: str

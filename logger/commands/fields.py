@@ -35,7 +35,7 @@ from logger.settings.load import Settings
 )
 @click.argument("name", default="")
 def command(env_file: Path, as_json: bool, explained: bool, serial: str, device: str, name: str) -> int:
-    """List every field that is written; for the measurement or field NAME also its sources.
+    """List every field that is written; with NAME, only that measurement or field, and its sources.
 
     With --explain: endpoint, document, rows, key, raw value, reading, line and bucket of one value, live.
     """

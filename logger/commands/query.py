@@ -142,7 +142,7 @@ def _check_begin(asked: Asked, today: date) -> None:
 def _find_scope(query: NamedQuery, asked: Asked, zone: ZoneInfo) -> Scope:
     """Return the scope of a query.
 
-    Its time span comes from the options. Without such an option it is the query's usual time span.
+    The time span comes from the options. Without such an option the query's usual time span is used.
     """
     now = int(time.time())
     today = datetime.fromtimestamp(now, zone).date()
@@ -188,12 +188,14 @@ async def _read_influxdb(configured: Settings, query: NamedQuery, asked: Asked) 
 
 
 def _find_only(configured: Settings) -> str:
-    """Return the serial of the only gateway in the settings; empty if there is none, or are several."""
+    """Return the serial of the only gateway in the settings; empty if the settings name none or several."""
     return configured.gateways[0].enphase.serial if len(configured.gateways) == 1 else ""
 
 
 def _choose(query: NamedQuery, asked: Asked, configured: Settings, known: list[str]) -> list[str]:
-    """Return the serials to read: the named gateway, else all known ones; one empty text if nothing is recorded.
+    """Return the serials to read: the named gateway, else all known gateways.
+
+    If nothing is recorded, return a single empty text.
 
     Raises MisuseError if the named gateway is not recorded, or if the query is about one gateway of several.
     """
@@ -207,7 +209,10 @@ def _choose(query: NamedQuery, asked: Asked, configured: Settings, known: list[s
 
 
 def _note_source(query: NamedQuery, asked: Asked, configured: Settings, scope: Scope) -> tuple[str, ...]:
-    """Return a note that older minutes are only in InfluxDB; nothing if the query needs none of them."""
+    """Return a note that older minutes are only in InfluxDB.
+
+    Return nothing if the query needs no older minutes.
+    """
     kept_s = configured.recorder.keep_days * 86400
     if asked.influxdb or not configured.influxdb.url or scope.since >= time.time() - kept_s:
         return ()

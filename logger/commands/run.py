@@ -18,7 +18,7 @@ from logger.outlets import open_outlets
 @click.command("run")
 @env_file_option
 def command(env_file: Path) -> None:
-    """Record until stopped. An outage never ends it; a wrong setting ends it at once (exit code 78)."""
+    """Record until stopped. No outage ends the recording; a wrong setting ends it at once (exit code 78)."""
     settings = begin_polling(env_file)
     gc.freeze()  # what is loaded now stays, and is never looked through again
     gc.enable()

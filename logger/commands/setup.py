@@ -46,8 +46,8 @@ class Handover:
     def give(self, credential: Credential, origin: str) -> None:
         """Write the secret into its file. Without a file, print a new secret once.
 
-        `origin`: the place from which the settings read this secret; empty for a new one. A secret that the settings
-        have is not printed.
+        `origin`: the place from which the settings read this secret; empty for a new secret. A secret that the
+        settings have is not printed.
         """
         kind = "PASSWORD" if credential.username else "TOKEN"
         if self.file is None and origin:

@@ -21,7 +21,7 @@ from logger.simulator.wirings import WIRINGS
 
 
 def _choose_clock(fast: tuple[float, float, float] | None, pace: Path | None) -> Clock:
-    """Return the machine's clock, or one that runs fast, or one that waits for the recorder, too."""
+    """Return the machine's clock, a fast clock, or a fast clock that also waits for the recorder."""
     if fast is None:
         return SystemClock()
     return FastClock(*fast) if pace is None else PacedClock.join(pace, *fast)
@@ -60,7 +60,7 @@ def command(
     fast: tuple[float, float, float] | None,
     pace: Path | None,
 ) -> None:
-    """Serve a gateway on 127.0.0.1: an invented site, or a recording. Prints the settings that reach it.
+    """Serve a gateway on 127.0.0.1: an invented site, or a recording. Prints the settings for a recorder.
 
     Wirings: usual has CTs for production and grid. net-ct-only has none for the production, and inverters that
     report every 15 minutes. second-system has more than half of its solar power from a system that no CT measures.

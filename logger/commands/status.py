@@ -34,9 +34,9 @@ class NoDaemonError(StoreHeldError):
 @gateway_option
 @json_option
 def command(env_file: Path, serial: str, as_json: bool) -> int:
-    """Show the recorder's readings and problems. Exit code 69 if none runs, or if it hangs.
+    """Show the recorder's readings and problems. Exit code 69 if no recorder runs, or if it hangs.
 
-    Several gateways are shown one per line; --gateway shows all about one of them.
+    With several gateways each gets one line; --gateway SERIAL shows everything about one gateway.
     """
     configured, problems = inspect(env_file)  # what a daemon wrote is shown, whatever is wrong with the settings
     configure_log(configured, "warning")
@@ -57,7 +57,8 @@ def command(env_file: Path, serial: str, as_json: bool) -> int:
 def _ask_influxdb(configured: Settings, found: dict[str, Json]) -> str:
     """Ask InfluxDB whether it answers now, because the recorder notices an outage only when it delivers.
 
-    Return what it did; empty if the recorder delivers to none, or if this user may not read its address.
+    Return in words whether InfluxDB answered. The text is empty if the recorder delivers to no InfluxDB, or if this
+    user may not read the address.
     """
     target = target_of(configured)
     if target is None or not found.get("influxdb"):

@@ -48,7 +48,7 @@ def command(context: click.Context, env_file: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.pass_obj
 def check_file(env_file: Path, file: Path | None) -> int:
-    """Name every problem of the tariff FILE and its price files, with the line. Exit code 78 if there is one.
+    """Name every problem of the tariff FILE and its price files, with the line. Exit code 78 for any problem.
 
     Without FILE, the file of LOGGER_TARIFF_FILE is checked.
     """
@@ -138,7 +138,7 @@ def propose_file(env_file: Path, serial: str) -> int:
 
 
 async def _fetch_tariff(access: Access) -> Json:
-    """Return the gateway's tariff document; None if it has none or does not give it."""
+    """Return the gateway's tariff document; None if the gateway gives none."""
     prepare(access.state_dir)
     gateway = Gateway(access, SystemClock())
     try:
@@ -171,7 +171,7 @@ def _describe_prices(period: PricePeriod) -> str:
 
 
 def _join_unknown(slots: Iterable[Slot]) -> list[Slot]:
-    """Join the quarters of an hour in a row whose price is not known yet."""
+    """Join successive time spans of one band whose price is not known yet."""
     found: list[Slot] = []
     for slot in slots:
         if found and slot.buy is None and found[-1].buy is None and found[-1].band == slot.band:

@@ -147,7 +147,7 @@ class _Server:
 
 
 def _describe_mistake(error: ValidationError) -> str:
-    """Name the first wrong argument, and what is wrong with it."""
+    """Name the first wrong argument of a request, and say what is wrong with that argument."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
@@ -172,7 +172,7 @@ def _bind(path: Path) -> socket.socket:
 
 
 def _may_ask(writer: asyncio.StreamWriter) -> bool:
-    """Return True for the recorder's own user and for root, whatever mode the socket has."""
+    """Return True for the recorder's own user and for root, whatever file mode the socket has."""
     peer = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     return struct.unpack("3i", peer)[1] in (0, os.geteuid())
 

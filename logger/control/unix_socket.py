@@ -100,7 +100,7 @@ class Daemon:
 
 
 async def connect(path: Path) -> Daemon | None:
-    """Connect to the recorder at this socket; None if none answers.
+    """Connect to the recorder at this socket. Return the connection; None if no recorder answers.
 
     Raises StoreHeldError if this user may not connect.
     """
@@ -129,7 +129,7 @@ def short_name(path: Path) -> Iterator[str]:
 
 
 def parse_line(line: bytes) -> dict[str, Json]:
-    """Parse one line. Raises ValueError if it holds no JSON object."""
+    """Parse one line. Raises ValueError if the line holds no JSON object."""
     try:
         message: Json = json.loads(line)
     except RecursionError as error:

@@ -84,7 +84,7 @@ async def open_recorder(
     stopping: asyncio.Event,
     on_tick: Callable[[Collector], None] = lambda collector: None,
 ) -> AsyncIterator[Recorder]:
-    """Open the store and build the recorder; close both at the end. `stopping` ends a wait for disk space."""
+    """Open the store and build the recorder. Close both at the end. `stopping` ends a wait for disk space."""
     address, news = read_notify_socket(), News()
     changes = log.Changes(log.get("service"), news.announce)
     async with _extend_start(address):

@@ -1,6 +1,6 @@
 """Watch the clocks of this machine and of the gateway.
 
-Report once when one goes wrong, and once when it is right again.
+Report once when a clock goes wrong, and once when that clock is right again.
 """
 
 from __future__ import annotations

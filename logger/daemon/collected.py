@@ -25,7 +25,7 @@ class Collected:
     started_at: float = 0.0
 
     def count(self, tick: int, every_s: int, lines: int, values: Mapping[str, float]) -> None:
-        """Count a stored tick, and the missed ticks between it and the one before."""
+        """Count a stored tick, and the missed ticks between the previous stored tick and this tick."""
         if self.last_tick and tick > self.last_tick + every_s:
             self.missed += (tick - self.last_tick) // every_s - 1
         self.ticks += 1
@@ -47,7 +47,7 @@ class Findings:
         self._absences: Set[str] = frozenset()
 
     def report_warnings(self, tick: int, found: dict[str, SiteWarning]) -> None:
-        """Report the site warnings of a tick. Record an event if a warning has one."""
+        """Report the site warnings of a tick. Record the event of each warning that has an event."""
         known = self._warnings
         for name, warning in known.items():
             if name not in found and self._changes.end(name, warning.ended) and warning.event:

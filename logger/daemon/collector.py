@@ -219,8 +219,8 @@ class Collector:
         self._zone.restore(self.state.energy.zone)
         if not self._stored and not await self._store.call(Store.list_gateways):
             log.get("collect").info(
-                "a new energy state begins, so the energy of today and of the last seven days is counted from now on "
-                "(if the state folder was lost, `envoy-logger backfill` restores what was counted before)"
+                "a new energy state begins, so the energy of today and of the last seven days is counted from now on"
+                "; if the state folder was lost, `envoy-logger backfill` restores the energy counted earlier"
             )
         elif not self._stored:
             log.get("collect").warning(

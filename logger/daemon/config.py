@@ -58,7 +58,10 @@ class _NewestSettings:
         self._by_host = {access.host: access for access in map(access_of, settings.gateways)}
 
     def find_access(self, known: Access) -> Access:
-        """Return the access data of a gateway from the newest settings; `known` if they do not list it any more."""
+        """Return the access data of a gateway from the newest settings.
+
+        If these settings no longer list the gateway, return `known`.
+        """
         if self._clock.monotonic() - self._read_at >= _FRESH_S:
             self._read_at = self._clock.monotonic()
             self._settings = reread_settings(self._settings)

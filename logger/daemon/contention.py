@@ -85,7 +85,7 @@ class Contention:
     def _choose_lanes(self, now: float) -> None:
         """Let slow and fast requests take turns for a pause, after many delayed answers.
 
-        The pause doubles each time. It is short again after a full window without a delayed answer.
+        The pause doubles each time. The pause is short again after a dozen answers in a row without a delay.
         """
         if sum(self._delayed) >= _DELAYED_ENOUGH:
             self._two_lanes_at = now + self._pause_s

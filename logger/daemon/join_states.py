@@ -21,7 +21,7 @@ from logger.tariff.prices import Prices
 def restore_past(
     live: GatewayState, past: GatewayState, gateway: str, site: Site, prices: Prices
 ) -> tuple[GatewayState, list[DayRow]]:
-    """Add the time before the `live` state from `past`. Return the state, and the day rows that this changes.
+    """Add the time before the `live` state from `past`. Return the new state, and the changed day rows.
 
     An empty `live` state takes over energy and panels of `past`. A `past` that ends after `live` begins was joined
     before, so it changes nothing.

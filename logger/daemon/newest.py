@@ -26,7 +26,7 @@ def is_current(reading: Reading, site: Site, now: float) -> bool:
 
 
 def is_recent(at: float, site: Site, now: float) -> bool:
-    """Tell whether a tick is one of the last two, so that what was read at it is shown as present."""
+    """Tell whether a tick is one of the last two. Readings of these ticks are shown as present."""
     return now - at < _RECENT_INTERVALS * site.totals_s + site.offset_s
 
 

@@ -8,7 +8,7 @@ import asyncio
 class News:
     """Counts the recorder's news: ticks, deliveries, and problems that begin or end.
 
-    Each one raises `version` by one.
+    Each of these events raises `version` by one.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class News:
                 future.set_result(None)
 
     async def wait_beyond(self, version: int) -> int:
-        """Wait until the version is greater than the given one. Return it."""
+        """Wait until the version is greater than the given one. Return the new version."""
         while self.version <= version:
             future = asyncio.get_running_loop().create_future()
             self._waiting.add(future)

@@ -203,8 +203,9 @@ class Poller:
     def _review_wanted(self, tick: int) -> None:
         """Decide from the current documents which endpoints to request, and how often.
 
-        This is done each hour, when a document appeared, disappeared or changed in more than its digits, and when
-        other values were read. It is done at each devices tick while a document may have changed in any way.
+        The review is due each hour, when a document appeared, disappeared or changed in more than its digits, and
+        when other values were read. While a document may have changed in any way, the review is due at each devices
+        tick.
         """
         now = self._clock.time()
         skeletons = {path: document.skeleton for path, document in self._list_documents(now).items()}
@@ -219,7 +220,10 @@ class Poller:
             state.set_frequency(frequency, slow_gateway=slow)
 
     def start_slow(self, tick: int, offset_s: int = 0) -> None:
-        """Let the slow lane request the endpoints that are due at `tick`. Its poll began `offset_s` seconds later."""
+        """Let the slow lane request the endpoints that are due at `tick`.
+
+        The poll of that tick began `offset_s` seconds after the tick's own time.
+        """
         if self.requests.contention.one_lane:
             text = "slow requests to the gateway delay the fast ones, so both take turns from now on"
             self._changes.begin("one lane", text, logging.INFO)

@@ -11,7 +11,7 @@ from logger.store.thread import StoreCalls
 
 
 class ReadAhead:
-    """Holds the batch of each role that is being read, and the rows that were delivered meanwhile."""
+    """Holds the batches that are being read, one for each role, and the rows that were delivered meanwhile."""
 
     def __init__(self, store: StoreCalls) -> None:
         self._store = store

@@ -33,7 +33,7 @@ from logger.store.thread import StoreThread
 class RecordedState:
     """The state of one gateway while a recorder runs.
 
-    Its collector holds it; if no collector records the gateway, the store holds it.
+    The collector of the gateway holds the state. If no collector records the gateway, the store holds the state.
     """
 
     stored: StoredState
@@ -140,7 +140,7 @@ def build_recorder(
     events = [PendingEvents(gateway.take_events) for gateway in gateways]
 
     def record(gateway: str, event: Event) -> None:
-        """Record an event of InfluxDB at the gateway whose points it concerns."""
+        """Record an event of InfluxDB for the gateway whose points the event concerns."""
         holder = next((each for each in events if each.serial == gateway), next(iter(events), None))
         if holder is not None:
             holder.record(event)

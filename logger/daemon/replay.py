@@ -1,9 +1,9 @@
 """Send recently confirmed points to InfluxDB once more, after a start of the recorder and after an outage.
 
 InfluxDB 1.x and 2.x can lose confirmed points after they are killed. If the server is killed while it writes its log,
-it cuts off the torn end of the log at its next start. But it continues to write behind the old end. At the start
-after that it cuts the log at the same place again, and so loses every point that it confirmed in between. This ends
-only with a new shard (after a week, by default) or when the log has grown large.
+the log has a torn end. At its next start the server cuts off this end, but continues to write behind the old end. At
+the start after that, the server cuts the log at the same place again, and so loses every point that it confirmed in
+between. This ends only with a new shard (after a week, by default) or when the log has grown large.
 
 Therefore the recorder sends all points of that time again. InfluxDB overwrites each point with the same point, so
 nothing changes if nothing was lost.
@@ -32,7 +32,7 @@ _PARTS: Final[dict[str, Role]] = {"totals": "totals", "devices": "devices", "day
 
 
 class Resending:
-    """Sends all recently delivered points again, in one pass; of days their current rows.
+    """Sends all recently delivered points again, in one pass. Of each day the current rows are sent.
 
     The pass changes nothing in the store, so no point counts as waiting or as delivered twice. A row of a day that
     changes during the pass waits for delivery, so its new value is sent after the old one.

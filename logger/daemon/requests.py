@@ -88,7 +88,7 @@ class Requests:
             self._sent.popleft()
 
     async def identify(self, tick: int) -> GatewayInfo:
-        """Request `/info`. Log an error, and then raise it."""
+        """Request `/info`. If the request fails, log the error, and then raise it."""
         self._count(INFO)
         try:
             info = await self._gateway.identify()
@@ -150,7 +150,7 @@ class Requests:
             self._events.record(Event(tick, "endpoint_back", text))
 
     def _record_failure(self, state: EndpointState, error: EnvoyLoggerError, tick: int) -> None:
-        """Record a failure and report it once. In the quiet window it is not reported."""
+        """Record a failure, and report it once. A failure in the quiet window is not reported."""
         quiet = self._zone.is_quiet(self._clock.time())
         state.record_failure(error, tick, counts=not quiet)
         if quiet:

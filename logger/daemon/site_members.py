@@ -1,4 +1,4 @@
-"""Follow the gateways of one site. The last one at each tick writes the sums of the site."""
+"""Follow the gateways of one site. The last gateway that reports at a tick writes the sums of the site."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ _NOT_HEARD: dict[str, Value] = {}
 
 
 class SiteMembers:
-    """Holds what the gateways of one site reported at the present tick. `names`: the address or serial of each.
+    """Holds what the gateways of one site reported at the present tick.
 
-    Day rows are made at the ticks of the first gateway, because the store holds one current row of each.
+    `names`: the address or serial of each gateway. The site's day rows are made at the ticks of the first gateway
+    only, because the store holds one current row of each day.
     """
 
     def __init__(self, site: str, names: Sequence[str]) -> None:
@@ -42,7 +43,7 @@ class SiteMembers:
     def note(
         self, name: str, tick: int, totals: Mapping[str, Value] = _NOT_HEARD, energy: EnergyState | None = None
     ) -> list[Reading]:
-        """Remember what a gateway reported at a tick. Return the points of the site that this completes.
+        """Remember what a gateway reported at a tick. Return the points of the site that are complete now.
 
         A point of an earlier tick that still lacks a report is returned, too.
         """
@@ -110,7 +111,7 @@ class SiteShare:
         return replace(result, readings=[*result.readings, *points], daily=[*result.daily, *rows])
 
     def note_silence(self, tick: int) -> list[Reading]:
-        """Remember that the gateway is not heard at a tick. Return the points of the site that this completes."""
+        """Remember that the gateway is not heard at a tick. Return the points of the site that are complete now."""
         return [] if self.members is None else self.members.note(self.name, tick)
 
     def renew(self, energy: EnergyState, rows: Iterable[DayRow]) -> None:

@@ -1,4 +1,4 @@
-"""Find the time zone of a site. It sets the site's day boundaries and the gateway's quiet window."""
+"""Find the time zone of a site. The time zone decides when days begin, and when the gateway's quiet window is."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SiteZone:
         self.name = self.name or zone_of(home)
 
     def require(self) -> str:
-        """Return the zone. If none is known, use this machine's zone from now on and log a warning."""
+        """Return the zone. If no zone is known, use this machine's zone from now on and log a warning."""
         if not self.name:
             self.name = self._site.system_zone
             log.get("collect").warning(

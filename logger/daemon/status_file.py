@@ -1,6 +1,6 @@
 """Write and read `status.json`, which shows the recorder's state to people, `health` and `status`.
 
-It has no secrets.
+The file holds no secrets.
 """
 
 from __future__ import annotations
@@ -78,7 +78,11 @@ def describe(recorder: Recorder, waiting: StoreFigures, clock: Clock) -> dict[st
 
 
 def _find_end(progress: Progress) -> float:
-    """Find for how many seconds a status holds: until the next deadline, and until the next status is due."""
+    """Return for how many seconds a status is valid.
+
+    It is valid until the next deadline of a loop, or until the next status is due if that is later. Once a loop has
+    missed its deadline, return 0.
+    """
     return max(progress.deadline_s, RENEWED_WITHIN_S) if progress.is_alive else 0.0
 
 
@@ -146,7 +150,7 @@ def describe_health(recorder: Recorder) -> dict[str, Json]:
 
 
 def _delivery(shipper: Shipper, waiting: StoreFigures) -> dict[str, Json]:
-    """Describe the delivery since the start. If there was none yet, `last_delivery` comes from the store."""
+    """Describe the delivery since the start. Before the first delivery, `last_delivery` comes from the store."""
     done = shipper.shipped
     return {**asdict(done), "last_delivery": done.last_delivery or waiting.last_delivery}
 
@@ -190,7 +194,10 @@ def serial_in(gateway: Mapping[str, Json]) -> str:
 
 
 def describe_outlet(address: str) -> str:
-    """Write the address of an outlet; of one that answers this machine alone also the way from another machine."""
+    """Write the address of an outlet.
+
+    If the outlet answers this machine alone, also write how to reach it from another machine.
+    """
     if not (own := _OWN_ADDRESS.match(address)):
         return address
     tunnel = f"ssh -L {own['port']}:localhost:{own['port']} {read_hostname()}"

@@ -55,7 +55,7 @@ def tariff_problems(settings: Settings) -> tuple[Problem, ...]:
 def _read_tables(files: list[Path], highest: float) -> tuple[PriceTable, list[str]]:
     """Read the price files. Each line that cannot be read is a problem. All other lines are used.
 
-    No line of a file is used whose usual price is above `highest`: its prices are in cents, or for a MWh.
+    If the usual price of a file is above `highest`, none of its lines is used: its prices are in cents, or for a MWh.
     """
     tables, problems = [], list[str]()
     for file in files:

@@ -51,7 +51,7 @@ def bad(name: str, text: str, cure: str, exit_code: int = 78) -> CheckResult:
 
 
 def skip(name: str, reason: str) -> CheckResult:
-    """Make the result of a check that was not made, or of something that is not there."""
+    """Make the result of a check that was left out, or whose subject does not exist here."""
     return CheckResult(name, "left out", reason)
 
 

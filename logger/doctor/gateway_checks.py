@@ -64,7 +64,7 @@ class _Steps:
 async def check_gateway(
     access: Access, clock: Clock, report: Report, *, sign_in: bool
 ) -> tuple[GatewayInfo | None, Poll | None]:
-    """Check every step up to the first bad one.
+    """Check every step up to the first bad step.
 
     Return which gateway answered, and its documents if they could be asked.
 

@@ -22,7 +22,7 @@ _SET_UP: Final = "run envoy-logger init, or envoy-logger setup with --admin-user
 
 
 async def check_influxdb(settings: Settings, clock: Clock, report: Report) -> Server | None:
-    """Check the server and each bucket. Return the server; None if none is set or none answers."""
+    """Check the server and each bucket. Return the server; None if no server is set, or if it does not answer."""
     target, read_token = target_of(settings), settings.influxdb.read_token.get_secret_value()
     if target is None:
         report(skip(NAME, "INFLUXDB_URL is not set: everything is kept in the embedded store"))

@@ -115,7 +115,7 @@ def check_state_folder(folder: Path, report: Report) -> None:
 
 
 def _judge_folder(folder: Path) -> CheckResult | None:
-    """Return what makes the folder unusable; None if it can be used."""
+    """Return what makes the folder unusable; None for a usable folder."""
     who = f"{os.geteuid()}:{os.getegid()}"
     if not os.path.exists(folder):
         return _judge_missing_folder(folder, who)

@@ -91,7 +91,7 @@ def _report_of(gateway: str, report: Report) -> Report:
 
 
 def check_settings(settings: Settings, problems: tuple[Problem, ...], report: Report) -> None:
-    """Report each problem and each warning of the settings and the layout file, or that there is no problem."""
+    """Report each problem and each warning of the settings and the layout file. Also report good settings."""
     name = "settings"
     found = [*problems, *layout_problems(settings), *tariff_problems(settings)]
     for problem in found:

@@ -69,7 +69,7 @@ def _judge_token(access: Access, info: GatewayInfo, token: Token, now: float) ->
 def _explain_no_token(
     access: Access, info: GatewayInfo, error: EnvoyLoggerError, now: float, *, tried: bool
 ) -> CheckResult:
-    """Make the result for a missing token: what forbids a sign-in, or that none was tried yet."""
+    """Make the result for a missing token: what forbids a sign-in, or that no sign-in was tried yet."""
     if tried or not access.has_account or isinstance(error, StateError):
         return fail(SIGN_IN, error)
     try:

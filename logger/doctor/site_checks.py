@@ -11,7 +11,7 @@ _SITE, _VALUES = "site", "values"
 
 
 def check_site(found: Poll, site: Site, report: Report) -> None:
-    """Report each fault of the site and each missing value that one poll shows, or that there is none."""
+    """Report each fault of the site and each missing value that one poll shows. Also report a site without any."""
     result = read(found, site)
     warnings, missing = list_warnings(result), group_reasons(list_missing(result))
     for warning in warnings:

@@ -1,7 +1,7 @@
 """Balance import and export over the phases, as most utility meters count them. Pure.
 
 A meter's counters are the sums of its phases' counters. So the balance of one poll is the rise of import less the
-rise of export: above zero it is import, below zero it is export.
+rise of export. A balance above zero is import, and a balance below zero is export.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ GRID: Final = ("import", "export")
 class Balance:
     """Hold the balanced energy between two ticks in Wh. At most one of import and export is above zero.
 
-    `hidden_wh`: over a gap, import and export of different times may have cancelled out. This is the most Wh of each
-    that may be missing for this reason.
+    `hidden_wh`: over a gap, import and export of different times may have cancelled out. `hidden_wh` is the most Wh
+    that may be missing in import, and also in export, for this reason.
     """
 
     import_wh: float

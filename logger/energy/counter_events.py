@@ -20,7 +20,10 @@ _NAMES: Final = {
 
 
 def describe_decision(name: str, known: Counter, decision: Decision, wh: float, tick: int) -> Iterator[Event]:
-    """Yield the events of the `decision` on value `wh` of counter `name` at `tick`; `known` is the counter before."""
+    """Yield the events of the `decision` on value `wh` of counter `name` at `tick`.
+
+    `known`: the counter before that tick.
+    """
     subject, before = _NAMES.get(name, name), _kwh(known.accepted_wh)
     if decision.rejected:
         figures = [_kwh(value.wh) for value in decision.rejected]

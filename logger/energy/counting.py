@@ -25,7 +25,7 @@ class Counting:
     `measured`: the quantities that the site can give, None if that is unknown. `waiting`: those with a counter that
     waits for its first value. `begun`: those of which a counter began today, and of which the gateway gives no figure
     of today. `since`: when the last counter began today, in unix seconds, 0 if none did. `wh`: the energies in Wh of
-    the quantities that began together with it.
+    the quantities that began together with that counter.
     """
 
     measured: frozenset[str] | None = None
@@ -39,7 +39,10 @@ UNKNOWN: Final = Counting()
 
 
 def describe_counting(state: EnergyState, today: str) -> Counting:
-    """Describe today's energies in a state. `today`: the local ISO date; a state of another day began before it."""
+    """Describe today's energies in a state.
+
+    `today`: the local ISO date. If the open day of the state is another day, the state began before today.
+    """
     if not state.days:
         return UNKNOWN
     of = terms(state.wiring) if state.wiring is not None else {}
@@ -66,7 +69,7 @@ def describe_counting(state: EnergyState, today: str) -> Counting:
 
 
 def _find_begin(state: EnergyState, name: str) -> int:
-    """Return when a counter began to count today. One that began at zero has counted since the first tick."""
+    """Return when a counter began to count today. A counter that began at zero has counted since the first tick."""
     base = state.bases.get(name)
     if base is not None and base.wh > 0:
         return base.at

@@ -51,7 +51,7 @@ def has_values(row: DayRow) -> bool:
 
 
 def _finish(day: Day, tick: Tick, zone: str, *, changed: bool) -> Day:
-    """Mark a day final if the tick was polled after 03:00 of the next day.
+    """Mark a day as final if the tick was polled after 03:00 of the next day.
 
     Before that time, a day that changed in this tick is marked as not final.
     """

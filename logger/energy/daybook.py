@@ -138,7 +138,7 @@ def count_poll(day: Day, polled_s: int, powers: Mapping[str, float], resets: int
 def uncover_end(day: Day, until: int, interval_s: int) -> Day:
     """Limit a day's polled seconds, because the end of the day was not seen.
 
-    They count at most until one interval before `until`.
+    Polled seconds count at most until one interval before `until`.
     """
     most = max(0, until - day.start - interval_s)
     return replace(day, polled_s=most) if day.polled_s > most else day
@@ -159,7 +159,7 @@ def beginning_of(days: Sequence[Day], place: int) -> int:
 def share_by_day(days: Sequence[Day], since: int, until: int, wh: float) -> dict[str, float]:
     """Split the energy of a time span between local dates in proportion to time.
 
-    The oldest day also gets the share of the time before it.
+    The oldest day also gets the share of any time before that day.
     """
     found: dict[str, float] = {}
     left, end, oldest = wh, until, days[-1].date

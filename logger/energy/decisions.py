@@ -56,7 +56,7 @@ def _decide_beside(
 ) -> Decision:
     """Decide on a counter if the other counter of its meter fell during a gap, as after a meter replacement.
 
-    It is held while the other counter is held, and rebaselined when the other counter is rebaselined.
+    The counter is held while the other one is held, and rebaselined when the other one is rebaselined.
     """
     known = state.counters.get(name)
     if known is None or not alone.accepted or alone.reset or tick.at - known.at <= GAP_S:

@@ -59,7 +59,7 @@ def _list_days_since(state: EnergyState, at: int) -> tuple[Day, ...]:
 
 
 def follow_grid(known: Grid, at: int, is_on: bool | None, interval_s: int) -> tuple[Grid, tuple[Event, ...]]:
-    """Update the state of the grid at a tick. Return it with the event, if the grid was lost or came back.
+    """Update the state of the grid at a tick. Return the state, and an event if the grid was lost or came back.
 
     An unknown state of the grid changes nothing.
     """

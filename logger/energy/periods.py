@@ -27,8 +27,9 @@ _MONTH: Final = len("2026-11")
 class Period:
     """Hold the sums of some days. `start` and `tags` are those of the row that is made from it.
 
-    `seconds`: the length of the days together. `polled_s`: for how many of these the gateway was polled. `sums`,
-    `peaks`: values by field name. `peak_import_at`: local date and time. `currencies`: the currencies of the money.
+    `seconds`: the length of the days together. `polled_s`: for how many of these seconds the gateway was polled.
+    `sums`, `peaks`: values by field name. `peak_import_at`: local date and time. `currencies`: the currencies of the
+    money.
     """
 
     start: int

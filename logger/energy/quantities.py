@@ -32,7 +32,7 @@ _NOISE_SHARE: Final = 0.03
 
 
 def noise_wh(terms_wh: Iterable[float]) -> float:
-    """Return by how many Wh a sum of these energies may be wrong: 30 Wh, or 3 % of the largest one."""
+    """Return by how many Wh a sum of these energies may be wrong: 30 Wh, or 3 % of the largest energy."""
     return max(_NOISE_WH, _NOISE_SHARE * max((abs(wh) for wh in terms_wh), default=0.0))
 
 

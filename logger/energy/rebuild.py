@@ -162,7 +162,7 @@ def join(live: EnergyState, past: EnergyState) -> tuple[EnergyState, list[str]]:
 
 
 def _add_unpriced(items: Iterable[Unpriced]) -> tuple[Unpriced, ...]:
-    """Add up the energies that wait for the price of the same quarter of an hour."""
+    """Add up energies of one counter that wait for one price: the price of the same quarter of an hour."""
     found: dict[tuple[int, str], Unpriced] = {}
     for item in items:
         had = found.get((item.since, item.name))

@@ -1,6 +1,6 @@
 """Sum the gateways of one site: their powers, their energies of today, and their day rows. Pure.
 
-A sum covers all gateways of the site, or it is absent. The gateways that lack the value are named.
+A sum is absent unless it covers all gateways of the site. The gateways that lack the value are named.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def sum_totals(site: str, tick: int, members: Sequence[SiteMember]) -> Reading:
 def _sum(members: Sequence[SiteMember], quantity: str, name: str, missing: list[str]) -> dict[str, Value]:
     """Sum one field over the gateways that can have it.
 
-    Add a gateway that should have it and does not to `missing`.
+    If a gateway should have the field and lacks it, put that gateway into `missing`.
     """
     able = [each for each in members if not each.lacks(quantity)]
     values = [each.totals.get(name) for each in able]

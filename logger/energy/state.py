@@ -181,7 +181,7 @@ class Sample:
 class Unbalanced:
     """Hold the rises of import and export in Wh since both were last balanced.
 
-    `is_guess`: part of them was not measured.
+    `is_guess`: a part of these rises was not measured.
     """
 
     import_wh: float = 0.0
@@ -191,7 +191,7 @@ class Unbalanced:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Hold the first accepted value of a counter in Wh, as the gateway gave it, and its tick."""
+    """Hold the first accepted value of a counter, in Wh as the gateway gave it, and the tick of that value."""
 
     at: int
     wh: float

@@ -53,7 +53,7 @@ class Quarter:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Hold when the grid's state was last known (0: never), and when the site lost the grid (0: it has the grid)."""
+    """Hold when the grid's state was last known (0: never), and when the site lost the grid (0: it has not)."""
 
     at: int = 0
     lost_at: int = 0

@@ -71,7 +71,7 @@ def list_fields(state: EnergyState, accepted: Mapping[str, float], todays: Mappi
 def _today_wh(state: EnergyState, quantity: str, rises_wh: float, of: Mapping[str, int]) -> float | None:
     """Return today's energy in Wh.
 
-    On a counter's first day it is the rises plus the gateway's figure, or None without such a figure.
+    On a counter's first day this is the sum of the rises and the gateway's figure; None without that figure.
     """
     if all(state.counters[name].first_day < state.day for name in of):
         return rises_wh
@@ -83,7 +83,7 @@ def _list_weeks(state: EnergyState) -> dict[str, float]:
     """Return each quantity's energy of the seven complete days before today, in Wh.
 
     A quantity is left out unless each of its counters had an accepted value before the first of these days, and has
-    another one of today. On a counter's first day the gateway's figure is used, if it is plausible.
+    an accepted value of today. On a counter's first day the gateway's figure is used, if it is plausible.
     """
     found: dict[str, float] = {}
     first_days = tuple((name, counter.first_day) for name, counter in state.counters.items())

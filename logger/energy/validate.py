@@ -88,7 +88,7 @@ class Decision:
     def fell(self) -> bool:
         """Return True if the counter was rebaselined.
 
-        Also return True if its value is held because it fell by more than jitter, but not to zero.
+        Also return True if the new value is held because it is lower by more than jitter, but not zero.
         """
         counter = self.counter
         wh = counter.held[-1].wh if counter.held else 0.0

@@ -68,7 +68,7 @@ class Auth:
                 self._events.warn_once("token_unusable", error.message)
 
     async def current(self) -> Token:
-        """Return the token to use now. Sign in if there is none. Raises CredentialsError or StateError."""
+        """Return the token to use now. Sign in if there is no token. Raises CredentialsError or StateError."""
         now = self._clock.time()
         best = self._choose(now)
         if (best is None or now >= best.renew_at) and self._read_again():
@@ -168,7 +168,7 @@ class Auth:
             self._start_sign_in()
 
     def _start_sign_in(self) -> asyncio.Task[Token]:
-        """Return the running sign-in task of this process. Start one if there is none."""
+        """Return the running sign-in task of this process. Start one if none runs."""
         if self._task is None or self._task.done():
             if self._task is not None and not self._task.cancelled():
                 with contextlib.suppress(EnvoyLoggerError):  # already recorded as an event

@@ -144,10 +144,10 @@ class Gateway:
         return connection, await self._get_by_user(connection, endpoint)
 
     async def _get_by_user(self, connection: Connection, endpoint: Endpoint) -> Answer:
-        """Ask firmware before 7. If the path needs a sign-in, use the local user (Q-C16).
+        """Ask a gateway whose firmware is older than 7. If the path needs a sign-in, use the local user (Q-C16).
 
-        A broken answer or a redirect may mean that the firmware was updated. If `/info` confirms this, the connection
-        is closed. Otherwise only this path is at fault (Q-C17).
+        A broken answer or a redirect may mean that the firmware was updated. If `/info` confirms the update, the
+        connection is closed. Otherwise only this path is at fault (Q-C17).
         """
         digest = Digest(self._local_user, self._access.local_password or connection.info.serial[-6:])
         try:

@@ -71,7 +71,7 @@ class CoolDown:
         return replace(state, attempts=(now,), not_before=now + SIGN_IN.most_s)
 
     def apply_credentials(self, username: str, password: str, now: float) -> CoolDown:
-        """Return the state for these credentials. New credentials do not wait because old ones failed.
+        """Return the state for these credentials. New credentials need not wait for the failures of old credentials.
 
         Raises SignInRefusedError or SignInBlockedError if these credentials are stopped. Attempts with other
         credentials do not end the stop. So two processes with different wrong passwords cannot end each other's stop.
@@ -158,6 +158,6 @@ class CoolDown:
 
 @functools.lru_cache(maxsize=4)
 def _hash(salt: str, username: str, password: str) -> str:
-    """Hash the credentials. This is slow on purpose, so that the stored hash does not help to guess a password."""
+    """Hash the credentials. The hash is slow on purpose, so that it does not help to guess a password."""
     text = json.dumps([username, password]).encode()
     return hashlib.scrypt(text, salt=bytes.fromhex(salt), n=HASH_COST, r=8, p=HASH_TIMES).hex()

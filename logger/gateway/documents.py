@@ -128,7 +128,10 @@ def read_document(answer: Answer, form: Form, where: str) -> Json:
 
 
 def looks_like_html(answer: Answer) -> bool:
-    """Return True if the body is a web page. Firmware 3 sends one, with status 200, for a path that it lacks."""
+    """Return True if the body is a web page.
+
+    Firmware 3 sends a web page, with status 200, for a path that it lacks.
+    """
     return answer.text.lstrip("\ufeff \t\r\n").startswith("<")
 
 

@@ -74,7 +74,7 @@ def learn(certificate: bytes, serial: str, address: str, now: float) -> Pin:
 
 
 def may_rotate(old: Pin, address: str, now: float) -> bool:
-    """Return True if a new certificate is expected: the old one is near its end and the address is the same."""
+    """Return True if a new certificate is expected: the pinned one is near its end, and the address is the same."""
     return abs(now - old.not_after) <= _ROTATION_S and old.address == address
 
 

@@ -113,7 +113,7 @@ class TokenSession:
     async def _is_good(self, connection: Connection, token: Token) -> bool:
         """Ask the gateway whether it accepts the token.
 
-        If it does, a new session begins. Raises WireError or BusyError.
+        If the gateway accepts the token, a new session begins. Raises WireError or BusyError.
         """
         bearer = {"authorization": f"Bearer {token.text}"}
         answer = await connection.wire.request("GET", _CHECK, timeout_s=_CHECK_S, headers=bearer)

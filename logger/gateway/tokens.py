@@ -119,5 +119,5 @@ def _list_audience(claim: object) -> list[str]:
 
 
 def _plain(claim: object) -> str:
-    """Return how messages show a claim: as it is if it is short and plain, else as a question mark."""
+    """Return how messages show a claim: a short and plain claim unchanged, any other as a question mark."""
     return claim if isinstance(claim, str) and re.fullmatch(r"[\w-]{1,24}", claim) else "?"

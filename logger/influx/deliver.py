@@ -82,7 +82,7 @@ class _Sending:
         self.requests = 0
 
     async def send(self, numbers: Sequence[int]) -> Done | Wait | Blocked:
-        """Deliver these batches: in one request if the server accepts it, else in parts."""
+        """Deliver these batches: in one request if the server accepts that request, else in parts."""
         if not numbers or self._is_enough():
             return Done()
         outcome = await self._write(b"".join(self._batches[number] for number in numbers))
@@ -122,7 +122,7 @@ class _Sending:
         return bool(self.done) and (self.requests >= MOST_REQUESTS or self._clock.monotonic() >= self._until)
 
     async def _send_lines(self, number: int) -> Done | Wait | Blocked:
-        """Deliver one batch. Divide it down to single lines if needed, and refuse the bad lines."""
+        """Deliver one batch. If needed, divide the batch down to single lines, and refuse the bad lines."""
         lines = [line for line in gzip.decompress(self._batches[number]).split(b"\n") if line]
         refused: list[RefusedLine] = []
         suspects: list[bytes] = []
@@ -154,7 +154,10 @@ class _Sending:
         return Done()
 
     async def _confirm(self, suspects: Sequence[bytes], number: int) -> list[RefusedLine] | Wait | Blocked:
-        """Send each line that got a 500 alone once more. Return the lines to refuse, or the reason to wait."""
+        """Send each of the `suspects` alone once more. Return the lines to refuse, or the reason to wait.
+
+        `suspects`: the lines that the server answered with 500 when each was sent alone.
+        """
         refused: list[RefusedLine] = []
         for line in suspects:
             outcome = await self._write(_pack([line]))

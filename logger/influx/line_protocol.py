@@ -133,5 +133,5 @@ _WRITERS: Final[Mapping[type, Callable[[Any], Value]]] = {
 
 
 def _make_plain(value: Value) -> Value:
-    """Return the same value as one of the types that can be written."""
+    """Return a value converted to one of the types that can be written."""
     return next(kind(value) for kind in (float, int, str) if isinstance(value, kind))

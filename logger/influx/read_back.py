@@ -20,7 +20,7 @@ _BOOLS: Final = {"t": True, "T": True, "true": True, "True": True, "TRUE": True,
 
 
 def read_back(line: str, role: Role) -> Reading:
-    """Parse one line into its reading. Raises ValueError that says what is wrong with the line.
+    """Parse one line into its reading. Raises ValueError for a wrong line; the error says what is wrong.
 
     A line is one point with its time in whole seconds, without its newline.
     """

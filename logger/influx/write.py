@@ -43,7 +43,7 @@ async def ask_identity(wire: Wire, target: Target) -> tuple[Answer, Answer]:
 
 
 async def find_silence(target: Target, clock: Clock) -> str:
-    """Ask a server `/ping` without credentials. Return why it does not answer now; empty if it does."""
+    """Ask a server `/ping` without credentials. Return why the server does not answer now; empty if it answers."""
     wire = Wire(target.url, clock, use_proxy=True, max_bytes=_LIMIT)
     try:
         answer = await wire.request("GET", "/ping", timeout_s=_LOOK_TIMEOUT_S)
@@ -55,7 +55,7 @@ async def find_silence(target: Target, clock: Clock) -> str:
 
 
 class Writer:
-    """Writes to one InfluxDB, in the dialect of the settings or in the one that is detected."""
+    """Writes to one InfluxDB, in the dialect of the settings or in the detected dialect."""
 
     def __init__(self, target: Target, clock: Clock) -> None:
         self.target = target

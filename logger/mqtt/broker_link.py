@@ -1,7 +1,7 @@
 """Run paho's client on the recorder's own loop, with few wake-ups. Only this module imports paho.
 
-aiomqtt does the same, but it wakes up each second. In a minute that takes as much processor time as half a tick
-(docs/performance.md).
+aiomqtt does the same, but it wakes up each second. In a minute these wake-ups take as much processor time as half a
+tick (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ class BrokerLink:
             self.on_loss()
 
     def _read(self) -> None:
-        """Read what the broker sent. If it is not MQTT, close the connection."""
+        """Read what the broker sent. If the bytes are not MQTT, close the connection."""
         try:
             self.client.loop_read()
             while isinstance(own := self.client.socket(), ssl.SSLSocket) and own.pending():

@@ -64,7 +64,8 @@ class _Told:
 class Messages:
     """Makes the messages of one connection. A message that was sent already is not made again.
 
-    `base` is the first part of every topic. `prefix` is that of Home Assistant's discovery; empty means no discovery.
+    `base`: the first part of every topic. `prefix`: the first part of the topics of Home Assistant's discovery; empty
+    without discovery.
     """
 
     base: str
@@ -110,7 +111,7 @@ class Messages:
             yield from self._list_outdated(seen)
 
     def _list_outdated(self, seen: Present) -> Iterator[Message]:
-        """Make a new state for each series that only the broker still has, once its kept state is too old."""
+        """Make a new state for each series that only the broker still has, once the broker's state is too old."""
         for at, (topic, state) in list(self._left.items()):
             time = int(str(state["time"]))
             reading = Reading(topic.measurement.name, {}, {}, time, topic.measurement.role)
@@ -159,7 +160,7 @@ class Messages:
 def _is_told(told: _Told | None, present: _Told, rest_s: int) -> bool:
     """Return True if a state need not be sent.
 
-    This holds if nothing changed. It also holds if only numbers changed and the last state is too recent.
+    A state need not be sent if nothing changed, or if only numbers changed and the last state is too recent.
     """
     if told is None or (told.is_stale, told.troubles) != (present.is_stale, present.troubles):
         return False
@@ -178,7 +179,7 @@ def _list_signs(reading: Reading) -> dict[str, Value]:
 def _describe_state(
     topic: Topic, values: Mapping[str, Value], announced: frozenset[str], *, is_stale: bool
 ) -> dict[str, Json]:
-    """Return every announced field: its value, or null if it is absent or too old to be true now."""
+    """Return every announced field with its value. An absent value, or one too old to be true now, is null."""
     return {
         name: None
         if name not in values or (is_stale and name not in topic.lasting)

@@ -38,10 +38,10 @@ class DayShare:
 
 
 def add_reports(state: PanelState, points: Iterable[Reading], since: int, until: int, site: Site) -> PanelState:
-    """Add new reports: points of `envoy_inverter` with the tags of the panel layout. Each point is passed once.
+    """Add new reports: points of `envoy_inverter` with the tags of the panel layout.
 
-    `until`: the present time. `since`: the tick at which a new state starts to count. A report from the future is not
-    added to any day, because the gateway's clock or our clock was wrong.
+    The caller passes each point once. `until`: the present time. `since`: the tick at which a new state starts to
+    count. A report from the future is not added to any day, because the gateway's clock or our clock was wrong.
     """
     latest = until + AHEAD_S
     last_day = local_day(latest, site.zone)
@@ -81,7 +81,7 @@ def forget_old_days(state: PanelState) -> PanelState:
 
 
 def _set_back(inverter: InverterState, until: int) -> InverterState:
-    """Set an inverter's times back to `until`, because a clock that was ahead stamped the last report."""
+    """Set an inverter's times back to `until`, because the last report got its time from a clock that was ahead."""
     counter = inverter.counter
     if counter is not None:
         counter = replace(counter, at=min(counter.at, until), held=())

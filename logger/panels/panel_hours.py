@@ -27,7 +27,7 @@ def add_span(
     hours: dict[int, dict[str, SeenHour]], serial: str, known: InverterState | None, at: int, power_w: float,
     interval_s: int, zone: str,
 ) -> None:  # fmt: skip
-    """Add the energy of one report to the hours that it covers: its interval, and a short gap before that."""
+    """Add the energy of one report to the hours that the report covers: its interval, and a short gap before it."""
     gap_s = at - known.last_at if known else interval_s + 1
     length_s = gap_s if gap_s <= _GAP_INTERVALS * interval_s else interval_s
     wh = power_w * min(length_s, interval_s)

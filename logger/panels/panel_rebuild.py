@@ -173,7 +173,7 @@ def _add_days(known: PanelDays, earlier: PanelDays) -> PanelDays:
 
 
 def _add_day(known: PanelDay | None, earlier: PanelDay | None) -> PanelDay:
-    """Add two parts of an inverter's day, which two states counted."""
+    """Join two parts of an inverter's day. Each part was counted by another state."""
     if known is None or earlier is None:
         return known or earlier or PanelDay()
     return PanelDay(

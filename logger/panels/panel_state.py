@@ -16,7 +16,7 @@ class InverterState:
     """Hold the state of one inverter after its last report.
 
     `counter`: the inverter's lifetime energy, None while its reports have none. `first_at`: the time of the first
-    report that this state counts. `first_wh`: the lifetime energy of that first report, None if it had none.
+    report that this state counts. `first_wh`: the lifetime energy in that first report, None if the report had none.
     """
 
     last_at: int
@@ -67,7 +67,7 @@ class Place:
 class Installed:
     """Describe one installed inverter at a poll.
 
-    `is_tripped`: it is off because of the grid's voltage or frequency.
+    `is_tripped`: the inverter is off because of the grid's voltage or frequency.
     """
 
     serial: str

@@ -56,7 +56,7 @@ def notice_silence(state: PanelState, tick: int) -> tuple[PanelState, list[Event
 
 
 def notice_interval(state: PanelState, points: Sequence[Reading], tick: int) -> tuple[PanelState, list[Event]]:
-    """Measure the interval between new and previous reports. Raise an event when it has changed for good."""
+    """Measure the interval between new and previous reports. Make an event when the interval has changed for good."""
     gaps = [point.time - known.last_at for point in points if (known := state.inverters.get(point.tags["serial"]))]
     seen_s = find_interval([gap for gap in gaps if 0 < gap <= _INTERVALS[-1] * 1.1])
     if not seen_s:

@@ -54,9 +54,10 @@ class Server:
     """Hold what a server reports about itself.
 
     `version` is empty if the server does not report it. `trouble`: the complaint of its own health check, or empty.
-    `is_fresh`: it was never set up and waits for its first user. `is_open`: it needs no credentials (1.x without
-    authentication, VictoriaMetrics). `is_guarded`: it reports nothing without credentials (3.x with authorisation).
-    `skew_s`: its clock minus ours in seconds; None if it does not report its time.
+    `is_fresh`: the server was never set up and waits for its first user. `is_open`: the server needs no credentials
+    (1.x without authentication, VictoriaMetrics). `is_guarded`: the server reports nothing without credentials (3.x
+    with authorisation). `skew_s`: the server's clock minus ours in seconds; None if the server does not report its
+    time.
     """
 
     dialect: Dialect

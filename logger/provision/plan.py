@@ -21,7 +21,7 @@ RIGHTS: Final[Mapping[Purpose, str]] = {"write": "only write to", "read": "only 
 class Admin:
     """Hold the administrator's token (2.x, 3.x), or user and password.
 
-    On a fresh server this user becomes the first one.
+    A server that was never set up makes this administrator its first user.
     """
 
     token: str = field(default="", repr=False)
@@ -50,10 +50,10 @@ class RecorderName:
 class SetupPlan:
     """Hold what has to exist at the end.
 
-    `recorder`: the recorder whose name is in tokens and users, so that those of other recorders are not changed.
-    `buckets`: name → seconds for which the bucket keeps data; 0 is for ever. None leaves an existing bucket as it is;
-    a new bucket then keeps data for ever. `held`: the secrets of an earlier run, used again if they still fit.
-    `username`: the recorder's user on 1.x. `shorten`: a bucket may be changed to keep data for less time, which
+    `recorder`: the recorder whose name is in tokens and users, so that tokens and users of other recorders are not
+    changed. `buckets`: name → seconds for which the bucket keeps data; 0 is for ever. None leaves an existing bucket
+    as it is; a new bucket then keeps data for ever. `held`: the secrets of an earlier run, used again if they still
+    fit. `username`: the recorder's user on 1.x. `shorten`: a bucket may be changed to keep data for less time, which
     deletes data. `unasked`: the purposes whose secret nobody waits for. Their credentials stay as they are while they
     fit, and are not part of the result.
     """

@@ -141,7 +141,7 @@ class _V1Setup:
             await self._do(f"ALTER {where} DURATION {change}s{shards}")
 
     async def _list_policies(self, database: str, policy: str) -> dict[str, int]:
-        """Return the named retention policy of a database, or its default one: its name, and its seconds."""
+        """Return the named retention policy of a database, or the default policy: its name, and its seconds."""
         if database in self._made:  # in a dry run the server does not know it
             return {_FIRST_POLICY: self._made[database]} if policy in ("", _FIRST_POLICY) else {}
         rows = await self._query(f"SHOW RETENTION POLICIES ON {quote_name(database)}")
@@ -149,7 +149,7 @@ class _V1Setup:
         return {str(row[0]): _parse_duration(str(row[1])) for row in chosen}
 
     async def _make_user(self, purpose: Purpose, users: Mapping[str, bool]) -> Credential | None:
-        """Make a user with the rights of `purpose` and no more. `users`: name → True for administrators.
+        """Make a user that has only the rights of `purpose`. `users`: name → True for administrators.
 
         Return the credentials; None for a user who is there and whose password nobody asked for.
         """

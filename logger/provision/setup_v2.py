@@ -177,9 +177,10 @@ class _V2Setup:
     ) -> str | None:
         """Find or make the token that has the rights of `purpose` on these buckets.
 
-        Return its secret text; None in a dry run, and if a token fits whose text nobody asked for. `kin`: the tokens
-        of all recorders for that purpose. If the plan holds the text of one of them, that token is used again. This
-        is for containers, whose host name changes. The token of another recorder is never replaced.
+        Return the token's secret text. Return None in a dry run. Also return None if a token fits and nobody asked
+        for its text. `kin`: the tokens of all recorders for that purpose. If the plan holds the text of one of them,
+        that token is used again. This is for containers, whose host name changes. The token of another recorder is
+        never replaced.
         """
         action = "write" if purpose == "write" else "read"
         asked = dict.fromkeys((action, "buckets", bucket_id) for bucket_id in bucket_ids)
@@ -277,5 +278,5 @@ def _make_rules(seconds: int, *, is_change: bool = False) -> list[BucketRetentio
 
 
 def _is_shown(token: object) -> bool:
-    """Return True if a server's list shows a token's text. Some servers leave it out or redact it."""
+    """Return True if a server's list shows a token's text. Some servers leave this text out or redact it."""
     return isinstance(token, str) and bool(token) and "redacted" not in token.lower()

@@ -1,4 +1,4 @@
-"""Makes the databases on an InfluxDB 3, from its documentation and source. It was not tried with a real one.
+"""Makes the databases on an InfluxDB 3, as its documentation and source say. Not tried with a real InfluxDB 3.
 
 InfluxDB 3 Core has only administrators' tokens, and Enterprise makes tokens in another way. So no token is made here:
 the recorder writes with the token that is given.

@@ -75,7 +75,7 @@ def _answer_reserve(rows: Rows, _scope: Scope) -> AnswerTable:
 def _answer_bigger(rows: Rows, _scope: Scope) -> AnswerTable:
     """Make a row for each day: the energy that a bigger battery could have stored.
 
-    This is the smaller one of the energy sold and the energy bought.
+    A bigger battery could have stored the smaller one of the energy sold and the energy bought.
     """
     found: list[tuple[Cell, ...]] = []
     for point in rows.of("envoy_day"):

@@ -73,7 +73,7 @@ def _list_spans(points: Sequence[Point], label: str, title: str) -> AnswerTable:
 
 
 def _answer_days(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each day, and say which of them were not counted as a whole."""
+    """Make a row for each day. The notes say which figures do not cover a whole day."""
     points = rows.of("envoy_day")
     answer = _list_spans(points, "local_date", "day")
     notes, today = [], scope.last_day.isoformat()
@@ -109,7 +109,10 @@ def _answer_records(rows: Rows, _scope: Scope) -> AnswerTable:
 
 
 def _sum_same_days(points: Sequence[Point], year: int, month: int | None, day: date) -> list[float | None]:
-    """Sum the energies of a month, or of a year without `month`, up to the same day of the year as `day`."""
+    """Sum the energies of a month up to the same day of the year as `day`.
+
+    Without `month`, sum the energies of the year up to that day.
+    """
     chosen = []
     for point in points:
         at = date.fromisoformat(text(point, "local_date"))

@@ -132,10 +132,9 @@ def _answer_outages(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_gaps(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each time of more than five minutes without totals.
+    """Make a row for each gap: more than five minutes without totals.
 
-    The last gap may still last. If the recorder's interval is longer than five minutes, a gap is at least twice that
-    interval.
+    A gap is also at least twice as long as the usual time between totals. The newest gap may not be over yet.
     """
     times = sorted({point.time for point in rows.of("envoy_totals")})
     usual_s = median([b - a for a, b in pairwise(times)]) if len(times) > 1 else 0.0

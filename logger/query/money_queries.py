@@ -79,7 +79,7 @@ def _note_sums(points: Sequence[Point]) -> tuple[str, ...]:
 
 
 def _answer_payback(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each year and currency: the savings, their sum so far, and the part of the price that it is.
+    """Make a row for each year and currency: the savings, their sum so far, and that sum in percent of the price.
 
     The price is in the newest currency, so savings in an earlier currency have paid back no known part of it.
     """

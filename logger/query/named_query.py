@@ -116,7 +116,7 @@ class NamedQuery:
     if_none: str = ""
 
     def describe_empty(self, rows: Rows, scope: Scope) -> str:
-        """Return what an empty table of these rows means, with the time since which it is true."""
+        """Return what an empty table of these rows means, with the time at which the rows begin."""
         first = min((point.time for points in rows.points.values() for point in points), default=None)
         if not self.if_none or first is None:
             return "Nothing is recorded about that."
@@ -125,13 +125,13 @@ class NamedQuery:
 
 
 def number(point: Point, name: str) -> float | None:
-    """Return a number of a point; None if it is missing or no number."""
+    """Return a field of a point that is a number; None if the field is missing or no number."""
     value = point.fields.get(name)
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def text(point: Point, name: str) -> str:
-    """Return a text of a point; empty if it is missing."""
+    """Return a field of a point that is a text; empty if the field is missing."""
     value = point.fields.get(name)
     return value if isinstance(value, str) else ""
 

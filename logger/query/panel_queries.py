@@ -64,7 +64,7 @@ def _hour(point: Point) -> str:
 
 
 def _name(points: list[Point]) -> tuple[Cell, Cell, Cell]:
-    """Return panel, serial and group of an inverter, from its newest point that has them."""
+    """Return panel, serial and group of an inverter, from its newest point with these values."""
     newest = points[-1]
     names = (text(point, "panel") or point.tags.get("panel", "") for point in reversed(points))
     panel = next(filter(None, names), "")
@@ -84,7 +84,7 @@ def _list_installed(rows: Rows) -> list[list[Point]]:
 def _answer_panels(rows: Rows, _scope: Scope) -> AnswerTable:
     """Make a row for each inverter, the worst first.
 
-    Silent inverters come first, then low ones, then all others by their ratio to the group.
+    Silent inverters come first, then inverters with low days, then all others by their ratio to the group.
     """
     found = []
     for points in _list_installed(rows):
@@ -197,7 +197,7 @@ def _answer_clipping(rows: Rows, scope: Scope) -> AnswerTable:
 def _answer_heat(rows: Rows, _scope: Scope) -> AnswerTable:
     """Make a row for each ten degrees of temperature.
 
-    It holds the number of reports, and their mean and greatest power.
+    A row holds the number of reports, and their mean and greatest power.
     """
     warm = [point for point in rows.of("envoy_inverter") if number(point, "temperature_c") is not None]
     by_heat = group_by(warm, lambda p: f"{int((number(p, 'temperature_c') or 0.0) // 10 * 10):>4}")

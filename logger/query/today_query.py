@@ -1,4 +1,4 @@
-"""Define the named query about today. It is also what the page and `status` show of today. Pure.
+"""Define the named query about today. The page and `status` show the answer of this query, too. Pure.
 
 On the day on which recording begins, a second row has what was counted since then.
 """
@@ -82,7 +82,7 @@ def _find_midnight(scope: Scope) -> int:
 
 
 def _explain(quantity: str, counting: Counting, clock: str) -> str:
-    """Return why there is no figure of today; empty if that is not known."""
+    """Return why there is no figure of today; empty if the reason is not known."""
     if quantity in counting.waiting:
         return "its counter waits for a first value above zero, or an hour of zeros"
     if quantity in counting.begun:
@@ -100,7 +100,8 @@ def _explain(quantity: str, counting: Counting, clock: str) -> str:
 def _count_rows(rows: Rows, scope: Scope, last: Mapping[str, float | None]) -> Counting:
     """Find what was counted since recording began today, from rows alone.
 
-    A quantity of which no reading has a figure of today, but the row of the day has one, began with the recording.
+    A quantity began with the recording if the row of the day has a figure of it, and no reading has its figure of
+    today.
     """
     first = next((point.time for point in rows.of("envoy_totals") if _POWER in point.fields), 0)
     if first < _find_midnight(scope) + _AT_MIDNIGHT_S:

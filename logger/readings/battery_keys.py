@@ -54,13 +54,13 @@ def read_acb_charge(row: Row, view: View) -> float | None:
 
 
 def find_watts(row: Row, view: View) -> float | None:
-    """Return the power in W of the same report of an AC Battery in device data; None without that report."""
+    """Return the power in W that device data gives for the report in `row`; None without that report."""
     same = find_same_report(row, view)
     return None if same is None else read_acb_watts(same, view)
 
 
 def find_same_report(row: Row, view: View) -> Row | None:
-    """Find the same report of an AC Battery in device data."""
+    """Find in device data the report of an AC Battery that `row` holds, too; None if it is not there."""
     for other in batteries.data_ac_batteries(view.standing()) or ():
         is_known = other.serial == row.serial and other.reported is not None and row.reported is not None
         if is_known and abs((other.reported or 0) - (row.reported or 0)) <= _SAME_REPORT_S:
@@ -69,7 +69,7 @@ def find_same_report(row: Row, view: View) -> Row | None:
 
 
 def read_site_charge(row: Row, view: View) -> float | None:
-    """Return the charge of all batteries in percent; None if the charges of the kinds contradict it."""
+    """Return the charge of all batteries in percent; None if the charges of IQ or AC Batteries contradict it."""
     charge = _read_percent(row, "agg_soc")
     return None if charge is None or find_other_charges(row, view) else charge
 
@@ -96,9 +96,10 @@ def find_beyond(row: Row, stored_wh: float | None) -> str:
 
 
 def find_other_charges(row: Row, view: View) -> dict[str, float]:
-    """Return the charge of each kind of battery if the charge of all together is not between them; else empty.
+    """Return the charges of IQ and AC Batteries if the reported charges contradict each other; else empty.
 
-    The IQ Batteries' own figures, of the same minute, count as one of the charges.
+    The charge of all batteries together must lie between the charges of both kinds. The charges that the IQ Batteries
+    themselves gave in the same minute must agree with the charge of their kind.
     """
     charge, count = _read_percent(row, "agg_soc"), batteries.infer_ac_batteries(view)
     has_iq = bool(ensemble.encharge_inventory(view))
@@ -124,7 +125,7 @@ def _read_percent(row: Row, key: str) -> float | None:
 
 
 def _weigh_own(row: Row, view: View) -> float | None:
-    """Return the charge of the IQ Batteries by their own figures; None unless these are of the row's minute."""
+    """Return the charge of the IQ Batteries by their own figures; None if these are not of the row's minute."""
     power, listed = view.snapshot.documents.get(paths.ENSEMBLE_POWER), view.snapshot.documents.get(paths.ENSEMBLE)
     if power is None or listed is None or row.document is None:
         return None
@@ -135,7 +136,7 @@ def _weigh_own(row: Row, view: View) -> float | None:
 
 @lru_cache(maxsize=8)
 def _weigh(power: Document, listed: Document) -> float | None:
-    """Return the mean charge of the IQ Batteries, weighted by capacity; None if a battery lacks one of the two."""
+    """Return the mean charge of the IQ Batteries, weighted by capacity; None if one lacks charge or capacity."""
     charges = {row.serial: _read_percent(row, "soc") for row in ensemble.list_powers(power) or ()}
     rows = ensemble.ensemble_devices(listed, "ENCHARGE") or []
     known = [

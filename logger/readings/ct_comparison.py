@@ -1,7 +1,7 @@
 """Compare the production CT with the inverters, which measure the same production. Pure.
 
 The CT gives the power of each second. An inverter gives the mean power of the last 5 to 60 minutes. So means over two
-hours are compared. The CT's two hours may end up to half an hour before those of the inverters.
+hours are compared. The CT's two hours may end earlier than those of the inverters, by at most half an hour.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ def take_sample(at: int, totals: Mapping[str, Value], read_from: ReadFrom, view:
 def compare_sources(samples: Sequence[CtSample], most_w: float | None) -> dict[str, SiteWarning]:
     """Return a warning if CT and inverters differ by more than a fifth over the last two sunny hours.
 
-    The very first sample is compared, too: a CT that shows nothing while the sun shines is faulty. At dusk it is not,
-    because the inverters' reports are older than the CT's power. `most_w`: the greatest power that the inverters can
-    make together.
+    The very first sample is compared, too: a CT that shows nothing while the sun shines is faulty. At dusk the first
+    sample is not compared, because the inverters' reports are older than the CT's power. `most_w`: the greatest power
+    that the inverters can make together.
     """
     if not samples:
         return {}

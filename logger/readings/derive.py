@@ -30,7 +30,10 @@ Together: TypeAlias = Callable[[Iterable[str]], bool]
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """Hold an impossible power of the house: `house_w` is below zero. `of`: the powers it is computed from, in W."""
+    """Hold an impossible power of the house.
+
+    `house_w`: the power, which is below zero. `of`: the powers from which it was computed, in W.
+    """
 
     house_w: float
     of: Mapping[str, float]

@@ -209,7 +209,10 @@ def _parent(place: str) -> str:
 
 
 def _name(place: str) -> str:
-    """Return a place in readable form, such as `[ENCHARGE].devices.temperature`; "its content" for the whole."""
+    """Return a place in readable form, such as `[ENCHARGE].devices.temperature`.
+
+    The place of a whole document is "its content".
+    """
     return place.replace("[]", "").replace("/", ".").lstrip(".") or "its content"
 
 

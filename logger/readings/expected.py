@@ -1,4 +1,4 @@
-"""List the values that a site should have: those that its documents announce, and those that it had before. Pure."""
+"""List the values that a site should have: those that its documents announce, and those it had before. Pure."""
 
 from __future__ import annotations
 
@@ -129,8 +129,8 @@ def _has_unknown_meters(view: View, wiring: Wiring) -> bool:
 def _lists_nothing(view: View) -> bool:
     """Tell whether the ensemble inventory says nothing about devices.
 
-    It says nothing if there is no document, or if none of its entries has a type. An empty list says that there are
-    no devices.
+    The inventory says nothing if there is no document, or if no entry of the document has a type. An empty list says
+    that there are no devices.
     """
     document = view.snapshot.documents.get(paths.ENSEMBLE)
     groups = [] if document is None else objects(document.body) or []

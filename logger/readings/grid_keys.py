@@ -33,7 +33,7 @@ def read_enpower_grid(row: Row, view: View) -> str | None:
 
 
 def _settle(found: Settled, view: View) -> Settled | None:
-    """Return the value of a controller; None if the controllers of the site report different grid states."""
+    """Return `found`, a value of one controller. Return None if the controllers report different grid states."""
     return None if found is None or len(list_grid_states(view)) > 1 else found
 
 
@@ -112,7 +112,7 @@ def read_collar_relay(row: Row, view: View) -> bool | None:
 
 
 def read_enpower_relay(row: Row, view: View) -> bool | None:
-    """Tell whether the relay is closed; None if two keys or two controllers contradict each other."""
+    """Tell whether the controller's relay is closed; None if two keys or two controllers contradict each other."""
     return _settle(_judge_relay(row), view)
 
 
@@ -132,7 +132,7 @@ def read_mains(row: Row) -> bool | None:
 
 
 def _read_controller(row: Row) -> bool | None:
-    """Tell from `admin_state_str` whether the relay is closed. It is open while the generator is connected."""
+    """Tell from `admin_state_str` whether the relay is closed. The relay is open while the generator is connected."""
     state = row.text("admin_state_str") or ""
     if "_OPER_GEN" in state or "_OPER_OPEN" in state:
         return False
@@ -149,7 +149,7 @@ def read_fahrenheit(row: Row, _view: View) -> float | None:
 
 
 def read_generator_state(row: Row, view: View) -> str | None:
-    """Return `connected`, `disconnected`, or the gateway's own word. None if a controller contradicts it."""
+    """Return `connected`, `disconnected`, or the gateway's own word; None if a controller contradicts the state."""
     state = row.text("oper_state")
     if not state or find_deniers(row, view):
         return None
@@ -160,7 +160,7 @@ def read_generator_state(row: Row, view: View) -> str | None:
 def find_deniers(row: Row, view: View) -> list[Row]:
     """Find the controllers that contradict a generator's state.
 
-    The house is never on both, the grid and the generator.
+    The house is never on the grid and on the generator at the same time.
     """
     connected = _CLOSED.get((row.text("oper_state") or "").lower())
     if connected is None:

@@ -45,7 +45,7 @@ class OwnTime:
     """Hold the time of one reading: unix `second` by the gateway's clock, and the device's `interval_s`, if given.
 
     `is_seldom`: such a device may give the time of its installation, so its time counts only after it has moved.
-    `is_newest`: the newest of many times. It counts only after it has stood still.
+    `is_newest`: this is the newest of many times. Such a time counts only after it has stood still.
     """
 
     name: str
@@ -255,7 +255,7 @@ def _list_reports(body: Json) -> Iterator[OwnTime]:
 
 
 def _list_newest(body: Json) -> Iterator[OwnTime]:
-    """Return the newest report of an inverter, as the time of the sums over all inverters."""
+    """Yield the time of the newest inverter report. It counts as the time of the sums over all inverters."""
     seconds = [time.second for time in _list_reports(body)]
     if seconds:
         yield OwnTime(NEWEST, max(seconds), is_newest=True)

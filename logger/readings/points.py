@@ -57,7 +57,7 @@ class Points:
         self._tick, self._tags, self._layout = tick, tags, layout
 
     def add(self, device: Device) -> None:
-        """Add the point of a device, if the point is due."""
+        """Add the point of a device to the points of the tick, if that point is due."""
         measurement, tags = device.measurement, {**self._tags, **device.tags}
         if measurement.has_layout:
             tags = {**self._layout.tags.get(device.tags["serial"], {}), **tags}
@@ -82,7 +82,7 @@ class Points:
             self._finish(point, inverter_report_interval_s=usual_interval_s(self.reports.known))
 
     def _finish(self, point: Reading, **more: Value | None) -> None:
-        """Add a point, with the fields of `more` that are known."""
+        """Add a point to the finished points, with the fields of `more` that are known."""
         known = {name: value for name, value in more.items() if value is not None}
         self.finished.append(replace(point, fields={**point.fields, **known}) if known else point)
 

@@ -1,6 +1,6 @@
 """Tell whether powers were measured at the same time, so that a power computed from them is true. Pure.
 
-A gateway gives some powers of the present second (meters, IQ Batteries). Others are of an earlier time (blocks of
+Some of a gateway's powers are of the present second (meters, IQ Batteries). Others are of an earlier time (blocks of
 `production.json`), or are means over the last 5 to 15 minutes (sums over inverters).
 """
 
@@ -21,10 +21,11 @@ _STAMPS: Final = {"now": "timestamp", "report": "readingTime"}
 
 
 def are_of_one_time(names: Iterable[str], read_from: ReadFrom, view: View) -> bool:
-    """Tell whether the powers of these fields were measured at the same time. A mean over an interval was not.
+    """Tell whether the powers of these fields were measured at the same time.
 
-    Two rows of one document are compared by their own times. Rows of two documents count as measured at the same time
-    if each row is as old as its document.
+    A mean over an interval never counts as measured at the same time as another power. Two rows of one document are
+    compared by their own times. Rows of two documents count as measured at the same time if each row is as old as its
+    document.
     """
     sources = [read_from[name] for name in names if name in read_from]
     if any(rowset.grain == "mean" for rowset, _ in sources):

@@ -275,7 +275,10 @@ def _describe_paths(seen: Collection[str], view: View) -> Iterator[str]:
 
 
 def _describe_path(path: str, view: View) -> str:
-    """Return why a document has not arrived. Return an empty text if it has, or if this firmware has none."""
+    """Return why a document has not arrived.
+
+    The answer is empty if the document has arrived, or if this firmware has no such document.
+    """
     if path in view.snapshot.documents:
         return ""
     if path in view.snapshot.failures:

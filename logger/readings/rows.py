@@ -23,7 +23,7 @@ T = TypeVar("T")
 class Missing(Enum):
     """Give the reason why there are no rows. Both members count as false.
 
-    ABSENT: the gateway certainly has no such rows. UNKNOWN: this cannot be told now.
+    ABSENT: the gateway certainly has no such rows. UNKNOWN: nobody can tell now whether it has such rows.
     """
 
     ABSENT = "absent"
@@ -150,9 +150,9 @@ def first_of(*selectors: Selector) -> Selector:
 
 
 def only_if(condition: Condition, selector: Selector) -> Selector:
-    """Select only if a condition holds.
+    """Make a selector that selects only if a condition holds.
 
-    Return UNKNOWN while the condition is unknown, and ABSENT if it does not hold.
+    The selector returns UNKNOWN while the condition is unknown, and ABSENT if the condition does not hold.
     """
 
     def select(view: View) -> Rows:
@@ -163,7 +163,7 @@ def only_if(condition: Condition, selector: Selector) -> Selector:
 
 
 def unless(condition: Condition, selector: Selector) -> Selector:
-    """Select only if a condition certainly does not hold."""
+    """Make a selector that selects only if a condition certainly does not hold."""
     return only_if(lambda view: None if (holds := condition(view)) is None else not holds, selector)
 
 

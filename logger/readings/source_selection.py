@@ -197,7 +197,7 @@ def _meters(snapshot: Snapshot) -> str:
 def _has_answered(path: str, snapshot: Snapshot, review: Review) -> bool:
     """Tell whether a path has given enough answers.
 
-    This is always so for paths that are not polled, and after a day of polling.
+    Every path counts as answered after a day of polling. A path that is not polled always counts as answered.
     """
     if path not in snapshot.definitive_answers or review.polled_s >= _DAY_S:
         return True

@@ -1,6 +1,6 @@
 """Doubt a gateway's sum over its inverters that stands still while the inverters report other powers. Pure.
 
-`/api/v1/production` and the interval database have no time of their own, and some firmware stops to renew them. An
+`/api/v1/production` and the interval database have no time of their own, and some firmware stops renewing them. An
 earlier firmware may also leave an old sum behind. The inverters' own reports show both: they went on, and are now far
 from the sum.
 """

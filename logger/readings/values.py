@@ -37,8 +37,8 @@ def read_report_age(row: Row, view: View) -> int | None:
 def read_mean_volts(row: Row, _view: View) -> float | None:
     """Return the mean voltage of a meter's phases in V; the meter's own figure is the sum over its phases (Q-M5).
 
-    A phase without voltage is left out of the mean: two phases of 230 V and a dead one do not make 153 V (Q-M17).
-    With a dead phase, a phase that cannot be read makes the mean None.
+    A phase without voltage is left out of the mean: two phases of 230 V and a dead one do not make 153 V (Q-M17). If
+    one phase has no voltage and another cannot be read, return None.
     """
     volts, legs = row.number("voltage"), row.number("legs")
     phases = [number(phase.get("voltage")) for _, phase in meters.legs(row.values, row.whole("phases"))]

@@ -60,7 +60,7 @@ def find_wanted(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> Wa
 
 
 def _look_at_values(view: View, sources: Sources, energy: EnergyState) -> None:
-    """Read every value once. The view records each document that this needs."""
+    """Read every value once. The view records each document that a value needs."""
     extraction = Extraction(view.snapshot, sources)
     list(extraction.devices(_BOTH))
     counters = extraction.counters()

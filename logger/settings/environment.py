@@ -16,7 +16,7 @@ def read_variables() -> Mapping[str, str]:
 
 
 def read_own_variables() -> dict[str, str]:
-    """Return the settings in the environment, by variable. They replace those of every file."""
+    """Return the settings in the environment, by variable. These settings replace those of every file."""
     return {name: value for name in KNOWN_NAMES if (value := os.environ.get(name))}
 
 

@@ -137,7 +137,7 @@ class _GatewaysFile:
         return tuple(self._read_entry(table, at) for at, table in enumerate(checked) if table is not None)
 
     def _check(self, table: object, at: int) -> _GatewayTable | None:
-        """Check one table; None if something in it is wrong."""
+        """Check one table, and return its gateway; None if something in the table is wrong."""
         try:
             return _GatewayTable.model_validate(table)
         except ValidationError as error:

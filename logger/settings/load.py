@@ -51,7 +51,7 @@ class Settings:
 
     @property
     def gateways(self) -> tuple[Settings, ...]:
-        """Return the settings of each gateway to record. Without a gateways file return these settings."""
+        """Return the settings of each gateway to record. Without a gateways file, this object is the only item."""
         return (self,) if self.listed is None else self.listed
 
     @property

@@ -98,7 +98,7 @@ def is_secret(info: FieldInfo) -> bool:
 
 
 class _Source(PydanticBaseSettingsSource):
-    """Base of the sources. It reads only fields that have no value and no problem from an earlier source."""
+    """Base of the sources. A source reads only fields that have no value and no problem from an earlier source."""
 
     for_secrets: ClassVar[bool] = False
 

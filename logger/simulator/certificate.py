@@ -1,4 +1,4 @@
-"""Makes a self-signed certificate like a gateway's own: its name does not match, and it lasts about a year."""
+"""Makes a self-signed certificate like a gateway's own: with a name that does not match, for about a year."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Serves HTTP/1.1 with h11 and asyncio streams. It is simple enough to play every fault."""
+"""Serves HTTP/1.1 with h11 and asyncio streams. This server is simple enough to play every fault."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Response:
     """Hold a reply, further headers, and how its transfer fails.
 
     `cut_after`: the connection ends after this many bytes of the body. `reset`: the connection ends without an
-    answer. `parts`: these are sent instead of the body, without a length. `raw`: these bytes are sent instead of an
-    answer, and then the connection ends.
+    answer. `parts`: texts that are sent instead of the body, without a length. `raw`: bytes that are sent instead of
+    an answer; then the connection ends.
     """
 
     reply: Reply
@@ -70,7 +70,7 @@ class HttpServer:
         asyncio.get_running_loop().add_reader(listener, self._accept, listener)
 
     async def stop(self) -> None:
-        """Stop listening and end every connection. After a stop this does nothing."""
+        """Stop listening and end every connection. A second stop does nothing."""
         listener, self._listener = self._listener, None
         if listener is not None:
             asyncio.get_running_loop().remove_reader(listener)

@@ -145,7 +145,7 @@ def contact_settings(moment: Moment) -> object:
 
 
 def generator(moment: Moment) -> object:
-    """Make `/ivp/ensemble/generator` without a generator. Up to 8.2.4263 it says that one is present."""
+    """Make `/ivp/ensemble/generator` without a generator. Firmware up to 8.2.4263 says that one is present."""
     present = moment.generation.version < (8, 2, 4264)
     return {"admin_state": "unknown", "oper_state": "open", "admin_mode": 0, "schedule": 0, "start_soc": 100,
             "stop_soc": -1, "exc_on": 0, "present": int(present), "type": int(not present)}  # fmt: skip

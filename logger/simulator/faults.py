@@ -156,7 +156,7 @@ async def _make_huge(size: int) -> AsyncIterator[bytes]:
 
 
 async def _make_bomb(size: int) -> AsyncIterator[bytes]:
-    """Yield the same list, compressed to a thousandth of its size."""
+    """Yield a JSON list of about `size` bytes, compressed to a thousandth of this size."""
     compressor = zlib.compressobj(9, zlib.DEFLATED, 31)
     async for part in _make_huge(size):
         if compressed := compressor.compress(part):

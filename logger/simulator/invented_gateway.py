@@ -95,7 +95,10 @@ class InventedGateway:
         return "digest" if version >= (3, 9) and (wants_digest or bare.startswith(_INSTALLER)) else "open"
 
     def answer(self, path: str, now: float) -> Reply:
-        """Make the document at `path`. Installers' paths get a 401, unknown paths this firmware's page for them."""
+        """Make the document at `path`.
+
+        An installer's path gets a 401. An unknown path gets the answer of this firmware to unknown paths.
+        """
         bare, _, query = path.partition("?")
         moment = Moment(self.site, self.generation, now)
         version = self.generation.version

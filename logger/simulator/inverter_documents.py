@@ -93,7 +93,7 @@ def _meter(moment: Moment, number: int, power_w: float, energy_wh: float) -> dic
 
 
 def inventory(moment: Moment) -> object:
-    """Make `/inventory.json`: flags of every inverter; at night none is heard."""
+    """Make `/inventory.json`: the flags of every inverter. At night no inverter is heard."""
     devices = [_describe(moment, inverter) for inverter in moment.inverters()]
     return [{"type": "PCU", "devices": devices}, {"type": "ACB", "devices": []}, {"type": "NSRB", "devices": []}]
 

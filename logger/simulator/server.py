@@ -1,6 +1,6 @@
 """Serves a simulated gateway: a site model behind TLS, tokens or Digest, with faults on demand.
 
-It keeps a journal of all requests.
+The simulator keeps a journal of all requests.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class Simulator:
         return sum(served.path.startswith(prefix) for served in self.journal)
 
     def new_token(self, *, lifetime_s: float = OWNER_S, serial: str | None = None, user: str = "owner") -> str:
-        """Make a token as an owner would copy it. A negative `lifetime_s` makes one that has expired."""
+        """Make a token as an owner would copy it. A negative `lifetime_s` makes an expired token."""
         now = self._clock.time()
         issued = now if lifetime_s > 0 else now + lifetime_s - OWNER_S
         return self.tokens.make(serial or self.model.serial, issued, lifetime_s=now + lifetime_s - issued, user=user)
@@ -233,7 +233,7 @@ class Simulator:
         return Response(web_pages.VALID_TOKEN if checking else self.model.answer(request.path, now), cookies)
 
     def _in_session(self, request: Request) -> bool:
-        """Return True if the request has the cookie of a live session. This prolongs the session."""
+        """Return True if the request has the cookie of a live session. Each such request prolongs the session."""
         now = self._clock.time()
         for part in request.headers.get("cookie", "").split(";"):
             name, _, value = part.strip().partition("=")

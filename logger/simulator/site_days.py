@@ -28,7 +28,7 @@ Totals: TypeAlias = tuple[float, float, float, float, float, float, float]
 
 
 class SiteDays:
-    """Computes the days of one site in order. It keeps the start of each day, and the slots of requested days."""
+    """Computes the days of one site in order. The start of each day is kept, and the slots of requested days."""
 
     def __init__(self, site: SiteFacts) -> None:
         self.site = site

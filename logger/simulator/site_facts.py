@@ -92,7 +92,7 @@ class SiteFacts:
         return self.epoch // 86400 * 86400
 
     def midnight(self, now: float, days_ago: int = 0) -> float:
-        """Find the local midnight of the day of `now`, or of an earlier day. It is never before the site's start."""
+        """Find the local midnight of the day of `now`, or of an earlier day, but never before the site's start."""
         day = datetime.fromtimestamp(now, ZoneInfo(self.zone)).date() - timedelta(days=days_ago)
         return max(_find_midnight(self.zone, day), self.start)
 

@@ -1,4 +1,4 @@
-"""Defines a site model, which answers the requests to a simulated gateway."""
+"""Defines what a site model is: an object that answers the requests to a simulated gateway."""
 
 from __future__ import annotations
 

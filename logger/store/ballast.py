@@ -44,7 +44,7 @@ class Ballast:
         return True
 
     def restore(self) -> bool:
-        """Make the ballast again if there is plenty of space. Return True if it was missing and was made."""
+        """Make the ballast again if it is missing and there is plenty of space. Return True if it was made."""
         if self.held or self.count_free_bytes() < SIZE + _MARGIN:
             return False
         try:

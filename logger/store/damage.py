@@ -23,7 +23,7 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 
 def check(connection: sqlite3.Connection, path: Path) -> None:
-    """Check the file. Raises sqlite3.DatabaseError if it is damaged.
+    """Check the file. Raises sqlite3.DatabaseError for a damaged file.
 
     A large file is not checked completely, so its damage may be found later, when the damaged part is read.
     """
@@ -50,7 +50,7 @@ def set_aside(folder: Path, error: sqlite3.Error, at: float) -> str:
 
 
 def finish_setting_aside(folder: Path) -> None:
-    """Finish renaming a damaged file, if the recorder was killed after its log was renamed and before the file."""
+    """Rename a damaged file whose log is renamed already, because the recorder was killed between both steps."""
     for log in folder.glob(f"{_MARK}*-wal"):
         target = log.with_name(log.name.removesuffix("-wal"))
         if not target.exists() and (folder / FILE).exists():

@@ -88,7 +88,7 @@ class StoreFigures:
 def count(
     connection: sqlite3.Connection, pending: PendingAcks, missed: Mapping[Role, int], disk_bytes: int
 ) -> StoreFigures:
-    """Count the rows of every role in the file, and what the file does not have yet.
+    """Count the rows of every role: those in the file, and those that are not in the file yet.
 
     The rows of `pending` count as delivered, the ticks of `missed` as missed.
     """
@@ -115,7 +115,7 @@ def add_missed(connection: sqlite3.Connection, missed: Mapping[Role, int]) -> No
 def _count_role(
     connection: sqlite3.Connection, role: Role, stored: RoleFigures, pending: PendingAcks, missed: int
 ) -> RoleFigures:
-    """Add to the figures of a role in the file what is not in the file yet."""
+    """Return the figures of a role: the `stored` ones, and what is not in the file yet."""
     leases = pending.list_leases(role)
     pending_rows, pending_lines = sum(len(lease.ids) for lease in leases), sum(lease.lines for lease in leases)
     marked, marked_bytes = daily_rows.count_marked(connection) if role == "daily" else (0, 0)

@@ -23,7 +23,7 @@ _MARK_TEXT = b"Invented data of `envoy-logger demo`. The recorder refuses this f
 
 @dataclass(frozen=True, slots=True)
 class FolderLock:
-    """The lock of this process on a state folder. It also ends with the process."""
+    """The lock of this process on a state folder. When the process ends, the lock ends, too."""
 
     folder: Path
     descriptor: int
@@ -93,7 +93,7 @@ def _lock_text(control: Path | None = None) -> bytes:
 
 
 def find_holder_socket(folder: Path) -> Path | None:
-    """Find the control socket of the process that has locked `folder`; None if it wrote none."""
+    """Find the control socket of the process that has locked `folder`; None if the lock file names no socket."""
     try:
         words = (folder / LOCK).read_bytes().decode("utf-8", "surrogateescape").split("\n")
     except OSError:

@@ -38,7 +38,7 @@ def insert(connection: sqlite3.Connection, gateway: str, tick: int, batches: Ite
 
 
 def compute_crc(gateway: str, tick: int, lines: int, body: bytes) -> int:
-    """Compute the CRC-32 of a row. It reveals damage on the disk before the row is sent."""
+    """Compute the CRC-32 of a row. This checksum reveals damage on the disk before the row is sent."""
     return zlib.crc32(body, zlib.crc32(f"{gateway} {tick} {lines} ".encode()))
 
 
@@ -154,7 +154,7 @@ def deliver(
 
 
 def find_last_sent(connection: sqlite3.Connection) -> tuple[int, int]:
-    """Find the place of the row that was delivered last: its time in unix seconds and its id; (0, 0) if none was."""
+    """Find the place of the row that was delivered last: time in unix seconds and id; (0, 0) before any delivery."""
     row = connection.execute(
         "SELECT delivered_at, id FROM outbox WHERE delivered_at IS NOT NULL "
         "ORDER BY delivered_at DESC, id DESC LIMIT 1"

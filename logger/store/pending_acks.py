@@ -1,4 +1,4 @@
-"""Collect delivered leases until the next tick marks them. This halves the disk writes of a minute."""
+"""Collect delivered leases until the next tick marks them. Waiting so halves the disk writes of a minute."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MANY: Final = 8
 class PendingAcks:
     """Holds the leases that the next transaction marks delivered.
 
-    If the recorder crashes before that, these rows are sent again.
+    If the recorder crashes before that transaction, the rows of these leases are sent again.
     """
 
     def __init__(self) -> None:

@@ -33,7 +33,7 @@ class DailyRow:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Hold all changes of one tick of one gateway. They are stored completely or not at all.
+    """Hold all changes of one tick of one gateway. These changes are stored completely or not at all.
 
     `state`: the changed keys, as JSON text; None deletes a key. `recent`: a few numbers for later comparison.
     """
@@ -55,7 +55,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Hold rows to deliver together. They stay in the store until they are acknowledged.
+    """Hold rows to deliver together. The rows stay in the store until they are acknowledged.
 
     `ids` and `batches` are in the same order. `revisions`: the version of each daily row; empty for other roles.
     `is_all`: no further row of the role waits.

@@ -19,8 +19,8 @@ _FIELDS = "id, gateway, role, tick, at, status, reason, line"
 def add(connection: sqlite3.Connection, lease: Lease, refused: Iterable[RefusedLine], at: int) -> None:
     """Keep the refused lines of a lease. A line that is refused again remains one entry, with the newest reason.
 
-    A daily row has at most one entry, for its newest refused value. It has none after InfluxDB accepted a value, or
-    while a newer value waits.
+    A daily row has at most one entry, for its newest refused value. A daily row has no entry after InfluxDB accepted
+    a value, or while a newer value waits.
     """
     if lease.revisions:
         _forget_days(connection, lease.ids)

@@ -35,7 +35,8 @@ def read(connection: sqlite3.Connection, gateway: str) -> dict[str, str]:
 def add_reports(connection: sqlite3.Connection, gateway: str, reports: Iterable[Report]) -> None:
     """Remember reports.
 
-    A known report keeps its first time and source. Of more than 16 the first one seen is deleted.
+    A known report keeps its first time and source. At most 16 reports of an inverter are kept; the one that was seen
+    first is deleted.
     """
     for report in reports:
         new = connection.execute(

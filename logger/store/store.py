@@ -32,9 +32,9 @@ _HOURS: Final = 2**48
 class Store:
     """Owns the store. Only the thread that opened it may use it.
 
-    Every method that changes something is one transaction, or several small ones if its docstring says so. When it
-    returns, the change is on the disk. When it raises, nothing has changed. Raises StoreFullError if there is no
-    space or the disk cannot be written now, StateError if the folder cannot be used at all.
+    Every method that changes something is one transaction, or several small ones if its docstring says so. When the
+    method returns, the change is on the disk. When the method raises, nothing has changed. Raises StoreFullError if
+    there is no space or the disk cannot be written now, StateError if the folder cannot be used at all.
     """
 
     def __init__(self, lock: FolderLock, *, max_mb: int, keep_days: int, clock: Clock) -> None:
@@ -83,7 +83,7 @@ class Store:
     # -- recording ----------------------------------------------------------------------------------------------
 
     def put(self, commit: Commit) -> None:
-        """Store a tick. On StoreFullError nothing of the tick is stored, and it counts as missed."""
+        """Store a tick. On StoreFullError nothing of the tick is stored, and the tick counts as missed."""
         try:
             self._file.record(lambda connection: self._insert(connection, commit))
         except StoreFullError:
@@ -198,7 +198,7 @@ class Store:
         self._mark(mark)
 
     def _mark(self, mark: Callable[[sqlite3.Connection, bool], None]) -> None:
-        """Mark rows delivered, which needs a little space. Without space, delete these rows, which frees space."""
+        """Mark rows as delivered, for which a little space is needed. Without that space, delete the rows."""
         try:
             self._file.write(mark, True)
         except StoreFullError:
@@ -224,7 +224,7 @@ class Store:
     def read_sent_days(self, since: int, after: int = 0, max_lines: int = MAX_LINES) -> Sent | None:
         """Read delivered daily rows, from the earliest local day on earth at the time `since`; None at the end.
 
-        `after`: the id in the end of the rows before.
+        `after`: the id in `end` of the rows that were read before.
         """
         return self._file.read(daily_rows.read_sent, _find_earliest_day(since), after, max_lines)
 

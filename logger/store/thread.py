@@ -43,7 +43,7 @@ class StoreCalls(Protocol):
     """Runs functions of the store: `await store.call(Store.put, commit)`."""
 
     async def call(self, function: Callable[Concatenate[Store, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run `function` on the store. Raise the function's errors."""
+        """Run `function` on the store, and return its result. An error of the function is raised to the caller."""
         ...
 
 
@@ -60,7 +60,10 @@ class Worker:
         self._thread.start()
 
     async def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a function and return its result. It is completed even if its caller is cancelled."""
+        """Run a function on the thread and return its result.
+
+        The function is completed even if the caller is cancelled. An error of the function is raised to the caller.
+        """
         if self._has_ended:
             raise RuntimeError("the thread has ended")
         loop = asyncio.get_running_loop()
@@ -131,7 +134,7 @@ class StoreThread:
         return cls(store, worker, changes)
 
     async def call(self, function: Callable[Concatenate[Store, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a function of the store on its thread. Raise the function's errors.
+        """Run a function of the store on its thread. An error of the function is raised to the caller.
 
         A full store is reported once, for the function of a loop that met it first. If `put` meets it later, the
         report is for `put`. The report ends when the function that it is for succeeds again.

@@ -20,7 +20,8 @@ EVERY_MONTH: Final = frozenset(range(1, 13))
 class Band:
     """Hold the prices of some hours: `buy` and `sell` in currency per kWh.
 
-    `hours`: pairs of minutes of the day, from the first to before the second. `days`: 0 is Monday, 7 a holiday.
+    `hours`: time spans as pairs of minutes of the day; the second minute is not part of the span. `days`: 0 is
+    Monday, 7 a holiday.
     """
 
     name: str

@@ -82,7 +82,7 @@ def parse_prices(text: str) -> tuple[dict[int, tuple[float, float | None]], list
 def _parse_line(cells: list[str], most: int) -> tuple[int, tuple[float, float | None]]:
     """Parse the cells of a line, at most `most`. Return its unix time and (buy, sell).
 
-    Raise ValueError that says what is wrong.
+    Raise ValueError for a line that cannot be used. The error says what is wrong with the line.
     """
     if not 2 <= len(cells) <= most:
         raise ValueError(f"a line is time,buy,sell with a point in each price, such as {_EXAMPLE}")

@@ -78,7 +78,7 @@ class Prices:
 def _spans(period: PricePeriod, day: date, zone: str) -> tuple[tuple[int, int, Band], ...]:
     """Return the time spans of one band on a local day, as (begin, end, band).
 
-    This is also correct for days of 23 and 25 hours.
+    The spans are also correct on days of 23 and 25 hours.
     """
     edges = [edge for band in period.bands for span in band.hours for edge in span]
     step_s = gcd(_STEP_MINUTES, *edges) * 60

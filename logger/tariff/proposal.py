@@ -1,7 +1,7 @@
 """Turn the gateway's copy of the owner's tariff into a tariff file to edit. Pure.
 
-The copy comes from Enphase's cloud. It may be years old, and contains no dates and no taxes. So the recorder never
-uses the copy itself.
+The copy comes from Enphase's cloud, may be years old, and contains no dates and no taxes. So the recorder never uses
+the copy itself.
 """
 
 from __future__ import annotations

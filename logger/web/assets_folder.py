@@ -1,4 +1,4 @@
-"""Hold the files that the page needs. They are part of the program, and never come from a network."""
+"""Hold the files that the page needs. These files are part of the program, and never come from a network."""
 
 from __future__ import annotations
 

@@ -30,14 +30,14 @@ class WebDocument:
 
 
 class FewKept(Generic[T]):
-    """Keeps a value for each key. It holds at most `most` values; the longest unused one goes first."""
+    """Keeps a value for each key, at most `most` values. The longest unused value is dropped first."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._kept: OrderedDict[Hashable, T] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return the value of a key. Make it if it is not kept."""
+        """Return the value of a key. Make the value if it is not kept."""
         if key not in self._kept:
             self._kept[key] = make()
         self._kept.move_to_end(key)
@@ -47,9 +47,9 @@ class FewKept(Generic[T]):
 
 
 class NewsCache(Generic[T]):
-    """Keeps a value for each key, with the version of the news for which it was made.
+    """Keeps a value for each key. A value is made again when the recorder has something new to report.
 
-    It holds at most `most` keys.
+    At most `most` values are kept. The longest unused value is dropped first.
     """
 
     def __init__(self, most: int) -> None:
@@ -58,7 +58,10 @@ class NewsCache(Generic[T]):
         self._makers: dict[str, asyncio.Task[T]] = {}
 
     async def get(self, key: str, version: int, make: Callable[[], Awaitable[T]]) -> T:
-        """Return the value of this key and version. If several callers need it at once, it is made only once."""
+        """Return the value of this key and version.
+
+        If several callers need the value at once, it is made only once.
+        """
         kept = self._kept.get(key)
         if kept is not None and kept[0] == version:
             self._kept.move_to_end(key)

@@ -40,9 +40,9 @@ class Branch:
 
 
 def draw_flow(totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wording, *, is_metered: bool) -> Markup:
-    """Draw the picture of the newest totals. It leaves out each branch that this site does not measure.
+    """Draw the picture of the newest totals, without the branches that this site does not measure.
 
-    `is_metered`: the site measures grid and house, although their powers may be unknown now.
+    `is_metered`: the site measures grid and house, even if their powers are unknown now.
     """
     flows = _list_flows(totals, grid, words, is_metered=is_metered)
     greatest = max((abs(flow.inward_w) for flow in flows), default=0.0)

@@ -23,7 +23,7 @@ _ROWS_S: Final = 900
 class PageFacts:
     """Hold the facts that the page shows of one site: answers of the API, and times in unix seconds.
 
-    These times are the present one, and the first and last instant of today. `whole`, `whole_days`: the sums over a
+    The times are the present time, and the first and last instant of today. `whole`, `whole_days`: the sums over a
     site of several gateways.
     """
 

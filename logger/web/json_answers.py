@@ -84,9 +84,9 @@ async def _count(site: ShownSite, scope: Scope) -> Scope:
 
 
 def _answer_today(reading: Reading | None, scope: Scope) -> dict[str, Json]:
-    """Return today's shares in percent, and what was counted where the whole day is unknown.
+    """Return today's shares in percent, and what was counted so far if the whole day is unknown.
 
-    `since`: when that began, in unix seconds. It is empty if the whole day is known.
+    `counted` in the answer holds what was counted `since` a time in unix seconds; empty if the whole day is known.
     """
     totals = Rows({"envoy_totals": [as_point(reading)] if reading else []})
     answer, counting = QUERIES["today"].answer(totals, scope), scope.counting

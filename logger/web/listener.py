@@ -72,14 +72,18 @@ def count_most_connections() -> int:
 
 
 class GuardedConnection(H11Protocol):
-    """Holds one connection. It is cut off if there are too many, or if its request or its reading takes too long."""
+    """Holds one connection.
+
+    A connection is cut off if there are too many connections, if its request takes too long, or if its visitor does
+    not read the answer in time.
+    """
 
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
         super().__init__(config, server_state, app_state)
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Accept a connection. Cut it off at once if there are too many."""
+        """Accept a connection. If there are too many connections, cut this one off at once."""
         super().connection_made(transport)
         if len(self.connections) > count_most_connections():
             self._cut_off()
@@ -112,8 +116,8 @@ class GuardedConnection(H11Protocol):
     def _cut_off(self) -> None:
         """End the connection at once.
 
-        The kernel drops the data that the visitor has not read, too. Otherwise it would keep these data for many
-        minutes.
+        The kernel, too, drops the data that the visitor has not read. Otherwise the kernel would keep these data for
+        many minutes.
         """
         own: socket.socket = self.transport.get_extra_info("socket")
         own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)

@@ -93,7 +93,7 @@ def write_message(parts: Mapping[str, str], point: Mapping[str, float]) -> bytes
 
 
 class LiveResponse:
-    """Sends one stream to one visitor, as an ASGI application. It ends when the visitor leaves."""
+    """Sends one stream to one visitor, as an ASGI application. The stream ends when the visitor leaves."""
 
     def __init__(self, streams: LiveStreams, site: ShownSite, language: Language, stamp: str) -> None:
         self._streams, self._site, self._language, self._stamp = streams, site, language, stamp

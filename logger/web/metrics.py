@@ -110,7 +110,7 @@ class _Block:
 def _renew(known: _Block | None, measurement: Measurement, told: Sequence[_Told]) -> _Block:
     """Return the lines of a measurement.
 
-    They are unchanged if the readings are; otherwise the values are replaced.
+    If the readings have not changed, neither have the lines. Otherwise the values in the lines are replaced.
     """
     if known is not None and known.told == told:
         return known

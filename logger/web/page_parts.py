@@ -37,7 +37,10 @@ def _write_state(facts: PageFacts, words: Wording) -> Markup:
 
 
 def _note_age(facts: PageFacts) -> object:
-    """Return what changes with the text of `_write_state`: the age only counts, in minutes, once it is shown."""
+    """Return the facts that decide the text of `_write_state`.
+
+    The age is one of these facts, in whole minutes, only while the text shows it.
+    """
     minutes = 0 if facts.now["is_fresh"] else int(facts.time // 60)
     return facts.now["at"], facts.now["is_fresh"], facts.today, minutes
 
@@ -153,7 +156,10 @@ def _frame_tile(kind: str, name: str, *, has_bar: bool, has_note: bool) -> Frame
 
 
 def _write_battery(facts: PageFacts, words: Wording) -> Markup:
-    """Write charge and stored energy of all batteries, and each battery. Write nothing at a site without one."""
+    """Write charge and stored energy of all batteries, and each battery.
+
+    Write nothing at a site without batteries.
+    """
     totals = facts.now["totals"]
     charge = totals.get("battery_charge_percent")
     if charge is None and not facts.now["batteries"]:
@@ -188,7 +194,7 @@ def _draw_charge(percent: float, reserve: float | None) -> Markup:
 
 
 def _write_unit(unit: Mapping[str, Any], words: Wording) -> Markup:
-    """Write one of several batteries."""
+    """Write a line of the list of batteries: one battery's serial, charge, power and temperature."""
     figures = [words.percent(unit.get("charge_percent"))]
     figures += [words.power(unit["power_w"])] if "power_w" in unit else []
     figures += [words.celsius(unit["temperature_c"])] if "temperature_c" in unit else []

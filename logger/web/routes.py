@@ -17,8 +17,8 @@ API: Final = "/api/v1"
 class Route:
     """Describe one address of the API: its path, its answer, and its parameters.
 
-    `answer` makes the JSON for a request. It runs once after each change, for all visitors. `parameters`: names with
-    their meanings. `example`: the query of the example in the documentation.
+    `answer` makes the JSON for a request. This function runs once after each change, for all visitors. `parameters`:
+    names with their meanings. `example`: the query of the example in the documentation.
     """
 
     path: str
@@ -31,9 +31,9 @@ class Route:
 ROUTES: Final = (
     Route(
         f"{API}/now",
-        "The newest totals (`at`: the last tick at which the gateway answered; `is_fresh` while that is one of the "
-        "last two), today's own use and self-sufficiency, what was counted since recording began today where the "
-        "whole day is unknown (`counted`), grid, batteries, and the present problems with their cures.",
+        "The newest totals, today's own use and self-sufficiency, grid, batteries, and the present problems with "
+        "their cures. `at` is the last tick at which the gateway answered. `is_fresh` is true if that tick is one of "
+        "the last two. `counted` is what was counted since recording began, on a day that is not known as a whole.",
         json_answers.answer_now,
     ),
     Route(

@@ -56,7 +56,7 @@ class ShownSite:
         return self._serial
 
     async def find_energy(self) -> EnergyState:
-        """Return the energy state of the gateway; the stored one while it has not been reached."""
+        """Return the energy state of the gateway. Until the gateway has answered, return the stored state."""
         live = self.collector.state.energy
         if live.days or not (serial := await self.find_serial()):
             return live
@@ -132,7 +132,7 @@ class ShownSite:
         return sorted(by_identity.values(), key=lambda each: -each.time)
 
     async def _fill(self) -> NewestReadings:
-        """Read stored data from before this start once: the inverters' last rows, and the events of the last days."""
+        """Read once what was stored before this start: the inverters' last rows, and the events of the last days."""
         newest = self.collector.newest
         serial = await self.find_serial()
         if self._filled is newest or not serial:

@@ -21,9 +21,9 @@ _OWN = ("envoy_event", "envoy_logger")
 _HEAD = """\
 # Supported gateways
 
-This page lists the recorded gateways. For each gateway it shows the measurements of a recorder's first poll with
-their sources, and the fields that are absent with the reason. `python -m tests.fields.documents` makes it from the
-recordings. If your gateway is not in the list, you can record it with `envoy-logger capture`.
+This page lists the recorded gateways. For each gateway this page shows the measurements of a recorder's first poll
+with their sources, and the fields that are absent with the reason. `python -m tests.fields.documents` makes this page
+from the recordings. If your gateway is not in the list, you can record it with `envoy-logger capture`.
 """
 _PRODUCTS = Path(__file__).with_name("products.md")
 _RECORDED = """\

@@ -226,8 +226,8 @@ ENERGY_QUESTIONS: Final = (
         + '\n    |> pivot(rowKey: ["hour"], columnKey: ["_field"], valueColumn: "_value")\n    |> group()',
         select(", ".join(f"mean({name}) AS {name}" for name in _ENERGIES), "envoy_hour", "31d", group='"hour"'),
         ("hour",), _ENERGIES, _hours, fits=has_meters,
-        note="Multiply the answer by the prices of another tariff to get its cost. The answer also shows "
-        "when a bigger battery would have energy to store.",
+        note="Multiply the answer by the prices of another tariff to get the cost by that tariff. The answer also "
+        "shows when a bigger battery would have energy to store.",
     ),
     Question(
         "shape",

@@ -125,7 +125,8 @@ OTHER_QUESTIONS: Final = (
         ("local_year",), ("cycles",),
         lambda site: {(year,): (add(days, "battery_discharged") / 10000,) for year, days in site.years().items()},
         within=0.01, fits=has_battery, numbers=(21,),
-        note="10000 is the capacity in Wh. Yours is in `battery_capacity_wh` of `envoy_totals`.",
+        note="Replace 10000, a capacity in Wh, by the capacity of your battery: `battery_capacity_wh` of "
+        "`envoy_totals`.",
     ),
     Question(
         "reserve",
@@ -160,8 +161,8 @@ OTHER_QUESTIONS: Final = (
         ("local_date",), ("voltage_min_v", "voltage_max_v"),
         lambda site: {(day,): (min(truth.volts), max(truth.volts)) for day, truth in site.days(730).items()},
         within=0.01, fits=has_meters, numbers=(15,),
-        note="Both voltages are of every minute on the grid, over all phases, and remain when the minutes are "
-        "deleted.",
+        note="The row holds the least and the greatest voltage of all phases, from the minutes on the grid. The row "
+        "remains when the points of the minutes are deleted.",
     ),
     Question(
         "frequency",
@@ -215,8 +216,8 @@ OTHER_QUESTIONS: Final = (
         ("minute",), ("duration_s",),
         lambda site: {(site.minute(at),): (lasted,) for at, lasted in site.truth.outages.items()},
         role="totals", fits=has_battery, numbers=(26,),
-        note="The event has the time at which the outage ended. The event `gateway_back` does so for outages of "
-        "the gateway.",
+        note="The event has the time at which the outage ended. For an outage of the gateway, read the event "
+        "`gateway_back` instead.",
     ),
     Question(
         "events",

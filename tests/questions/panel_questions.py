@@ -123,8 +123,8 @@ PANEL_QUESTIONS: Final = (
         + ") WHERE silent_days > 0 OR low_days > 2 GROUP BY serial",
         ("serial",), ("panel", "silent_days"), _sick, numbers=(7,),
         note="`silent_days`: days in a row without a report while others reported. `low_days`: sunny days in a "
-        "row below `LOGGER_PANEL_ALERT_PERCENT` of the group. Subtract that number of days from today: the "
-        "result is the date on which it began.",
+        "row below `LOGGER_PANEL_ALERT_PERCENT` of the group. To find the date on which a silence "
+        "began, subtract `silent_days` from today.",
     ),
     Question(
         "panels",
@@ -140,8 +140,8 @@ PANEL_QUESTIONS: Final = (
             "last(low_days) AS low_days, last(group_ratio_7d) AS group_ratio_7d", _DAY, "7d", group="serial",
         ),
         ("serial",), ("energy_wh", "silent_days"), _week, numbers=(8,),
-        note="Every installed inverter has a row each day, so a dead one is in the list. Sort by `silent_days`, "
-        "then by `group_ratio_7d`: InfluxQL sorts by time only.",
+        note="Every installed inverter has a row each day, so the list also has a dead inverter. "
+        "Sort by `silent_days`, then by `group_ratio_7d`: InfluxQL sorts by time only.",
     ),
     Question(
         "panels",

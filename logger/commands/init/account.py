@@ -126,7 +126,7 @@ def explain_no_e_mail(text: str) -> str:
 
 
 def _set_up_token(terminal: Terminal, draft: Draft, answers: Answers, access: Access, clock: Clock) -> Access | None:
-    """Sign in with an account, which also renews the token, or use a token that a person copied."""
+    """Sign in with an account, or use a token that a person copied. Only an account can also renew the token."""
     way = _TOKEN if answers.token else _ACCOUNT if answers.account else None
     if way is None:
         way = terminal.choose("How", _CHOICES, option="--account with --password-file, or --token-file")

@@ -82,7 +82,7 @@ class Answers:
         return dict(zip(ROLES, spans, strict=True))
 
     def without_influxdb_server(self) -> Answers:
-        """Return the answers without InfluxDB's address and credentials, which failed and are asked for again."""
+        """Return the answers without InfluxDB's address and credentials. These failed and are asked for again."""
         return replace(
             self, influxdb_url="", influxdb_token=None, influxdb_user="", influxdb_password=None,
             admin_token=None, admin_user="", admin_password=None,

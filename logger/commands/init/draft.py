@@ -56,7 +56,7 @@ def _below(root: Path | None, path: Path) -> Path:
 class Draft:
     """Hold the answers so far: settings (None removes one) and secrets by variable. `before`: the old settings.
 
-    `further`: file → secret of one of several gateways or for a program other than the recorder. `listing`: the
+    `further`: file → secret, for one of several gateways or for a program other than the recorder. `listing`: the
     gateways file and its new text.
     """
 
@@ -162,7 +162,7 @@ class Draft:
         load_settings(None, environ=environ)
 
     def write(self) -> list[NewFile]:
-        """Write all files or none. Return them. Raises SettingsError, StateError."""
+        """Write all files or none. Return the written files. Raises SettingsError, StateError."""
         files = self.make_files()
         try:
             write_together(files)

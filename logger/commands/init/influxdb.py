@@ -125,7 +125,11 @@ def _list_given(draft: Draft, answers: Answers, target: Target) -> list[SignIn]:
 
 
 def _use_present(terminal: Terminal, draft: Draft, answers: Answers, target: Target, clock: Clock) -> Target | None:
-    """Return the target with the present credentials; None if they may not write or others are wanted."""
+    """Return the target with the present credentials.
+
+    Return None if there are no credentials for this server, if they may not write, or if a person or an option wants
+    other credentials.
+    """
     known = draft.before.influxdb
     token, password = known.token.get_secret_value(), known.password.get_secret_value()
     if target.url != known.url or not (token or password) or answers.has_influxdb_credentials:
@@ -139,7 +143,7 @@ def _use_present(terminal: Terminal, draft: Draft, answers: Answers, target: Tar
 
 
 def _use_given(answers: Answers, target: Target, server: Server) -> Target | None:
-    """Return the target with the given credentials of the recorder; None if none were given."""
+    """Return the target with the credentials that were given for the recorder; None if none were given."""
     user, password = answers.influxdb_user, answers.influxdb_password
     is_user = server.dialect == "1" and bool(user and password) and not answers.admin_user
     if not answers.influxdb_token and not is_user:
@@ -265,7 +269,7 @@ def _put_target(draft: Draft, target: Target, defaults: Mapping[Role, str]) -> N
 
 
 def _keep_secrets_of_others(terminal: Terminal, draft: Draft, answers: Answers, result: SetupResult) -> None:
-    """Keep the secrets for programs other than the recorder, if a file was named for them."""
+    """Keep each secret for another program than the recorder, if a file was named for it."""
     if result.admin_token and answers.keep_admin_token:
         draft.further[answers.keep_admin_token] = result.admin_token
     elif result.admin_token and terminal.asks:

@@ -57,7 +57,8 @@ def missing_answer(option: str) -> click.UsageError:
 class Terminal:
     """Asks a person at a terminal. With `yes`, or without a terminal, nothing is asked.
 
-    A question that is not asked is answered by its default. If it has none, the command ends and names the option.
+    A question that is not asked is answered by its default. Without a default, the command ends and names the option
+    that gives the answer.
     """
 
     def __init__(self, *, yes: bool) -> None:
@@ -135,7 +136,7 @@ class Terminal:
             self.show_bad(complaint)
 
     def choose(self, question: str, choices: Sequence[str], *, option: str) -> int:
-        """Ask for one of the choices. Return its index. The first one is the default."""
+        """Ask for one of the choices. Return the index of the chosen one. The first choice is the default."""
         for number, choice in enumerate(choices, 1):
             click.echo(f"     {click.style(str(number), bold=True)}  {choice}")
         if not self.asks:

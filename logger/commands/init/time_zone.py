@@ -26,7 +26,7 @@ _NO_ZONE: Final = frozenset({"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/GM
 def set_up_zone(terminal: Terminal, draft: Draft, access: Access | None, clock: Clock) -> None:
     """Use the gateway's time zone for the site.
 
-    Ask if the gateway gives none, or if this machine is set to another one.
+    Ask a person if the gateway gives no time zone, or if this machine is set to another one.
     """
     if draft.values.get("LOGGER_TIMEZONE"):
         return
@@ -62,7 +62,7 @@ def _are_alike(one: str, other: str, clock: Clock) -> bool:
 
 
 async def _fetch_zone(access: Access, clock: Clock) -> str:
-    """Ask the gateway for its time zone; empty if it gives none."""
+    """Ask the gateway for its time zone, and return it; empty if the gateway gives none."""
     endpoint = next(endpoint for endpoint in ENDPOINTS if endpoint.path == paths.HOME)
     gateway = Gateway(access, clock)
     try:

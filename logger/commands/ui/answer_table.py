@@ -50,7 +50,7 @@ def print_table(answer: AnswerTable, question: str, if_empty: str = "") -> None:
 
 
 def _print_rows(console: Console, answer: AnswerTable) -> None:
-    """Print a line for each row; where a word or a number would be broken, a block of lines for each row."""
+    """Print a line for each row. If a word or a number would be broken, print a block of lines for each row."""
     titles = [column.title for column in answer.columns]
     rows = [[_format(*each) for each in zip(row, answer.columns, strict=True)] for row in answer.rows]
     is_text = [all(isinstance(cell, (str, type(None))) for cell in _values(answer, each)) for each in answer.columns]

@@ -1,4 +1,4 @@
-"""Choose the gateways that a command is about: all of the settings, or the one that `--gateway` names."""
+"""Choose the gateways that a command is about: all gateways of the settings, or the one that `--gateway` names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ gateway_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.optio
 
 
 def choose_gateways(configured: Settings, serial: str) -> tuple[Settings, ...]:
-    """Return the settings of each gateway, or with a serial only of that one. Raises MisuseError."""
+    """Return the settings of every gateway, or only of the gateway `serial` if it is given.
+
+    Raises MisuseError if there is no gateway of that serial.
+    """
     if not serial:
         return configured.gateways
     known = {find_serial(each): each for each in configured.gateways}
@@ -37,7 +40,10 @@ def choose_gateways(configured: Settings, serial: str) -> tuple[Settings, ...]:
 
 
 def choose_gateway(configured: Settings, serial: str) -> Settings:
-    """Return the settings of the only gateway, or of the one with that serial. Raises MisuseError."""
+    """Return the settings of the only gateway, or of the gateway `serial` if it is given.
+
+    Raises MisuseError if there is no gateway of that serial, or if there are several and `serial` is empty.
+    """
     found = choose_gateways(configured, serial)
     if len(found) != 1:
         raise MisuseError(f"which gateway? There are {_list(configured)}", "give --gateway SERIAL.")
@@ -45,7 +51,7 @@ def choose_gateway(configured: Settings, serial: str) -> Settings:
 
 
 def find_serial(settings: Settings) -> str:
-    """Return the serial of a gateway from its settings or its pinned certificate; empty if it is not known yet."""
+    """Return the serial of a gateway from its settings or its pinned certificate; empty if neither has a serial."""
     access = access_of(settings)
     if access.expected_serial or not access.address:
         return access.expected_serial

@@ -33,7 +33,7 @@ class MisuseError(click.ClickException):
 
 
 def _choose_file(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path:
-    """Return the settings file that was named, which must exist. If none was named, find it."""
+    """Return the settings file that was named; that file must exist. If none was named, search for one."""
     if path is None:
         return find_env_file(read_variables())
     try:
@@ -55,7 +55,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def interface_option(help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Make an option for the addresses of this machine's interfaces. It may be given several times."""
+    """Make an option for the addresses of this machine's interfaces. The option may be given several times."""
     return click.option("--interface", "interfaces", multiple=True, callback=_check_interfaces, help=help_text)
 
 

@@ -25,7 +25,7 @@ class SecretFile:
     def read_held(self) -> str:
         """Return the secret of an earlier run, empty if there is none.
 
-        Raises StateError if the file cannot be written.
+        Raises StateError if no new secret could be written to the file.
         """
         try:
             refuse_unwritable(self.path.absolute().parent)  # before an old secret ends and a new one has no place

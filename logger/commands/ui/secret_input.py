@@ -48,7 +48,7 @@ def _read_secret(context: click.Context, parameter: click.Parameter, path: str |
 
 
 def _read_stdin(parameter: click.Parameter) -> str:
-    """Read one line of stdin. On a terminal, ask for it and hide the answer."""
+    """Read one line of stdin. On a terminal, ask for the secret and hide what is typed."""
     if sys.stdin.isatty():
         answer: str = click.prompt(f"The secret for {parameter.opts[0]} (it is not shown)", hide_input=True, err=True)
         return answer

@@ -9,9 +9,9 @@ _BARS: Final = "▁▂▃▄▅▆▇█"
 
 
 def draw_sparkline(numbers: Sequence[float | None]) -> str:
-    """Return one bar for each number, or a blank if it is unknown.
+    """Return one bar for each number, and a blank for each unknown number.
 
-    The scale reaches from the least of 0 and the numbers to the greatest number.
+    The scale reaches from 0, or from the least number if that is below 0, to the greatest number.
     """
     known = [number for number in numbers if number is not None]
     low, high = min([0.0, *known]), max([0.0, *known])

@@ -25,7 +25,7 @@ def begin(
     """Load the settings and configure the log. Raises SettingsError with every problem.
 
     `require`: variables that must be set. `further`: a function that finds more problems. `level`: a log level in
-    place of the one in the settings.
+    place of the log level in the settings.
     """
     configured, problems = inspect(env_file, require=require, further=further)
     if problems:
@@ -39,7 +39,7 @@ def inspect(
 ) -> tuple[Settings, tuple[Problem, ...]]:
     """Load the settings. Return them, with defaults in place of wrong values, and every problem.
 
-    Prints a note if nobody named a file, so that the file of the installed service is used.
+    Prints a note if the settings are read from the file of the installed service.
     """
     if env_file == places.INSTALLED:
         click.echo(f"settings: {env_file}", err=True)
@@ -70,8 +70,8 @@ def configure_log(configured: Settings, level: str = "") -> None:
 async def poll_each(chosen: Sequence[Settings], take: Callable[[Settings, one_poll.Poll], Awaitable[None]]) -> bool:
     """Poll each gateway once and pass its answers to `take`. Return True if every endpoint of every gateway answered.
 
-    If one of several gateways fails, that is reported and the others are polled. If the only one fails, its error is
-    raised.
+    If one of several gateways fails, its error is shown, and the other gateways are polled. If the only gateway
+    fails, its error is raised.
     """
     is_whole = True
     for each in chosen:

@@ -33,7 +33,7 @@ _HOUR_S: Final = 3600
 
 
 def write_lines(found: dict[str, Json], now: float, influxdb: str = "") -> list[str]:
-    """Write the status as text, one fact on each line. Of several gateways each gets one line.
+    """Write the status as text, one fact on each line. With several gateways, each gateway gets one line.
 
     `influxdb`: whether InfluxDB answers now; empty if it was not asked.
     """
@@ -126,7 +126,7 @@ def _describe_gateway(gateway: dict[str, Json], now: float) -> list[str]:
 
 
 def _describe_today(values: dict[str, Json], books: dict[str, Json], written_at: float) -> list[str]:
-    """Write today's energies, each with a remark if it is estimated, or counted for a part of the day alone.
+    """Write today's energies. A remark follows each energy that is estimated, or counted only for a part of the day.
 
     The figures and reasons are those of `query today`.
     """

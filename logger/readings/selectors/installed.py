@@ -26,7 +26,7 @@ def count_inverters(view: View) -> Rows:
 
 
 def _count_flags(view: View) -> dict[str, Json]:
-    """Count flags in the first of inventory, v1 list and device data that has them.
+    """Count flags in the first of inventory, v1 list and device data that has flags.
 
     Skip a flag that any inverter lacks.
     """

@@ -1,4 +1,4 @@
-"""Select devices from the inventory (`/inventory.json`), which also lists deleted ones."""
+"""Select devices from the inventory (`/inventory.json`), which also lists deleted devices."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class Meter:
 
     @property
     def is_unclear(self) -> bool:
-        """Tell whether it is unknown if this meter counts, or which energy it measures."""
+        """Return True if the list does not say whether this meter is enabled, or which energy it measures."""
         return self.enabled is None or (self.enabled and self.kind is None)
 
 

@@ -1,4 +1,4 @@
-"""Read the web page of the oldest gateways. It has four figures of three digits, each with its own unit.
+"""Read the web page of the oldest gateways: four figures of three digits, each with its own unit.
 
 The figures are power, today, the past week and the lifetime. The lifetime moves in steps of its third digit, such as
 10 kWh or 1 MWh, so no energy is computed from its rises.

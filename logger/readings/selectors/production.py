@@ -112,7 +112,7 @@ def _inverters(blocks: Rows) -> Rows:
 
 
 def any_ct_block(side: str, kind: str) -> Selector:
-    """Select the active CT block of production.json. It gives the gateway's own figures of today and seven days."""
+    """Select the active CT block of production.json, which has the gateway's own figures of today and seven days."""
 
     def select(view: View) -> Rows:
         blocks = keep(blocks_of(view, side), lambda b: b.values["type"] == "eim" and b.values.get("activeCount") != 0)
