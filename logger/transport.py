@@ -1,8 +1,8 @@
-"""Sends the requests of httpx to one server, over connections that stay open as long as the server allows.
+"""Sends calls to one server, over connections that stay open as long as the server allows, or through a proxy.
 
-httpx's own transport takes more than twice the processor time for each request (docs/performance.md). That transport
-also closes an idle connection after some seconds, so each minute would begin with a TLS handshake. h11 speaks HTTP,
-as it does in httpx.
+httpx's own transport takes more than twice the processor time for each call (docs/performance.md). That transport
+also closes an idle connection after some seconds, so each minute would begin with a TLS handshake. Only calls through
+a proxy use httpx's own transport.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ import errno
 import ipaddress
 import re
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Final
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol, TypeAlias, cast
 
 from logger.http_connection import HttpConnection
 from logger.lean_httpx import httpx
 
-MAY_REPEAT: Final = "may_repeat"
-"""Extension of a request: False if sending it twice could do harm."""
+RawFields: TypeAlias = list[tuple[bytes, bytes]]
+"""The header of a call or of an answer, as it is sent."""
 _SOON_S: Final = 0.25
 """Seconds after which the next address of a name is tried, too. A request that is cut off during this leaves a socket
 to the garbage collector of Python 3.11. So an address that is no name is connected to directly."""
@@ -28,8 +29,59 @@ _HANDSHAKE_S: Final = 3600.0
 _ERRNO: Final = re.compile(r"\[Errno (\d+)\]")
 
 
-class KeptConnections(httpx.AsyncBaseTransport):
-    """Sends requests to one server, at most `most` at a time."""
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Hold one request. Header names are in lower case; host and length are added when the call is sent.
+
+    `connect_s`: how long connecting may take, in seconds. `may_repeat`: sending the call twice does no harm.
+    """
+
+    method: str
+    url: httpx.URL
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(default=b"", repr=False)
+    connect_s: float | None = None
+    may_repeat: bool = True
+
+    @property
+    def target(self) -> bytes:
+        """Return path and query."""
+        return self.url.raw_path
+
+    def make_fields(self) -> RawFields:
+        """Make the whole header."""
+        fields = [(b"Host", self.url.netloc)]
+        fields += [(name.encode("ascii"), value.encode("ascii")) for name, value in self.headers.items()]
+        return fields if self.method == "GET" else [*fields, (b"Content-Length", str(len(self.content)).encode())]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Hold the beginning of an answer.
+
+    `read` returns the next part of its body, and nothing at the end. `close` ends the answer, and must be called.
+    """
+
+    status: int
+    fields: RawFields = field(repr=False)
+    read: Callable[[], Awaitable[bytes]]
+    close: Callable[[], Awaitable[None]]
+
+
+class Transport(Protocol):
+    """Sends calls to one server."""
+
+    async def send(self, call: Call) -> Reply:
+        """Send a call. Return the beginning of its answer. Raises an error of httpx or an OSError."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close all connections. A connection in use is closed at the end of its answer."""
+        ...
+
+
+class KeptConnections:
+    """Sends calls to one server, at most `most` at a time."""
 
     def __init__(self, tls: ssl.SSLContext, most: int) -> None:
         self._tls = tls
@@ -37,23 +89,22 @@ class KeptConnections(httpx.AsyncBaseTransport):
         self._idle: list[HttpConnection] = []
         self._is_closed = False
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request. If the server had closed the idle connection, send it once more on a new connection."""
+    async def send(self, call: Call) -> Reply:
+        """Send a call. If the server had closed the idle connection, send it once more on a new connection."""
         await self._free.acquire()
         connection = None
         try:
             connection = await self._find_idle()
             try:
-                connection = connection or await self._connect(request)
-                return await self._send(request, connection)
+                connection = connection or await self._connect(call)
+                return await self._send(call, connection)
             except (httpx.RemoteProtocolError, httpx.ReadError):
-                may_repeat = request.extensions.get(MAY_REPEAT, True)
-                if connection is None or not (may_repeat and connection.was_closed_meanwhile):
+                if connection is None or not (call.may_repeat and connection.was_closed_meanwhile):
                     raise
                 await connection.aclose()
                 connection = None
-                connection = await self._connect(request)
-                return await self._send(request, connection)
+                connection = await self._connect(call)
+                return await self._send(call, connection)
         except BaseException:
             await self._take_back(connection)
             raise
@@ -65,10 +116,9 @@ class KeptConnections(httpx.AsyncBaseTransport):
         for connection in idle:
             await connection.aclose()
 
-    async def _send(self, request: httpx.Request, connection: HttpConnection) -> httpx.Response:
-        target, fields = request.url.raw_path, request.headers.raw
-        status, headers = await connection.send(request.method, target, fields, request.content)
-        return httpx.Response(status, headers=headers, stream=_Body(connection, self._take_back))
+    async def _send(self, call: Call, connection: HttpConnection) -> Reply:
+        status, fields = await connection.send(call.method, call.target, call.make_fields(), call.content)
+        return Reply(status, fields, connection.read, lambda: self._take_back(connection))
 
     async def _find_idle(self) -> HttpConnection | None:
         while self._idle:
@@ -78,13 +128,14 @@ class KeptConnections(httpx.AsyncBaseTransport):
             await connection.aclose()
         return None
 
-    async def _connect(self, request: httpx.Request) -> HttpConnection:
-        url, within_s = request.url, request.extensions.get("timeout", {}).get("connect")
+    async def _connect(self, call: Call) -> HttpConnection:
+        url = call.url
         host, is_https = url.raw_host.decode("ascii").strip("[]"), url.scheme == "https"
-        return await _open(host, url.port or (443 if is_https else 80), self._tls if is_https else None, within_s)
+        port = url.port or (443 if is_https else 80)
+        return await _open(host, port, self._tls if is_https else None, call.connect_s)
 
     async def _take_back(self, connection: HttpConnection | None) -> None:
-        """Keep a connection for the next request if it is whole. Close it otherwise."""
+        """Keep a connection for the next call if it is whole. Close it otherwise."""
         self._free.release()
         if connection is None:
             return
@@ -94,19 +145,25 @@ class KeptConnections(httpx.AsyncBaseTransport):
             await connection.aclose()
 
 
-class _Body(httpx.AsyncByteStream):
-    """The body of an answer. Closing the body calls `end` once."""
+class ProxiedConnections:
+    """Sends calls to one server through a proxy."""
 
-    def __init__(self, connection: HttpConnection, end: Callable[[HttpConnection], Awaitable[None]]) -> None:
-        self._connection, self._end = connection, end
+    def __init__(self, tls: ssl.SSLContext, proxy: str) -> None:
+        self._transport = httpx.AsyncHTTPTransport(verify=tls, proxy=proxy, trust_env=False)
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while part := await self._connection.read():
-            yield part
+    async def send(self, call: Call) -> Reply:
+        """Send a call through the proxy."""
+        limits = {"timeout": {"connect": call.connect_s}}
+        request = httpx.Request(
+            call.method, call.url, headers=call.make_fields(), content=call.content, extensions=limits
+        )
+        response = await self._transport.handle_async_request(request)
+        parts = aiter(cast("AsyncIterable[bytes]", response.stream))
+        return Reply(response.status_code, response.headers.raw, lambda: anext(parts, b""), response.aclose)
 
     async def aclose(self) -> None:
-        """Give the connection back."""
-        await self._end(self._connection)
+        """Close all connections."""
+        await self._transport.aclose()
 
 
 async def _open(host: str, port: int, tls: ssl.SSLContext | None, within_s: float | None) -> HttpConnection:

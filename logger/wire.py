@@ -1,4 +1,4 @@
-"""Holds the only use of httpx: sends one bounded request, and returns an Answer or raises one typed error.
+"""Sends one bounded request, and returns an Answer or raises one typed error.
 
 No redirect is followed, nothing is unpacked beyond its limit, and nothing waits longer than allowed. The SSLContext
 of the caller decides which server to trust (pinned, verified, or off).
@@ -7,15 +7,16 @@ of the caller decides which server to trust (pinned, verified, or off).
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import ssl
 import zlib
-from collections.abc import AsyncIterable, Mapping
-from dataclasses import dataclass, field
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Literal, cast
-from urllib.parse import urlsplit
+from json import dumps, loads
+from typing import Literal
+from urllib.parse import urlencode, urlsplit
 
 from logger import __version__
 from logger.clock import Clock
@@ -28,7 +29,7 @@ from logger.errors import (
 from logger.lean_httpx import httpx
 from logger.model import Json
 from logger.proxies import proxy_for
-from logger.transport import MAY_REPEAT, KeptConnections
+from logger.transport import Call, KeptConnections, ProxiedConnections, RawFields, Reply, Transport
 from logger.wire_failures import explain_failure
 
 USER_AGENT = f"envoy-logger/{__version__}"
@@ -62,7 +63,7 @@ class Answer:
     def fields(self) -> dict[str, Json]:
         """Return the body as a JSON object; empty if the body is no such object, or is larger than 64 KiB."""
         try:
-            found: Json = json.loads(self.text) if len(self.body) <= _MOST_FIELDS_BYTES else None
+            found: Json = loads(self.text) if len(self.body) <= _MOST_FIELDS_BYTES else None
         except (ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
@@ -74,6 +75,11 @@ class Basic:
 
     username: str
     password: str = field(repr=False)
+
+    @property
+    def header(self) -> str:
+        """Return the value of the header `authorization`."""
+        return "Basic " + b64encode(f"{self.username}:{self.password}".encode()).decode("ascii")
 
 
 class Wire:
@@ -101,14 +107,11 @@ class Wire:
         self._challenges: dict[str, Challenge] = {}
         self._cookies = httpx.Cookies()
         self._cookie_fields: dict[str, dict[str, str]] = {}
-        self._kept: dict[str, tuple[dict[str, str], httpx.Request]] = {}
         self._is_closed = False
         trusted = tls if tls is not None else _authorities(base_url)
         proxy = proxy_for(base_url) if use_proxy else None
-        self._transport: httpx.AsyncBaseTransport = (
-            KeptConnections(trusted, connections)
-            if proxy is None
-            else httpx.AsyncHTTPTransport(verify=trusted, proxy=proxy, trust_env=False)
+        self._transport: Transport = (
+            KeptConnections(trusted, connections) if proxy is None else ProxiedConnections(trusted, proxy)
         )
 
     @property
@@ -141,14 +144,15 @@ class Wire:
         try:
             async with self._clock.timeout(timeout_s) as bound:
                 url = _make_url(self.base_url + path, *(params or {}).items())
-                fields = {**_HEADERS, **(headers or {}), **self._make_cookie_field(path, url)}
-                if method == "GET" and params is None and auth is None:
-                    request = self._recall_request(path, url, fields)
-                else:
-                    request = httpx.Request(method, url, headers=fields, content=content, data=form, json=json)
-                request.extensions = {"timeout": {"connect": _share_of(bound)}, MAY_REPEAT: form is None}
-                status, answered, body = await self._send_signed(request, auth, path, where)
-                return Answer(status, answered, body, self._clock.monotonic() - started)
+                body, kind = _encode_body(content, form, json)
+                fields = {**_HEADERS, **kind, **(headers or {}), **self._make_cookie_field(path, url)}
+                if isinstance(auth, Basic):
+                    fields["authorization"] = auth.header
+                call = Call(method, url, fields, body, connect_s=_share_of(bound), may_repeat=form is None)
+                reply, answered, read = await self._send_signed(
+                    call, auth if isinstance(auth, Digest) else None, path, where
+                )
+                return Answer(reply.status, answered, read, self._clock.monotonic() - started)
         except TimeoutError as error:
             raise TimedOutError(
                 f"{where} gave no complete answer in {timeout_s:g} s",
@@ -158,65 +162,62 @@ class Wire:
             raise explain_failure(error, self.host, where) from error
 
     async def _send_signed(
-        self, request: httpx.Request, auth: Digest | Basic | None, path: str, where: str
-    ) -> tuple[int, dict[str, str], bytes]:
-        """Send a request.
+        self, call: Call, digest: Digest | None, path: str, where: str
+    ) -> tuple[Reply, dict[str, str], bytes]:
+        """Send a call.
 
-        The request is signed if the path was signed before. After a challenge it is signed and sent again. A path
+        The call is signed if the path was signed before. After a challenge it is signed and sent again. A path
         without Digest gets no signature. A challenge that calls the last nonce stale is answered once more.
         """
-        if not isinstance(auth, Digest):
-            response, answered, body = await self._send(request, auth, where)
-            return response.status_code, answered, body
+        if digest is None:
+            return await self._send(call, where)
         challenge, signed = self._challenges.get(path), 0
         while True:
             if challenge is not None:
-                uri = request.url.raw_path.decode("ascii")
-                request.headers["authorization"] = challenge.sign(auth, request.method, uri)
-            response, answered, body = await self._send(request, None, where)
-            asked = self._read_challenge(response, where)
+                signature = challenge.sign(digest, call.method, call.target.decode("ascii"))
+                call = replace(call, headers={**call.headers, "authorization": signature})
+            reply, answered, body = await self._send(call, where)
+            asked = self._read_challenge(reply, where)
             if asked is None or signed == _MOST_CHALLENGES or (signed and not asked.is_stale):
                 break
             challenge = self._challenges[path] = asked
             signed += 1
         if challenge is not None:
             challenge.follow(answered.get("authentication-info", ""))
-        return response.status_code, answered, body
+        return reply, answered, body
 
-    def _read_challenge(self, response: httpx.Response, where: str) -> Challenge | None:
+    def _read_challenge(self, reply: Reply, where: str) -> Challenge | None:
         """Return the challenge of a 401; None for any other answer.
 
         Raises BrokenError if the challenge cannot be answered.
         """
-        if response.status_code != 401:
+        if reply.status != 401:
             return None
         try:
-            return read_challenge(response.headers.get_list("www-authenticate"))
+            return read_challenge(
+                [_decode(value) for name, value in reply.fields if name.lower() == b"www-authenticate"]
+            )
         except ValueError as error:
             raise BrokenError(
                 f"{where} asks for a sign-in that is no valid HTTP Digest",
                 "check that the address is the gateway's own.",
             ) from error
 
-    async def _send(
-        self, request: httpx.Request, auth: Basic | None, where: str
-    ) -> tuple[httpx.Response, dict[str, str], bytes]:
-        """Send a request once. Return the answer, its headers, and its body, read whole within its limits."""
-        if auth is not None:
-            request = next(httpx.BasicAuth(auth.username, auth.password).auth_flow(request))
-        response = await self._transport.handle_async_request(request)
-        answered = dict(response.headers)
+    async def _send(self, call: Call, where: str) -> tuple[Reply, dict[str, str], bytes]:
+        """Send a call once. Return the answer, its headers, and its body, read whole within its limits."""
+        reply = await self._transport.send(call)
+        answered = _join_fields(reply.fields)
         try:
-            body = await _read(cast("httpx.AsyncByteStream", response.stream), answered, self._max_bytes, where)
+            body = await _read(reply, answered, self._max_bytes, where)
         finally:
-            await response.aclose()
+            await reply.close()
         if "set-cookie" in answered:
-            response.request = request
-            self._cookies.extract_cookies(response)
+            request = httpx.Request(call.method, call.url)
+            self._cookies.extract_cookies(httpx.Response(reply.status, headers=reply.fields, request=request))
             self._cookie_fields = {}
             if not _sane(self._cookies):
                 self.forget_cookies()
-        return response, answered, body
+        return reply, answered, body
 
     def cookie(self, name: str) -> str | None:
         """Return the value of a cookie that the server set, or None."""
@@ -237,16 +238,6 @@ class Wire:
             if all(cookie.expires is None for cookie in self._cookies.jar):
                 self._cookie_fields[path] = found
         return found
-
-    def _recall_request(self, path: str, url: httpx.URL, fields: dict[str, str]) -> httpx.Request:
-        """Return the last request of a path, or make a new one if its headers have changed.
-
-        Making a request takes long, and a gateway is asked for the same few paths each minute.
-        """
-        found = self._kept.get(path)
-        if found is None or found[0] != fields:
-            found = self._kept[path] = fields, httpx.Request("GET", url, headers=fields)
-        return found[1]
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -287,7 +278,35 @@ def _share_of(bound: asyncio.Timeout) -> float | None:
     return None if when is None else max(0.001, 0.9 * (when - asyncio.get_running_loop().time()))
 
 
-async def _read(chunks: AsyncIterable[bytes], headers: Mapping[str, str], limit: int, where: str) -> bytes:
+def _encode_body(
+    content: bytes | None, form: Mapping[str, str] | None, json: Mapping[str, str] | None
+) -> tuple[bytes, dict[str, str]]:
+    """Return the body of a request, and the header with its kind."""
+    if form is not None:
+        return urlencode(form).encode("ascii"), {"content-type": "application/x-www-form-urlencoded"}
+    if json is not None:
+        return dumps(json, separators=(",", ":")).encode("ascii"), {"content-type": "application/json"}
+    return content or b"", {}
+
+
+def _join_fields(fields: RawFields) -> dict[str, str]:
+    """Return the header of an answer with its names in lower case. Values of the same name are joined by commas."""
+    found: dict[str, str] = {}
+    for name, value in fields:
+        key, text = _decode(name).lower(), _decode(value)
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return found
+
+
+def _decode(text: bytes) -> str:
+    """Decode a name or a value of a header."""
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
+
+
+async def _read(reply: Reply, headers: Mapping[str, str], limit: int, where: str) -> bytes:
     """Read the body and unpack gzip. Never hold more than `limit` bytes of either form."""
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "", "gzip", "deflate"):
@@ -295,7 +314,7 @@ async def _read(chunks: AsyncIterable[bytes], headers: Mapping[str, str], limit:
     unpack = zlib.decompressobj(47) if encoding in ("gzip", "deflate") else None
     body = bytearray()
     received = 0
-    async for chunk in chunks:
+    while chunk := await reply.read():
         received += len(chunk)
         try:
             body += unpack.decompress(chunk, limit + 1 - len(body)) if unpack else chunk

@@ -34,21 +34,24 @@ from logger.model import Event, GatewayInfo, Reading, Role
 from logger.readings.site_warnings import find_warnings
 from logger.readings.wanted import find_wanted
 from logger.site import Site
-from logger.store.records import Commit
+from logger.store.records import Commit, Lease
 from logger.store.store import Store
 from logger.store.thread import StoreCalls
 
 OwnPoints: TypeAlias = Callable[[int, Mapping[str, str], Poller], Awaitable[list[Reading]]]
 """Makes the recorder's points about itself: tick (unix seconds), tags and poller → points."""
 
+OnCommit: TypeAlias = Callable[[Collection[Role], Collection[Lease]], None]
+"""Hears of a stored tick: the roles that have new rows, and leases of these rows."""
+
 
 class Collector:
     """Polls one gateway until `stopping` is set, and commits each tick.
 
-    `on_commit` is called after each stored tick with the roles that have new rows, `on_tick` after every tick,
-    `on_recognised` when it is known which gateway answers. `loop`: the name of this loop in `progress`. `address`,
-    `expected_serial`: those of the gateway in the settings. `share`: the gateway's part in a site of several
-    gateways. A caller that holds `between_ticks` may change the state.
+    `on_commit` is called after each stored tick, `on_tick` after every tick, `on_recognised` when it is known which
+    gateway answers. `loop`: the name of this loop in `progress`. `address`, `expected_serial`: those of the gateway
+    in the settings. `share`: the gateway's part in a site of several gateways. A caller that holds `between_ticks`
+    may change the state.
     """
 
     def __init__(
@@ -68,7 +71,7 @@ class Collector:
         loop: str = "collect",
         address: str = "",
         expected_serial: str = "",
-        on_commit: Callable[[Collection[Role]], None] = lambda roles: None,
+        on_commit: OnCommit = lambda roles, leases: None,
         on_tick: Callable[[Collector], None] = lambda collector: None,
         on_recognised: Callable[[], None] = lambda: None,
         own_points: OwnPoints | None = None,
@@ -270,7 +273,7 @@ class Collector:
         own = await self._own_points(tick, tags, self.poller) if self._own_points else []
         readings = [*result.readings, *event_points([*happened, *result.events], tags), *own]
         commit, text = make_commit(info.serial, tick, readings, result, self._stored, self._stored_from)
-        await self._store.call(Store.put, commit)
+        leases = await self._store.call(Store.put, commit)
         self._events.mark_stored(len(happened))
         is_answered = self.poller.requests.was_answered_since(self._since.get("totals", 0.0))
         self.newest.note_answer(tick, is_answered=is_answered)
@@ -289,4 +292,4 @@ class Collector:
         if result.state.readings.times.is_clock_doubted:
             self.poller.ask_clock()
         self.collected.count(tick, self.site.totals_s, len(readings), result.recent)
-        self._on_commit(commit.roles)
+        self._on_commit(commit.roles, leases)

@@ -181,7 +181,7 @@ def build_recorder(
             loop=f"collect {config.access.address}",
             address=config.access.address,
             expected_serial=config.access.expected_serial,
-            on_commit=shipper.wake if shipper is not None else lambda roles: None,
+            on_commit=shipper.wake if shipper is not None else lambda roles, leases: None,
             on_tick=react,
             on_recognised=news.announce,
             own_points=SelfReport(gateway, store_looks, shipped if shipper is not None else None),

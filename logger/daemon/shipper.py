@@ -90,6 +90,7 @@ class Shipper:
         self._on_delivered = on_delivered
         self._wake = asyncio.Event()
         self._news: set[Role] = set(ROLES)
+        self._new: dict[Role, Lease] = {}
         self._older: set[Role] = set(_BACKLOG)
         self._backoff = Backoff(DELIVERY, clock)
         self._sizes = BatchSizes(writer)
@@ -103,11 +104,14 @@ class Shipper:
         """Return True while recently delivered points are being sent again."""
         return self._resending.role is not None
 
-    def wake(self, roles: Collection[Role] | None = None) -> None:
-        """Start a round at once, because the store has new rows of these roles. None means any role."""
+    def wake(self, roles: Collection[Role] | None = None, leases: Collection[Lease] = ()) -> None:
+        """Start a round at once, because the store has new rows of these roles. None means any role.
+
+        `leases`: new rows that need not be read from the store. If an earlier one is still here, it is backlog now.
+        """
         self._news.update(ROLES if roles is None else roles)
-        if roles is None:
-            self._older.update(_BACKLOG)
+        self._older.update(_BACKLOG if roles is None else [lease.role for lease in leases if lease.role in self._new])
+        self._new.update({lease.role: lease for lease in leases if lease.role in _BACKLOG})
         self._wake.set()
 
     async def run(self) -> None:
@@ -140,8 +144,12 @@ class Shipper:
         return delivered
 
     async def _ship(self, role: Role, *, live: bool) -> bool:
-        lease = await self._lease(role, live=live)
-        self._note_older(role, lease, live=live)
+        if live and role != "daily":
+            self._news.discard(role)  # older waiting ticks belong to the backlog
+        lease = self._new.pop(role, None) if live else None
+        if lease is None:
+            lease = await self._lease(role, live=live)
+            self._note_older(role, lease, live=live)
         if lease is None:
             if not live:
                 self._changes.end(
@@ -212,8 +220,6 @@ class Shipper:
     async def _lease(self, role: Role, *, live: bool) -> Lease | None:
         if role == "daily":
             return await self._store.call(Store.lease_daily, self._writer.most_lines)
-        if live:
-            self._news.discard(role)  # older waiting ticks belong to the backlog
         if not live and (lease := await self._ahead.take(role)) is not None:
             return lease
         return await self._store.call(Store.lease, role, newest=live, max_lines=self._sizes.most(role))
@@ -226,7 +232,10 @@ class Shipper:
         refused = tuple(
             RefusedLine(line.line, line.status, line.reason, places[line.batch]) for line in delivery.refused
         )
-        await self._store.call(Store.ack, lease.select(delivery.done), refused, soon=len(places) == len(lease.ids))
+        if lease.revisions or refused or len(places) < len(lease.ids):
+            await self._store.call(Store.ack, lease.select(delivery.done), refused)
+        else:
+            self._store.call_later(Store.ack_soon, lease, self._clock.time())
         self.shipped.batches += 1
         self.shipped.refused += len(refused)
         self.shipped.outside_retention += delivery.outside_retention

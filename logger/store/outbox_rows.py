@@ -26,15 +26,17 @@ class Dropped:
     newest_tick: int
 
 
-def insert(connection: sqlite3.Connection, gateway: str, tick: int, batches: Iterable[Batch]) -> None:
-    """Add rows that wait for delivery."""
-    connection.executemany(
-        "INSERT INTO outbox (gateway, role, tick, lines, size, crc, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            (gateway, m.role, tick, m.lines, len(m.body), compute_crc(gateway, tick, m.lines, m.body), m.body)
-            for m in batches
-        ],
-    )
+def insert(connection: sqlite3.Connection, gateway: str, tick: int, batches: Iterable[Batch]) -> tuple[Lease, ...]:
+    """Add rows that wait for delivery. Return a lease of each."""
+    leases = []
+    for batch in batches:
+        lines, body = batch.lines, batch.body
+        inserted = connection.execute(
+            "INSERT INTO outbox (gateway, role, tick, lines, size, crc, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (gateway, batch.role, tick, lines, len(body), compute_crc(gateway, tick, lines, body), body),
+        )
+        leases.append(Lease((inserted.lastrowid or 0,), gateway, batch.role, (body,), lines, tick, tick))
+    return tuple(leases)
 
 
 def compute_crc(gateway: str, tick: int, lines: int, body: bytes) -> int:

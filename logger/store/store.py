@@ -82,26 +82,32 @@ class Store:
 
     # -- recording ----------------------------------------------------------------------------------------------
 
-    def put(self, commit: Commit) -> None:
-        """Store a tick. On StoreFullError nothing of the tick is stored, and the tick counts as missed."""
+    def put(self, commit: Commit) -> tuple[Lease, ...]:
+        """Store a tick. Return a lease of each batch, so that it can be sent without being read again.
+
+        On StoreFullError nothing of the tick is stored, and the tick counts as missed.
+        """
         try:
-            self._file.record(lambda connection: self._insert(connection, commit))
+            leases = self._file.record(lambda connection: self._insert(connection, commit))
         except StoreFullError:
             self._missed.update({batch.role for batch in commit.batches})
             raise
         self._missed.clear()
         self._pending.clear()
         self._file.ballast.restore()
+        return leases
 
-    def _insert(self, connection: sqlite3.Connection, commit: Commit) -> None:
+    def _insert(self, connection: sqlite3.Connection, commit: Commit) -> tuple[Lease, ...]:
         self._pending.mark(connection)
-        outbox_rows.insert(connection, commit.gateway, commit.tick, commit.batches)
+        leases = outbox_rows.insert(connection, commit.gateway, commit.tick, commit.batches)
         outbox_rows.count_stored(connection, commit.batches)
         daily_rows.put(connection, commit.gateway, commit.daily)
         state_rows.write(connection, commit.gateway, commit.state)
         state_rows.add_reports(connection, commit.gateway, commit.reports)
         state_rows.add_recent(connection, commit.gateway, commit.tick, commit.recent)
-        figures.add_missed(connection, self._missed)
+        if self._missed:
+            figures.add_missed(connection, self._missed)
+        return leases
 
     def read_state(self, gateway: str) -> dict[str, str]:
         """Read the state of a gateway: JSON text by key."""
@@ -173,19 +179,17 @@ class Store:
             )
         return rows or self.lease("daily", newest=False, max_lines=max_lines)
 
-    def ack(self, lease: Lease, refused_lines: Sequence[RefusedLine] = (), *, soon: bool = False) -> None:
+    def ack_soon(self, lease: Lease, at: float) -> None:
+        """Mark a lease delivered at `at` (unix seconds), in the transaction of the next tick, see PendingAcks."""
+        self._pending.add(lease, _find_delivery(lease, at))
+
+    def ack(self, lease: Lease, refused_lines: Sequence[RefusedLine] = ()) -> None:
         """Mark a lease delivered. Its refused lines are kept with their reason.
 
-        A daily row that changed since it was leased stays marked for sending. `soon`: mark the lease in the
-        transaction of the next tick, see PendingAcks.
+        A daily row that changed since it was leased stays marked for sending.
         """
         now = self._now()
-        at = max(
-            now, lease.newest_tick
-        )  # never before its tick, or a row of a clock that was not set yet is deleted early
-        if soon and not lease.revisions and not refused_lines:
-            self._pending.add(lease, at)
-            return
+        at = _find_delivery(lease, now)
 
         def mark(connection: sqlite3.Connection, keep: bool) -> None:
             self._pending.mark(connection, keep=keep)
@@ -301,6 +305,14 @@ class Store:
 
     def _now(self) -> int:
         return int(self._clock.time())
+
+
+def _find_delivery(lease: Lease, at: float) -> int:
+    """Find when a lease counts as delivered.
+
+    This is never before its tick, or a row of a clock that was not set yet would be deleted early.
+    """
+    return max(int(at), lease.newest_tick)
 
 
 def _find_earliest_day(at: int) -> str:

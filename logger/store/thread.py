@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
@@ -46,6 +47,12 @@ class StoreCalls(Protocol):
         """Run `function` on the store, and return its result. An error of the function is raised to the caller."""
         ...
 
+    def call_later(
+        self, function: Callable[Concatenate[Store, P], object], /, *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Run `function` on the store before the next call."""
+        ...
+
 
 class Worker:
     """Runs functions on one thread, in the order in which they were called.
@@ -55,6 +62,7 @@ class Worker:
 
     def __init__(self, name: str) -> None:
         self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._waiting: list[Callable[[], object]] = []
         self._has_ended = False
         self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -68,9 +76,12 @@ class Worker:
             raise RuntimeError("the thread has ended")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
+        waiting, self._waiting = self._waiting, []
 
         def run() -> None:
             try:
+                for earlier in waiting:
+                    earlier()
                 result = function(*args, **kwargs)
             except BaseException as error:  # noqa: BLE001  the caller gets it
                 _hand_over(loop, answer, answer.set_exception, error)
@@ -79,6 +90,10 @@ class Worker:
 
         self._calls.put(run)
         return await answer
+
+    def call_later(self, function: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Run a function before the next call, whose caller gets its errors. The thread is not woken for it."""
+        self._waiting.append(partial(function, *args, **kwargs))
 
     def end(self, *, wait: bool) -> None:
         """End the thread after all calls."""
@@ -137,7 +152,8 @@ class StoreThread:
         """Run a function of the store on its thread. An error of the function is raised to the caller.
 
         A full store is reported once, for the function of a loop that met it first. If `put` meets it later, the
-        report is for `put`. The report ends when the function that it is for succeeds again.
+        report is for `put`. The report ends when the function that it is for succeeds again, and one for `ack` also
+        when `put` succeeds, which marks rows delivered, too.
         """
         name = function.__name__
         try:
@@ -147,10 +163,16 @@ class StoreThread:
                 self._failing = name
                 self._changes.begin("store", str(error), logging.ERROR)
             raise
-        if self._changes is not None and self._failing == name:
+        if self._changes is not None and (self._failing == name or (self._failing, name) == ("ack", "put")):
             self._failing = ""
             self._changes.end("store", "the store can be used again: recording goes on")
         return done
+
+    def call_later(
+        self, function: Callable[Concatenate[Store, P], object], /, *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Run a function of the store before the next call."""
+        self._worker.call_later(function, self._store, *args, **kwargs)
 
     async def close(self) -> None:
         """Finish all calls, then close the store. Wait for both even when cancelled."""

@@ -90,6 +90,11 @@ class InlineStore:
         self.commits += [argument for argument in args if isinstance(argument, Commit)]
         return done
 
+    def call_later(
+        self, function: Callable[Concatenate[Store, P], object], /, *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        function(self.store, *args, **kwargs)
+
     def lines(self, measurement: str = "") -> list[str]:
         """Every stored line of a measurement, oldest first."""
         found = [

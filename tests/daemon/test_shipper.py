@@ -114,6 +114,29 @@ def test_the_newest_tick_goes_first_then_the_backlog_from_its_oldest_end(tmp_pat
     assert figures.rows == 0
 
 
+def test_new_rows_are_sent_without_being_read_again_and_older_ones_after_them(tmp_path: Path) -> None:
+    async def work() -> tuple[list[str], ScriptedWriter, StoreFigures]:
+        clock, calls = VirtualClock(START), list[str]()
+        writer = ScriptedWriter(clock, lambda role, at: Done())
+        with InlineStore(tmp_path, clock) as store:
+            async with delivering(store, writer) as shipper:
+                await asyncio.sleep(60)
+                store.before = calls.append
+                shipper.wake({"totals", "devices"}, await store.call(Store.put, tick(0)))
+                await asyncio.sleep(60)
+                quick = calls.copy()
+                for number in (1, 2):
+                    shipper.wake({"totals", "devices"}, await store.call(Store.put, tick(number)))
+                await asyncio.sleep(60)
+            return quick, writer, store.store.read_figures()
+
+    quick, writer, figures = run_virtually(work())
+    assert quick == ["put"]
+    assert numbers(writer, "totals") == [0, 2, 1]
+    assert numbers(writer, "devices") == [0, 2, 1]
+    assert figures.rows == 0
+
+
 def test_an_outage_loses_nothing_and_is_tried_ever_more_slowly(tmp_path: Path) -> None:
     writer, figures, _ = ship(tmp_path, 1200, lambda role, at: Wait("down") if at < 600 else Done())
     assert sorted(numbers(writer, "totals")) == [0, 1, 2, 3, 4]

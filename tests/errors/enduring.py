@@ -52,6 +52,11 @@ class Nowhere:
         self.points += sum(batch.lines for given in args if isinstance(given, Commit) for batch in given.batches)
         return cast(T, {} if function.__name__ in ("read_state", "read_reports") else None)
 
+    def call_later(
+        self, function: Callable[Concatenate[Store, P], object], /, *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Forget it, too."""
+
 
 async def main(answers: int, plain: int, secure: int, serial: str) -> object:
     logging.disable()

@@ -189,7 +189,7 @@ def test_hours_are_sent_after_the_rows_of_days_and_once(tmp_path: Path) -> None:
     hours = store.lease_daily()
     assert hours is not None
     assert [line.split()[0] for line in text(hours)] == ["envoy_daily,n=0"]
-    store.ack(hours, soon=True)
+    store.ack_soon(hours, 0.0)
     assert store.lease_daily() is None
     assert store.read_figures().roles["daily"].lines == 0
     assert drain(store) == [START]

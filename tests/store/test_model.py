@@ -92,7 +92,10 @@ class StoreMachine(RuleBasedStateMachine):
         lines = text(lease)
         soon = soon and not bad and set(ticks(lines)) <= self.waits[lease.role]
         soon = soon and sum(map(len, self.soon.values())) < 4
-        self.store.ack(lease, [RefusedLine(lines[0].encode(), 400, "no")] if bad else [], soon=soon)
+        if soon:
+            self.store.ack_soon(lease, self.clock.now)
+        else:
+            self.store.ack(lease, [RefusedLine(lines[0].encode(), 400, "no")] if bad else [])
         if bad:
             self.refused.add(lines[0].encode())
         if not soon:

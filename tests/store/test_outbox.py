@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import random
 import secrets
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,10 @@ from tests.store.samples import (
 def test_a_tick_comes_back_byte_for_byte_and_is_there_until_it_is_acknowledged(tmp_path: Path) -> None:
     store = make_store(tmp_path)
     only = batch("totals", START, 3)
-    store.put(Commit(GATEWAY, START, (only,)))
+    new = store.put(Commit(GATEWAY, START, (only,)))
     first, again = store.lease("totals", newest=False), store.lease("totals", newest=False)
     assert first is not None
-    assert first == again
+    assert first == again == replace(new[0], is_all=True)
     assert first.body == only.body
     assert (first.gateway, first.lines, first.oldest_tick, first.newest_tick) == (GATEWAY, 3, START, START)
     assert store.lease("devices", newest=False) is None
@@ -325,7 +326,7 @@ def test_what_was_acknowledged_soon_is_marked_before_it_becomes_much(tmp_path: P
     for _ in range(12):
         lease = store.lease("totals", newest=False, max_lines=1, after=end)
         assert lease is not None
-        store.ack(lease, soon=True)
+        store.ack_soon(lease, 0.0)
         taken.append(lease.oldest_tick)
         end = lease.end
     assert store.read_figures().rows == 8
@@ -343,7 +344,7 @@ def test_the_store_knows_from_before_when_it_last_delivered(tmp_path: Path) -> N
         store.put(commit(START + 60 * n))
     first = store.lease("totals", newest=False, max_lines=1)
     assert first is not None
-    store.ack(first, soon=True)
+    store.ack_soon(first, 0.0)
     assert store.read_figures().last_delivery == START
     store.close()
     store = make_store(tmp_path)

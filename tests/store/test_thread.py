@@ -53,6 +53,21 @@ def test_every_method_works_as_a_coroutine(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_what_may_wait_is_done_before_the_next_call(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        store = await _open(tmp_path)
+        await store.call(Store.put, commit(START))
+        store.call_later(Store.put, commit(START + 60))
+        assert (await store.call(Store.read_figures)).roles["totals"].rows == 2
+        store.call_later(Store.put, commit(START + 120))
+        await store.close()
+        store = await _open(tmp_path)
+        assert (await store.call(Store.read_figures)).roles["totals"].rows == 3
+        await store.close()
+
+    asyncio.run(scenario())
+
+
 def test_what_was_called_before_close_is_done_even_if_its_caller_was_cancelled(tmp_path: Path) -> None:
     async def scenario() -> None:
         store = await _open(tmp_path)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
-from logger.model import Json, add_up
+from logger.model import Document, Json, add_up
 from logger.readings import paths
 from logger.readings.json_values import dig, number, objects, total, whole
 from logger.readings.rows import (
@@ -14,6 +15,7 @@ from logger.readings.rows import (
     UNKNOWN,
     Condition,
     Found,
+    Missing,
     Row,
     Rows,
     View,
@@ -80,9 +82,15 @@ def _count_in_inventory(view: View) -> Found[int]:
 
 def _count_in_list(view: View) -> Found[int]:
     document = view.find_fact(paths.V1_INVERTERS)
+    return document if isinstance(document, Missing) else _count_listed(document)
+
+
+@lru_cache(maxsize=4)
+def _count_listed(document: Document) -> Found[int]:
+    """Count the AC Batteries of a v1 list. Cached, because a tick asks for the number many times."""
     devices = each_of(document)
-    if document is UNKNOWN or not devices or is_untyped(devices):
-        return UNKNOWN if document is UNKNOWN else ABSENT
+    if not devices or is_untyped(devices):
+        return ABSENT
     return len(list_devices(document, ACB) or ()) if is_typed(devices) else UNKNOWN
 
 

@@ -5,6 +5,7 @@ Most gateways answer these paths even without the hardware. Each selector states
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from logger.model import Document, Json
@@ -39,6 +40,12 @@ _IQ_BATTERY: Final = 13
 
 def ensemble_devices(document: Found[Document], kind: str) -> Rows:
     """Select the devices of one type in the ensemble inventory. Return UNKNOWN if that list cannot be read."""
+    return document if isinstance(document, Missing) else _list_type(document, kind)
+
+
+@lru_cache(maxsize=16)
+def _list_type(document: Document, kind: str) -> Rows:
+    """List the devices of one type. The result is cached, because a tick asks for the same rows many times."""
     groups = each_of(document)
     found: list[Row] = []
     for group in groups or ():

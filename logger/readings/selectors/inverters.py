@@ -114,10 +114,9 @@ def _is_countable(document: Document) -> bool:
     return all(row.reported is not None for row in list_devices(document, PCU) or ())
 
 
-def _silent_s(row: Row, view: View) -> float:
-    if row.document is None or not row.reported:
-        return math.inf
-    return view.gateway_now(row.document) - row.reported
+def _silent_s(row: Row, now: float) -> float:
+    """Return for how many seconds an inverter has been silent. `now`: as in `_list_living`."""
+    return now - row.reported if row.reported else math.inf
 
 
 def inverter_power_sum(view: View) -> Rows:
@@ -125,17 +124,19 @@ def inverter_power_sum(view: View) -> Rows:
 
     The sum is UNKNOWN if no inverter reported: the inverters may be off at night, or the gateway may not reach them.
     """
-    rows = v1_inverters(view)
-    if not rows:
+    document = view.find_fresh(paths.V1_INVERTERS)
+    rows = list_devices(document, PCU)
+    if isinstance(document, Missing) or not rows:
         return rows
     if countable_inverters(view) is UNKNOWN or any(row.reported is None for row in rows):
         return UNKNOWN
     if total((row.values.get("lastReportWatts") for row in rows), most=MOST_W) is None:
         return UNKNOWN
-    fresh = [row for row in rows if _silent_s(row, view) < _FRESH_POWER_S]
+    now = view.gateway_now(document)
+    fresh = [row for row in rows if _silent_s(row, now) < _FRESH_POWER_S]
     watts = total(row.values.get("lastReportWatts") for row in fresh)
     values: dict[str, Json] = {"sum": watts, "heard": len(fresh), "listed": len(living_inverters(view) or ())}
-    return [Row(values, document=rows[0].document)] if fresh else UNKNOWN
+    return [Row(values, document=document)] if fresh else UNKNOWN
 
 
 def count_listed(view: View) -> int:
@@ -218,19 +219,29 @@ def _is_readable(row: Row, power: str) -> bool:
 
 def list_flags(view: View) -> Rows:
     """Make flags for the v1 list: `heard` (a report within 30 minutes) and `delivering` (heard with power)."""
-    rows = living_inverters(view)
-    return rows and [_flag(row, view, row.values.get("lastReportWatts"), is_gone=False) for row in rows]
+    document = view.find_fact(paths.V1_INVERTERS)
+    return document if isinstance(document, Missing) else _list_flags(document, view.gateway_now(document))
+
+
+@lru_cache(maxsize=4)
+def _list_flags(document: Document, now: float) -> Rows:
+    """Make the flags of a v1 list. `now`: by the gateway's clock, when the document arrived."""
+    rows = _list_living(document, now)
+    return rows and [_flag(row, now, row.values.get("lastReportWatts"), is_gone=False) for row in rows]
 
 
 def _data_flags(view: View) -> Rows:
-    rows = device_data_inverters(view)
-    found = []
-    for row in rows or ():
+    document = view.find_fact(paths.DEVICE_DATA)
+    rows = select_data_inverters(document)
+    if isinstance(document, Missing) or not rows:
+        return rows
+    now, found = view.gateway_now(document), []
+    for row in rows:
         channel = next(iter(objects(row.values.get("channels")) or []), {})
         reported, is_gone = whole(dig(channel, "lastReading.endDate")), row.values.get("modGone")
         known = is_gone if isinstance(is_gone, bool) else None
-        found.append(_flag(replace(row, reported=reported), view, dig(channel, "watts.now"), is_gone=known))
-    return rows and found
+        found.append(_flag(replace(row, reported=reported), now, dig(channel, "watts.now"), is_gone=known))
+    return found
 
 
 def _has_list(view: View) -> bool | None:
@@ -242,9 +253,9 @@ data_listed_inverters = unless(_has_list, _data_flags)
 """Select device data with the flags of `list_flags`, only without a v1 list and if no inverter can be missing."""
 
 
-def _flag(row: Row, view: View, watts: Json, *, is_gone: bool | None) -> Row:
+def _flag(row: Row, now: float, watts: Json, *, is_gone: bool | None) -> Row:
     if row.reported is None or is_gone is None:
         return row
-    heard = not is_gone and _silent_s(row, view) < FRESH_REPORT_S
+    heard = not is_gone and _silent_s(row, now) < FRESH_REPORT_S
     power = number(watts)
     return row.having({"heard": heard} if power is None else {"heard": heard, "delivering": heard and power > 0})
