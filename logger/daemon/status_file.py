@@ -157,12 +157,16 @@ def _delivery(shipper: Shipper, waiting: StoreFigures) -> dict[str, Json]:
 
 def write(folder: Path, status: Mapping[str, Json]) -> None:
     """Replace `status.json` in one step, readable by all users; write errors are ignored."""
-    path = folder / STATUS_FILE
-    part = folder / f".{STATUS_FILE}.part"
+    data, part = _format(status).encode(), f"{folder}/.{STATUS_FILE}.part"
     with contextlib.suppress(OSError):
-        part.write_bytes(_format(status).encode())
-        part.chmod(0o644)
-        part.replace(path)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC)
+        try:
+            os.fchmod(descriptor, 0o644)
+            is_whole = os.write(descriptor, data) == len(data)
+        finally:
+            os.close(descriptor)
+        if is_whole:
+            os.replace(part, f"{folder}/{STATUS_FILE}")
 
 
 def _format(status: Mapping[str, Json]) -> str:

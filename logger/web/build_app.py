@@ -6,13 +6,11 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route as StarletteRoute
-from starlette.routing import Router
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from logger.clock import Clock
 from logger.daemon.recorder import Recorder
@@ -32,6 +30,8 @@ from logger.web.shown_sites import ShownSite
 if TYPE_CHECKING:
     from logger.web.metrics import MetricsWriter
 
+Endpoint: TypeAlias = Callable[[Request], Awaitable[ASGIApp]]
+"""Makes the response to a request."""
 OPEN: Final = ("/healthz", "/readyz")
 """Paths that answer without a password, for probes; they say nothing of the site."""
 _MOST_QUERY: Final = 200
@@ -92,6 +92,23 @@ def respond(document: WebDocument, request: Request) -> Response:
     return Response(document.body, document.status, headers, document.media_type)
 
 
+class Endpoints:
+    """Answers a request by the function of its path. No path has a variable part, so the function is looked up."""
+
+    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
+        self._endpoints = endpoints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; 404 for an unknown path."""
+        endpoint = self._endpoints.get(scope["path"], _answer_nothing)
+        answer = await endpoint(Request(scope, receive))
+        await answer(scope, receive, send)
+
+
+async def _answer_nothing(_: Request) -> Response:
+    return Response("Not Found", 404, media_type="text/plain")
+
+
 def build_app(settings: Settings, recorder: Recorder, clock: Clock) -> ASGIApp:
     """Build the application: the routes behind the guard."""
     sites = tuple(
@@ -100,24 +117,23 @@ def build_app(settings: Settings, recorder: Recorder, clock: Clock) -> ASGIApp:
     )
     page = FrontPage(recorder, sites, clock, is_invented=is_demo(settings.state_dir))
     web, streams = WebApp(recorder, clock, sites, page), LiveStreams(page, recorder.news)
-    router = Router(
-        [
-            *(StarletteRoute(route.path, _make_endpoint(web, route), methods=["GET"]) for route in ROUTES),
-            StarletteRoute("/", _make_page_endpoint(web), methods=["GET"]),
-            StarletteRoute("/live", _make_live_endpoint(web, streams), methods=["GET"]),
-            StarletteRoute("/assets/{name}", _answer_asset, methods=["GET"]),
-            StarletteRoute("/metrics", _make_metrics_endpoint(web), methods=["GET"]),
-            StarletteRoute("/healthz", _probe(lambda: answer_health(recorder)), methods=["GET"]),
-            StarletteRoute("/readyz", _probe(lambda: answer_ready(recorder)), methods=["GET"]),
-        ],
-        redirect_slashes=False,
+    endpoints = Endpoints(
+        {
+            **{route.path: _make_endpoint(web, route) for route in ROUTES},
+            **{f"/assets/{name}": _make_asset_endpoint(asset) for name, asset in ASSETS.items()},
+            "/": _make_page_endpoint(web),
+            "/live": _make_live_endpoint(web, streams),
+            "/metrics": _make_metrics_endpoint(web),
+            "/healthz": _probe(lambda: answer_health(recorder)),
+            "/readyz": _probe(lambda: answer_ready(recorder)),
+        }
     )
     hosts = HostNames(settings.recorder.http_hosts)
     passwords = Passwords(settings.recorder.http_password.get_secret_value(), clock)
-    return Guard(router, hosts, passwords, OPEN)
+    return Guard(endpoints, hosts, passwords, OPEN)
 
 
-def _make_endpoint(web: WebApp, route: Route) -> Callable[[Request], Awaitable[Response]]:
+def _make_endpoint(web: WebApp, route: Route) -> Endpoint:
     """Make the function that answers requests of one route."""
 
     async def endpoint(request: Request) -> Response:
@@ -130,7 +146,7 @@ def _make_endpoint(web: WebApp, route: Route) -> Callable[[Request], Awaitable[R
     return endpoint
 
 
-def _make_page_endpoint(web: WebApp) -> Callable[[Request], Awaitable[Response]]:
+def _make_page_endpoint(web: WebApp) -> Endpoint:
     """Make the function that answers with the page."""
 
     async def endpoint(request: Request) -> Response:
@@ -153,7 +169,7 @@ def _make_page_endpoint(web: WebApp) -> Callable[[Request], Awaitable[Response]]
     return endpoint
 
 
-def _make_live_endpoint(web: WebApp, streams: LiveStreams) -> Callable[[Request], Awaitable[ASGIApp]]:
+def _make_live_endpoint(web: WebApp, streams: LiveStreams) -> Endpoint:
     """Make the function that answers with a stream of changed parts."""
 
     async def endpoint(request: Request) -> ASGIApp:
@@ -168,7 +184,7 @@ def _make_live_endpoint(web: WebApp, streams: LiveStreams) -> Callable[[Request]
     return endpoint
 
 
-def _make_metrics_endpoint(web: WebApp) -> Callable[[Request], Awaitable[Response]]:
+def _make_metrics_endpoint(web: WebApp) -> Endpoint:
     """Make the function that answers Prometheus with the metrics."""
 
     kept = FewKept[Response](1)
@@ -196,15 +212,16 @@ def read_language(request: Request) -> Language:
     return named or choose_language(request.headers.get("accept-language", ""))
 
 
-async def _answer_asset(request: Request) -> Response:
-    """Answer with one of the files that the page needs; 404 for any other name."""
-    asset = ASSETS.get(request.path_params["name"])
-    if asset is None:
-        return Response("there is no such file\n", 404, media_type="text/plain")
-    return Response(asset.body, headers={"cache-control": _FOR_EVER}, media_type=asset.media_type)
+def _make_asset_endpoint(asset: WebDocument) -> Endpoint:
+    """Make the function that answers with one of the files that the page needs."""
+
+    async def endpoint(_: Request) -> Response:
+        return Response(asset.body, headers={"cache-control": _FOR_EVER}, media_type=asset.media_type)
+
+    return endpoint
 
 
-def _probe(answer: Callable[[], WebDocument]) -> Callable[[Request], Awaitable[Response]]:
+def _probe(answer: Callable[[], WebDocument]) -> Endpoint:
     """Make the function that answers a health check. Its answer is never taken from the cache."""
 
     async def endpoint(request: Request) -> Response:
