@@ -30,6 +30,9 @@ The page shows the query of each panel, for people who build boards of their own
 Local days, months and years come from the recorder's own rows ([fields](fields.md)), so that no query asks for a time
 zone. Values of several gateways are added up, except for percentages, voltages and temperatures: their mean is shown.
 
+Grafana's units for power and energy go down to thousandths. Therefore a value mapping of each panel writes `< 1 W`
+and `< 1 Wh` instead of mW and mWh. 0 remains 0.
+
 Every panel can be opened over two years. With a point a minute, one gateway and three phases, the slowest panel then
 takes InfluxDB 1.2 seconds of processor time in InfluxQL on 1.6.7 (*Power*), 0.8 seconds in InfluxQL on 2.9.1
 (*Voltage of each phase*), and 0.6 seconds in Flux (*Ninety days, against the group*). InfluxDB repeats a statement

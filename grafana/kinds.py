@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, Literal, TypedDict, Unpack
 
 from grafana_foundation_sdk.models import barchart, bargauge, common, heatmap, statetimeline, table, timeseries
 from grafana_foundation_sdk.models import stat as stat_panel
 
 from grafana.board import Panel
-from grafana.looks import Look
+from grafana.looks import GROUNDS, Look, look_at
 from grafana.query.asked import Query
-from grafana.query.cells import PLACE
+from grafana.transformations import as_words, sort_by
 
 Size = tuple[int, int]
 _ANSWERED: Final = ("filterFieldsByName", {"include": {"pattern": ".+"}})
 """Drops answers without a column: in 9.3 they break a heat map, and take a curve's word of absence."""
-_NAMES: Final = ("panel", "serial", "local_year")
 _BRIDGED_MS: Final = 600_000
 """A line goes on over ten minutes without a value; a longer silence is a hole."""
 
@@ -68,7 +68,19 @@ def stats(
         ),
         orientation=common.VizOrientation.AUTO,
     )
+    if ground:
+        extras["looks"] = _on_ground(queries, extras.get("looks", {}))
     return Panel(title, "stat", says, queries, size, options=options, **extras)
+
+
+def _on_ground(queries: Iterable[Query], looks: Mapping[str, Look]) -> dict[str, Look]:
+    """Give each column the colour on which its number can be read."""
+    columns = [column for query in queries for column in query.columns]
+    found = {column: look_at(column, looks).color for column in columns}
+    return {
+        **looks,
+        **{column: replace(looks.get(column, Look()), color=GROUNDS[found[column]]) for column in columns},
+    }
 
 
 def curve(
@@ -131,13 +143,13 @@ def gauges(title: str, says: str, size: Size, query: Query, **extras: Unpack[Ext
         display_mode=common.BarGaugeDisplayMode.BASIC,
         value_mode=common.BarGaugeValueMode.COLOR,
         show_unfilled=True,
-        min_viz_width=8,
+        min_viz_width=36,
         min_viz_height=16,
         reduce_options=common.ReduceDataOptions(values=True, calcs=["lastNotNull"], fields="", limit=60),
         orientation=common.VizOrientation.VERTICAL,
         text=common.VizTextDisplayOptions(title_size=12, value_size=13),
     )
-    extras["transformations"] = (*extras.get("transformations", ()), *_as_words(query.columns))
+    extras["transformations"] = (*extras.get("transformations", ()), *as_words(query.columns))
     return Panel(title, "bargauge", says, (query,), size, options=options, **extras)
 
 
@@ -165,7 +177,7 @@ def bars(
         legend=_legend(legend),
         tooltip=_tooltip(),
     )
-    extras["transformations"] = (*extras.get("transformations", ()), *_as_words(query.columns))
+    extras["transformations"] = (*extras.get("transformations", ()), *as_words(query.columns))
     custom = barchart.FieldConfig(line_width=0, fill_opacity=85, axis_soft_min=0, axis_border_show=False)
     return Panel(
         title, "barchart", says, (query,), size, options=options, custom=custom, order=query.columns, **extras
@@ -178,31 +190,35 @@ def heat(
     size: Size,
     *queries: Query,
     unit: str,
-    scheme: str = "Inferno",
+    scheme: str = "",
     reverse: bool = False,
     low: float | None = None,
     high: float | None = None,
     gap: int = 1,
     **extras: Unpack[Extras],
 ) -> Panel:
-    """Make a heat map: a row for each column of the answer. A cell without a value has no colour, and 0 has none."""
+    """Make a heat map: a row for each column of the answer. Nothing and less than 1 have no colour.
+
+    Without a `scheme` the most is orange, and the least as the panel's ground. Grafana turns every scheme that runs
+    from dark to bright around in one of its themes; so a `scheme` must be of those that part from a middle.
+    """
     options = heatmap.Options(
         calculate=False,
         cell_gap=gap,
         cell_values=heatmap.CellValues(unit=unit),
         rows_frame=heatmap.RowsHeatmapOptions(layout=common.HeatmapCellLayout.AUTO),
         color=heatmap.HeatmapColorOptions(
-            mode=heatmap.HeatmapColorMode.SCHEME,
-            scheme=scheme,
+            mode=heatmap.HeatmapColorMode.SCHEME if scheme else heatmap.HeatmapColorMode.OPACITY,
+            scheme=scheme or "RdYlGn",
             fill="dark-orange",
-            scale=heatmap.HeatmapColorScale.LINEAR,
-            exponent=0.5,
+            scale=heatmap.HeatmapColorScale.EXPONENTIAL,
+            exponent=0.7,
             steps=64,
             reverse=reverse,
-            min_val=low,
+            min_val=0.0 if not scheme and low is None else low,
             max_val=high,
         ),
-        filter_values=heatmap.FilterValueRange(le=0.1),
+        filter_values=heatmap.FilterValueRange(le=0.999),
         legend=heatmap.HeatmapLegend(show=True),
         y_axis=heatmap.YAxisConfig(axis_placement=common.AxisPlacement.LEFT, reverse=True),
         tooltip=heatmap.HeatmapTooltip(mode=common.TooltipDisplayMode.SINGLE, y_histogram=False),
@@ -230,10 +246,10 @@ def listing(
         footer=common.TableFooterOptions(show=False, reducer=["sum"]),
         sort_by=[],
     )
-    custom = common.TableFieldOptions(align=common.FieldTextAlignment.AUTO, min_width=60)
-    extras["transformations"] = (*extras.get("transformations", ()), *_as_words(order))
+    custom = common.TableFieldOptions(align=common.FieldTextAlignment.AUTO, min_width=80)
+    extras["transformations"] = (*extras.get("transformations", ()), *as_words(order))
     if sort:
-        extras["transformations"] = (*extras.get("transformations", ()), _sort(sort, down=down))
+        extras["transformations"] = (*extras.get("transformations", ()), sort_by(sort, down=down))
     return Panel(
         title,
         "table",
@@ -248,55 +264,20 @@ def listing(
 
 
 def states(title: str, says: str, size: Size, *queries: Query, **extras: Unpack[Extras]) -> Panel:
-    """Make a band of coloured states over the time shown, a line for each column."""
+    """Make a band of coloured states over the time shown, a line for each column.
+
+    The states' names stand below it: within it Grafana cuts them off.
+    """
     options = statetimeline.Options(
-        show_value=common.VisibilityMode.AUTO,
+        show_value=common.VisibilityMode.NEVER,
         row_height=0.85,
         merge_values=True,
         align_value=common.TimelineValueAlignment.CENTER,
-        legend=_legend(False),
+        legend=_legend(),
         tooltip=_tooltip(common.TooltipDisplayMode.SINGLE),
     )
     custom = {"fillOpacity": 80, "lineWidth": 0, "spanNulls": 900_000}
     return Panel(title, "state-timeline", says, queries, size, options=options, custom=custom, **extras)
-
-
-def _as_words(columns: Iterable[str]) -> tuple[tuple[str, Mapping[str, object]], ...]:
-    """Keep names that are made of digits from being taken for numbers."""
-    names = [column for column in columns if column in _NAMES]
-    if not names:
-        return ()
-    return (
-        ("convertFieldType", {"conversions": [{"targetField": name, "destinationType": "string"} for name in names]}),
-    )
-
-
-def join_by(column: str) -> tuple[tuple[str, Mapping[str, object]], ...]:
-    """Join the answers of several queries into one table, by a column that all have."""
-    return (("joinByField", {"byField": column, "mode": "outer"}),)
-
-
-def cells(row: str, column: str, value: str) -> tuple[tuple[str, Mapping[str, object]], ...]:
-    """Make rows and columns of cells: the panels in the order of their names, times in their own.
-
-    Without a layout file InfluxQL names a panel in the column `serial`.
-    """
-    corner = f"{row}\\{column}"
-    times: tuple[tuple[str, Mapping[str, object]], ...] = (
-        ("convertFieldType", {"conversions": [{"targetField": corner, "destinationType": "time"}]}),
-        _sort(corner),
-    )
-    return (
-        ("merge", {}),
-        ("organize", {"excludeByName": {}, "indexByName": {}, "renameByName": {"serial": "panel"}}),
-        *map(_sort, PLACE),
-        ("groupingToMatrix", {"columnField": column, "rowField": row, "valueField": value}),
-        *(times if row == "Time" else ()),
-    )
-
-
-def _sort(column: str, *, down: bool = False) -> tuple[str, Mapping[str, object]]:
-    return "sortBy", {"fields": {}, "sort": [{"field": column, "desc": down}]}
 
 
 def shaded(**others: Look) -> dict[str, Look]:

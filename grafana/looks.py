@@ -6,20 +6,45 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-SOLAR: Final = "#F2B01E"
-BATTERY: Final = "#56A64B"
+SOLAR: Final = "#D38000"
+BATTERY: Final = "#4A9A40"
 HOUSE: Final = "#3274D9"
 BOUGHT: Final = "#A352CC"
 SOLD: Final = "#6E5BA8"
-CHARGE: Final = "#4E9F90"
+CHARGE: Final = "#3F9484"
 GREY: Final = "#8E8E8E"
-GOOD: Final = "#73A84F"
-WARN: Final = "#E8A33D"
+GOOD: Final = "#5E9440"
+WARN: Final = "#D9730D"
 BAD: Final = "#D64550"
+PHASES: Final = ("#B8860B", "#3F7F93", "#8C5A8C")
+FREQUENCY: Final = "#4E7FC4"
+LOW: Final = "#4E7FC4"
+HIGH: Final = "#DB6E1B"
 PLAIN: Final = "text"
 """The colour of writing: dark on light, light on dark."""
 SHADOW: Final = "#7F7F7F"
-"""The colours that mean one thing on every board; each is readable on light and on dark."""
+NOTHING: Final = "#80808033"
+"""The ground of a cell that has no value."""
+GROUNDS: Final = {
+    SOLAR: "#F2B90D",
+    BATTERY: "#2F7A2B",
+    HOUSE: "#2A66C4",
+    BOUGHT: "#9444C0",
+    SOLD: SOLD,
+    CHARGE: "#26705F",
+    GREY: "#6B6B6B",
+    GOOD: "#3A7A2C",
+    WARN: "#F5B73D",
+    BAD: "#C5303C",
+    PHASES[0]: "#75540C",
+    PHASES[1]: PHASES[1],
+    PHASES[2]: PHASES[2],
+    FREQUENCY: "#3F73BC",
+}
+"""What a colour is behind writing. Grafana writes in white on it, and in black on what is as bright as amber.
+
+The colours mean one thing on every board. Each is readable on light and on dark, and each ground under its writing.
+"""
 
 UNITS: Final = {
     "w": "watt",
@@ -35,6 +60,8 @@ UNITS: Final = {
     "bytes": "bytes",
 }
 """Grafana's name for the unit in which a field's name ends."""
+LEAST: Final = {"w": ("< 1 W", 10), "wh": ("< 1 Wh", 100)}
+"""Ending of a field's name → what stands for less than one of its unit, and how far an axis reaches at least."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +109,8 @@ BELOW_ZERO: Final = {"custom.transform": "negative-Y"}
 OF_HUNDRED: Final = {"min": 0, "max": 100}
 WHOLE: Final = {"decimals": 0}
 EACH_ITS_COLOR: Final = {"color": {"mode": "palette-classic"}}
+BY_SIGN: Final = {"custom.gradientMode": "scheme"}
+"""A curve has the colours of its steps, so that one below zero has another colour."""
 FILLED_CELL: Final = {
     "custom.displayMode": "color-background-solid",
     "custom.cellOptions": {"type": "color-background", "mode": "basic"},
@@ -91,20 +120,40 @@ COLORED_TEXT: Final = {"custom.displayMode": "color-text", "custom.cellOptions":
 """Properties that several panels give to their columns; those of tables in the words of 9.3 and of newer ones."""
 
 
+def steps_of_share(whole: float, *, behind: bool = False) -> tuple[tuple[float | None, str], ...]:
+    """Return the steps of a share of the group, where `whole` is all of it; `behind`: as grounds of writing.
+
+    They lie half a percent below 80 and 95, so that a cell has the colour of the number that it shows.
+    """
+    steps = ((0.0, BAD), (0.795 * whole, WARN), (0.945 * whole, GOOD))
+    return ((None, NOTHING), *((value, GROUNDS[color] if behind else color) for value, color in steps))
+
+
 def cell(width: int) -> dict[str, object]:
     """Give a table's column its width."""
     return {"custom.width": width}
 
 
 YES_NO: Final = {"true": ("yes", GOOD), "false": ("no", WARN)}
+YES_OR_NIGHT: Final = {"true": ("yes", GOOD), "false": ("no", GREY)}
+"""Of what is silent each night, so that "no" is nothing bad."""
+LONG_SILENT: Final = ((None, PLAIN), (86400, BAD))
+"""A day without a report is longer than any night."""
+ILL: Final = Look(
+    unit="suffix: days",
+    texts={"0": ("–", ""), "1": ("1 day", "")},
+    steps=((None, "transparent"), (1, GROUNDS[BAD])),
+    more=FILLED_CELL,
+)
+"""A count of days in a table: red if there is one."""
 FAULT: Final = {"true": ("fault", BAD), "false": ("none", GOOD)}
 
 LOOKS: Final[dict[str, Look]] = {
     # power now
     "production_power_w": Look("Solar", SOLAR),
     "load_power_w": Look("House", HOUSE),
-    "net_power_w": Look("Grid (− to grid)", BOUGHT),
-    "battery_power_w": Look("Battery (− charging)", BATTERY),
+    "net_power_w": Look("Grid (− to grid)", steps=((None, SOLD), (0, BOUGHT)), more=BY_SIGN),
+    "battery_power_w": Look("Battery (− charging)", steps=((None, CHARGE), (0, BATTERY)), more=BY_SIGN),
     "from_battery_w": Look("From battery", BATTERY),
     "to_battery_w": Look("To battery", CHARGE),
     "idle_battery_w": Look("Battery", BATTERY),
@@ -154,15 +203,15 @@ LOOKS: Final[dict[str, Look]] = {
     "saved": Look("Saved", BATTERY, "none"),
     "band": Look("Price band"),
     # grid
-    "L1": Look("L1", "#B8860B", "volt"),
-    "L2": Look("L2", "#3F7F93", "volt"),
-    "L3": Look("L3", "#8C5A8C", "volt"),
-    "voltage_min_v": Look("Lowest", "#5794F2"),
-    "voltage_max_v": Look("Highest", "#E0752D"),
-    "frequency_hz": Look("Frequency", BOUGHT),
-    "frequency_min_hz": Look("Lowest", "#5794F2"),
-    "frequency_max_hz": Look("Highest", "#E0752D"),
-    "off_grid_h": Look("Without grid", BAD, "suffix:h"),
+    "L1": Look("L1", PHASES[0], "volt"),
+    "L2": Look("L2", PHASES[1], "volt"),
+    "L3": Look("L3", PHASES[2], "volt"),
+    "voltage_min_v": Look("Lowest", LOW),
+    "voltage_max_v": Look("Highest", HIGH),
+    "frequency_hz": Look("Frequency", FREQUENCY, more={"decimals": 2}),
+    "frequency_min_hz": Look("Lowest", LOW),
+    "frequency_max_hz": Look("Highest", HIGH),
+    "off_grid_h": Look("Without grid", BAD, "suffix: h"),
     "battery_min_percent": Look("Lowest charge", WARN),
     "battery_max_percent": Look("Highest charge", BATTERY),
     # states
@@ -186,18 +235,18 @@ LOOKS: Final[dict[str, Look]] = {
     "inverters_communicating": Look("Heard", PLAIN, "none"),
     "weak": Look("Weak", unit="none", steps=((None, GOOD), (1, BAD))),
     "silent": Look("Silent", unit="none", steps=((None, GOOD), (1, BAD))),
-    "serial": Look("Serial"),
-    "kind": Look("Kind"),
+    "serial": Look("Serial", more={"custom.minWidth": 120}),
+    "kind": Look("Kind", more={"custom.minWidth": 100}),
     "panel": Look("Panel"),
     "power_w": Look("Power", SOLAR),
     "energy_wh": Look("Today", SOLAR),
     "group_ratio": Look("Of its group", unit="percentunit"),
-    "group_ratio_7d": Look("7 days", unit="percentunit"),
-    "silent_days": Look("Silent days", unit="none"),
-    "low_days": Look("Weak days", unit="none"),
-    "temperature_c": Look("Temperature", "#E0752D"),
+    "group_ratio_7d": Look("7 days, of its group", unit="percentunit", steps=steps_of_share(1.0)),
+    "silent_days": Look("Silent days", unit="none", steps=((None, GOOD), (1, BAD))),
+    "low_days": Look("Weak days", unit="none", steps=((None, GOOD), (1, BAD))),
+    "temperature_c": Look("Temperature", HIGH),
     "max_cell_temperature_c": Look("Hottest cell", BAD),
-    "report_age_s": Look("Heard ago", PLAIN),
+    "report_age_s": Look("Heard ago", steps=LONG_SILENT),
     "conditions": Look("Says", texts={r"/(pcu_ctrl|pcu_chan|envoy\.global)\./g": ("", "")}),
     "fault": Look("Fault", texts=FAULT),
     "producing": Look("Producing", texts=YES_NO),
@@ -223,7 +272,7 @@ LOOKS: Final[dict[str, Look]] = {
     ),
     "clock_skew_s": Look("Gateway's clock", PLAIN),
     "memory_bytes": Look("Memory", HOUSE),
-    "latency_s": Look("Answer takes", HOUSE),
+    "latency_s": Look("Answer takes", HOUSE, more={"custom.minWidth": 110}),
     "requests": Look("Requests", GREY, "locale"),
     "failures": Look("Failed", BAD, "locale"),
     "endpoint": Look("Endpoint", more={"custom.minWidth": 200}),

@@ -14,7 +14,7 @@ from grafana_foundation_sdk.models import dashboard
 
 from grafana.board import Board, Panel, Place, Section, place
 from grafana.events import make_annotations
-from grafana.looks import GREY, Look, look_at
+from grafana.looks import GREY, LEAST, Look, look_at
 from grafana.query.asked import Dialect, Statement
 from grafana.texts import Words
 from grafana.variables import make_variables, source_of
@@ -26,6 +26,9 @@ _TIMES: Final = ("_time", "Time")
 _NAMES: Final = {"stat": "\u2002{}\u2002", "bargauge": ""}
 """How a column is named in a kind of panel: kept from the number beside it, or not at all where rows have names."""
 _HOLED: Final = ("table", "bargauge")
+_WITH_AXIS: Final = ("timeseries", "barchart")
+_TINY: Final = 1e-9
+_SUFFIX: Final = "suffix: "
 _MIXED: Final = dashboard.DataSourceRef(type_val="datasource", uid="-- Mixed --")
 
 
@@ -175,6 +178,9 @@ class _Page:
 
     def _overrides(self, panel: Panel) -> Iterator[dashboard.DashboardFieldConfigSourceOverrides]:
         columns = [column for query in panel.queries for column in query.columns]
+        if panel.kind != "heatmap":  # whose columns are cells
+            endings = {column.rsplit("_", 1)[-1] for column in columns}
+            yield from (self._least(panel.kind, ending) for ending in LEAST if ending in endings)
         for column in dict.fromkeys([*columns, *panel.order, *panel.looks]):
             if found := self._properties(look_at(column, panel.looks), _NAMES.get(panel.kind, "{}")):
                 if panel.kind in _HOLED and "mappings" in found:
@@ -194,7 +200,11 @@ class _Page:
             if form == _NAMES["stat"]:
                 found["displayName"] = _in_one_line(str(found["displayName"]))
         if look.unit:
-            found["unit"] = look.unit
+            found["unit"] = (
+                f"{_SUFFIX}{self._say(look.unit.removeprefix(_SUFFIX))}"
+                if look.unit.startswith(_SUFFIX)
+                else look.unit
+            )
         if look.steps:
             found["thresholds"] = dashboard.ThresholdsConfig(
                 mode=dashboard.ThresholdsMode.ABSOLUTE,
@@ -221,6 +231,21 @@ class _Page:
             yield dashboard.RegexMap(options=found)
         if results:
             yield dashboard.ValueMap(options=results)
+
+    def _least(self, kind: str, ending: str) -> dashboard.DashboardFieldConfigSourceOverrides:
+        """Say of less than one W or Wh just that; Grafana has no unit that stops at one, and would write mWh."""
+        text, reach = LEAST[ending]
+        result = dashboard.ValueMappingResult(text=text)
+        spans = [
+            dashboard.DashboardRangeMapOptions(from_val=low, to=high, result=result)
+            for low, high in ((_TINY, 1 - _TINY), *([(_TINY - 1, -_TINY)] if ending == "w" else ()))
+        ]
+        mappings = [*(dashboard.RangeMap(options=span) for span in spans), *(self._holes() if kind in _HOLED else ())]
+        properties = [dashboard.DynamicConfigValue(id_val="mappings", value=mappings)]
+        if kind in _WITH_AXIS:
+            properties.append(dashboard.DynamicConfigValue(id_val="custom.axisSoftMax", value=reach))
+        matcher = dashboard.MatcherConfig(id_val="byRegexp", options=f"/_{ending}$/")
+        return dashboard.DashboardFieldConfigSourceOverrides(matcher=matcher, properties=properties)
 
     def _transformations(self, panel: Panel) -> Iterator[dashboard.DataTransformerConfig]:
         for name, options in panel.transformations:

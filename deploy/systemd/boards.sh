@@ -98,6 +98,7 @@ render_drop_in() {
 [Service]
 Environment=GF_SECURITY_ADMIN_PASSWORD=\$__file{$grafana_password}
 Environment=GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH=$(choose_boards)/envoy-live.json
+Environment="GF_DATE_FORMATS_INTERVAL_HOUR=MM-DD HH:mm" GF_DATE_FORMATS_INTERVAL_DAY=MM-DD
 TEXT
 }
 

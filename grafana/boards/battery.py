@@ -6,8 +6,7 @@ from typing import Final
 
 from grafana.board import Board, Section
 from grafana.kinds import columns, curve, listing, shaded, states, stats
-from grafana.looks import BATTERY as GREEN
-from grafana.looks import BELOW_ZERO, CHARGE, DASHED, EACH_ITS_COLOR, OF_HUNDRED, RIGHT, WARN, WHOLE, Look
+from grafana.looks import BELOW_ZERO, DASHED, EACH_ITS_COLOR, OF_HUNDRED, WHOLE, Look
 from grafana.query.asked import SHOWN, Rows
 from grafana.query.curves import Curve, CurveByTag, Shade, States
 from grafana.query.days import DayCurve, DayShares
@@ -37,7 +36,6 @@ BATTERY: Final = Board(
                     Newest(_totals("battery_charge_percent")),
                     Flow(_totals("battery_power_w"), "from_battery_w", "to_battery_w", "idle_battery_w"),
                     ground=True,
-                    looks={"battery_charge_percent": Look(color=GREEN)},
                     absent=_NONE_NOW,
                 ),
                 stats(
@@ -59,34 +57,35 @@ BATTERY: Final = Board(
                     absent=_NONE_NOW,
                 ),
                 curve(
-                    "Charge and power",
-                    "Charge with its reserve (left), and power: above zero the battery discharges (right). Grey: "
-                    "nothing was recorded. Red: the grid was away.",
-                    (24, 10),
-                    Curve(
-                        _totals("battery_charge_percent", "battery_reserve_percent", "battery_power_w", since=SHOWN)
-                    ),
+                    "Charge",
+                    "Charge of the battery, with its reserve. Grey: nothing was recorded. Red: the grid was away.",
+                    (24, 8),
+                    Curve(_totals("battery_charge_percent", "battery_reserve_percent", since=SHOWN)),
                     Shade("unrecorded", _totals("battery_charge_percent", since=SHOWN)),
                     Shade("off_grid", Rows("envoy_grid", ("grid_state",)), "off-grid"),
                     looks=shaded(
                         battery_charge_percent=Look(
-                            color=GREEN,
-                            more={**OF_HUNDRED, "custom.fillOpacity": 22, "custom.lineWidth": 2},
+                            more={**OF_HUNDRED, "custom.fillOpacity": 22, "custom.lineWidth": 2}
                         ),
                         battery_reserve_percent=Look(more={**DASHED, **OF_HUNDRED}),
-                        battery_power_w=Look(
-                            "Power (− charging)",
-                            CHARGE,
-                            more=RIGHT,
-                        ),
                     ),
+                    interval="1m",
+                    absent=_NONE,
+                ),
+                curve(
+                    "Power",
+                    "Power of the battery. Above zero the battery discharges, below zero it charges.",
+                    (24, 7),
+                    Curve(_totals("battery_power_w", since=SHOWN)),
+                    fill=25,
+                    legend=False,
                     interval="1m",
                     absent=_NONE,
                 ),
                 states(
                     "What it did",
                     "Whether the battery charged, discharged or was idle, and the times with readings.",
-                    (24, 4),
+                    (24, 5),
                     States(_totals("battery_state", since=SHOWN)),
                     Shade("readings", _totals("production_power_w", since=SHOWN)),
                     interval="5m",
@@ -109,9 +108,9 @@ BATTERY: Final = Board(
                     time_from="90d",
                     looks={
                         "battery_max_percent": Look(
-                            color=GREEN, more={"custom.fillBelowTo": "battery_min_percent", **OF_HUNDRED}
+                            more={"custom.fillBelowTo": "battery_min_percent", **OF_HUNDRED}
                         ),
-                        "battery_min_percent": Look(color=WARN, more={"custom.fillOpacity": 0, **OF_HUNDRED}),
+                        "battery_min_percent": Look(more={"custom.fillOpacity": 0, **OF_HUNDRED}),
                     },
                     absent=_NONE,
                 ),

@@ -8,10 +8,11 @@ from grafana.board import Board, Panel, Section
 from grafana.kinds import bars, columns, curve, heat, listing, stats
 from grafana.looks import BELOW_ZERO, OF_HUNDRED, SOLAR, WHOLE, Look
 from grafana.query.asked import SHOWN, Rows
-from grafana.query.curves import CurveByTag
 from grafana.query.days import DayCurve, DayDifferences, DayShares
 from grafana.query.each import Listing
+from grafana.query.hours import HoursOfDays
 from grafana.query.spans import Spans, SpanTotal, SpanTotalShare, TopSpans, TotalByTag
+from grafana.transformations import hours_by_day
 
 _MAIN: Final = ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh")
 _BATTERY: Final = ("battery_charged_wh", "battery_discharged_wh")
@@ -74,21 +75,21 @@ ENERGY: Final = Board(
                 _sums("A year before", "The sums of the same days a year earlier.", 5, "1y"),
                 bars(
                     "Each day",
-                    "Energy of each local day in the time shown.",
+                    "Energy of each local day in the time shown. Today's bar is at most a quarter of an hour old.",
                     (24, 9),
                     Spans(_days(*_MAIN)),
                     along="local_date",
                 ),
                 heat(
                     "The sun, hour by hour",
-                    "Energy from the sun in each hour of the day, over a year. Hours that are always dark are left "
-                    "out.",
+                    "Energy from the sun in each local hour of each local day, over a year. Hours that are always "
+                    "dark are left out.",
                     (24, 9),
-                    CurveByTag(Rows("envoy_hour", ("production_wh",)), "hour", whole=True),
+                    HoursOfDays(Rows("envoy_hour", ("production_wh",))),
                     unit="watth",
                     gap=0,
-                    interval="1d",
                     time_from="1y",
+                    transformations=hours_by_day("production_wh"),
                     absent="the first hour has no row yet",
                 ),
             ),

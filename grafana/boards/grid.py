@@ -54,8 +54,7 @@ GRID: Final = Board(
                     NewestByTag(_phase("voltage_v", "10m"), "phase", _PHASES),
                     Newest(Rows("envoy_meter", ("frequency_hz",), "10m", _MEASURED)),
                     ground=True,
-                    looks={"frequency_hz": Look(color="#4E7FC4", more={"decimals": 2})},
-                    absent=_NEEDS_NOW,
+                                        absent=_NEEDS_NOW,
                 ),
                 curve(
                     "Voltage of each phase",
@@ -90,14 +89,13 @@ GRID: Final = Board(
                     zero=False,
                     legend=False,
                     interval="1m",
-                    looks={"frequency_hz": Look(color="#4E7FC4", more={"decimals": 2})},
-                    absent=_NEEDS,
+                                        absent=_NEEDS,
                 ),
                 states(
                     "On and off the grid",
                     "Whether the site was on the grid, if a controller or collar reports that, and the times with "
 "readings.",
-                    (24, 4),
+                    (24, 5),
                     States(Rows("envoy_grid", ("grid_state", "generator_state"))),
                     Shade("readings", Rows("envoy_totals", ("production_power_w",))),
                     interval="1m",

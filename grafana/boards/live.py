@@ -6,11 +6,11 @@ from typing import Final
 
 from grafana.board import Board, Section
 from grafana.kinds import bars, curve, listing, shaded, states, stats
-from grafana.looks import BATTERY, CHARGE, DASHED, OF_HUNDRED, PLAIN, RIGHT, WHOLE, Look
+from grafana.looks import DASHED, ILL, OF_HUNDRED, PLAIN, RIGHT, WHOLE, Look, cell
 from grafana.query.asked import Rows
 from grafana.query.curves import Curve, Shade, States
 from grafana.query.each import Each
-from grafana.query.newest import Flow, LastTime, Newest, NewestIn, NewestShare
+from grafana.query.newest import Flow, LastTime, Newest, NewestShare
 from grafana.query.spans import Spans
 
 _NOW: Final = "10m"
@@ -37,7 +37,7 @@ POWER = curve(
     "Power",
     "Sun, house, battery and grid over the time shown. Below zero the battery charges, and power goes to the grid. "
     "Grey: nothing was recorded. Red: the grid was away.",
-    (24, 10),
+    (24, 9),
     Curve(
         Rows(
             "envoy_totals",
@@ -52,8 +52,7 @@ POWER = curve(
         ),
         load_power_w=Look(more={"custom.fillOpacity": 0, "custom.lineWidth": 2}),
         battery_charge_percent=Look(
-            color=CHARGE,
-            more={**RIGHT, **DASHED, **OF_HUNDRED},
+            "Battery's charge (right)", more={**RIGHT, **DASHED, "custom.lineWidth": 2, **OF_HUNDRED}
         ),
     ),
     interval="1m",
@@ -77,29 +76,37 @@ LIVE: Final = Board(
                     Flow(_totals("net_power_w"), "from_grid_w", "to_grid_w", "idle_grid_w"),
                     ground=True,
                     absent=_NOTHING,
-                    looks={"battery_charge_percent": Look(color=BATTERY)},
                 ),
                 POWER,
                 stats(
                     "Today",
-                    "Energy since the site's midnight. Own use: the part of the sun's energy that was not given to "
-                    "the grid. Self-sufficient: the part of the house's energy that did not come from the grid.",
-                    (24, 5),
+                    "Energy since the site's midnight.",
+                    (15, 5),
                     Newest(_totals(*(f"{name}_today_wh" for name in _ENERGIES))),
+                    absent=_NO_TODAY,
+                ),
+                stats(
+                    "Shares and money today",
+                    "Own use: the part of the sun's energy that was not given to the grid. Self-sufficient: the part "
+                    "of the house's energy that did not come from the grid. Cost and savings need a tariff file.",
+                    (9, 5),
                     NewestShare("own_use_percent", _totals("grid_export_today_wh", "production_today_wh"), left=True),
                     NewestShare(
                         "self_sufficient_percent", _totals("grid_import_today_wh", "load_today_wh"), left=True
                     ),
+                    Newest(Rows("envoy_day", ("cost", "saved"), "24h")),
                     absent=_NO_TODAY,
                     looks={
                         "own_use_percent": Look(more=WHOLE),
                         "self_sufficient_percent": Look(more=WHOLE),
+                        "cost": Look(more={"decimals": 2}),
+                        "saved": Look(more={"decimals": 2}),
                     },
                 ),
                 bars(
                     "Last two weeks",
-                    "Energy of each local day. The last bar is today so far.",
-                    (15, 8),
+                    "Energy of each local day. The last bar is today, at most a quarter of an hour ago.",
+                    (13, 9),
                     Spans(Rows("envoy_day", ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh"), "14d")),
                     along="local_date",
                     absent="the first day has no row yet",
@@ -107,7 +114,7 @@ LIVE: Final = Board(
                 states(
                     "Battery and grid",
                     "States of battery, grid and generator over the time shown, and the times with readings.",
-                    (9, 4),
+                    (11, 5),
                     States(Rows("envoy_totals", ("battery_state",))),
                     States(Rows("envoy_grid", ("grid_state", "generator_state"))),
                     Shade("readings", Rows("envoy_totals", ("production_power_w",))),
@@ -132,13 +139,24 @@ LIVE: Final = Board(
                     absent="no list of inverters",
                     looks={"inverters": Look("Installed")},
                 ),
-                stats(
-                    "Token, days left",
-                    "Days until the gateway's token ends. The recorder renews the token if it has the account.",
-                    (3, 4),
-                    NewestIn("token_days", Rows("envoy_logger", ("token_expires_s",), "15m"), 86400),
-                    named=False,
-                    absent="none known",
+                listing(
+                    "Weak or silent panels",
+                    "Panels that were below their group on sunny days, and panels without a report for a day.",
+                    (5, 4),
+                    Each(
+                        Rows("envoy_inverter_day", ("panel", "low_days", "silent_days"), "50h"),
+                        above=("low_days", "silent_days"),
+                    ),
+                    order=("panel", "low_days", "silent_days"),
+                    hidden=("Time", "serial"),
+                    sort="silent_days",
+                    down=True,
+                    looks={
+                        "panel": Look(more=cell(70)),
+                        "low_days": Look("Weak").over(ILL),
+                        "silent_days": Look("Silent").over(ILL),
+                    },
+                    absent="no weak or silent panel is known",
                 ),
             ),
         ),

@@ -6,7 +6,7 @@ from typing import Final
 
 from grafana.board import Board, Section
 from grafana.kinds import curve, states, stats
-from grafana.looks import BAD, BARS, GOOD, GREY, HOUSE, LOOKS, PLAIN, RIGHT, SOLAR, WARN, WHOLE, Look
+from grafana.looks import BARS, GOOD, GREY, HOUSE, LOOKS, PLAIN, RIGHT, SOLAR, WHOLE, YES_OR_NIGHT, Look
 from grafana.query.asked import SHOWN, Rows
 from grafana.query.curves import Curve, MedianOfGroup, States
 from grafana.query.days import DayCurve
@@ -55,10 +55,8 @@ PANEL: Final = Board(
                     ),
                     Newest(_of("envoy_inverter_status", "report_age_s", since="15m")),
                     looks={
-                        "group_ratio_7d": Look(steps=((None, BAD), (0.8, WARN), (0.95, GOOD)), more=WHOLE),
-                        "low_days": Look(steps=((None, GOOD), (1, WARN))),
-                        "silent_days": Look(steps=((None, GOOD), (1, BAD))),
-                                            },
+                        "group_ratio_7d": Look(more=WHOLE),
+                    },
                     absent="This inverter has not reported lately.",
                 ),
                 curve(
@@ -108,7 +106,11 @@ PANEL: Final = Board(
                     (24, 5),
                     States(_of("envoy_inverter_status", "communicating", "producing", "conditions")),
                     interval="5m",
-                    looks={"conditions": Look(texts={"": ("in order", GOOD), **LOOKS["conditions"].texts})},
+                    looks={
+                        "communicating": Look(texts=YES_OR_NIGHT),
+                        "producing": Look(texts=YES_OR_NIGHT),
+                        "conditions": Look(texts={"": ("in order", GOOD), **LOOKS["conditions"].texts}),
+                    },
                     absent="no list of inverters",
                 ),
                 curve(
@@ -120,7 +122,7 @@ PANEL: Final = Board(
                     looks={"energy_wh": Look("Energy", more=BARS)},
                 ),
                 curve(
-                    "Against its group, ninety days",
+                    "Ninety days, % of its group",
                     "Energy of each local day, divided by the median of the group. At 100 % the panel is as good as "
 "the others.",
                     (24, 7),

@@ -5,21 +5,32 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.board import Board, Section
-from grafana.kinds import cells, gauges, heat, join_by, listing, stats
-from grafana.looks import BAD, FILLED_CELL, GOOD, WARN, WHOLE, Look, cell
+from grafana.kinds import gauges, heat, listing, stats
+from grafana.looks import (
+    BAD,
+    COLORED_TEXT,
+    FILLED_CELL,
+    GROUNDS,
+    ILL,
+    NOTHING,
+    WHOLE,
+    Look,
+    cell,
+    steps_of_share,
+)
 from grafana.query.asked import Rows
-from grafana.query.cells import CurveByPanel, HourShares, PanelDays
+from grafana.query.cells import CurveByPanel, HourShares, PanelDays, PanelNames
 from grafana.query.each import CountAbove, Each
 from grafana.query.newest import Newest
+from grafana.query.roof import SILENT, RoofCells, WeekShares
+from grafana.transformations import cells, join_by, roof_cells
 
 _GROUP: Final = (("panel_group", "${group:regex}"),)
 _RECENT: Final = "50h"
 """Reaches back to the newest day row, at night too."""
-_RATIO_STEPS: Final = ((None, "#80808033"), (0.0, BAD), (0.795, WARN), (0.945, GOOD))
-"""Half a percent below 80 and 95, so that a cell has the colour of the number that it shows."""
 _CENTERED: Final = {"custom.align": "center"}
 _THIS_PANEL: Final = "/d/envoy-panel?var-inverter=${__data.fields.serial}&${gateway:queryparam}"
-_RATIO: Final = Look(unit="percentunit", steps=_RATIO_STEPS, more=FILLED_CELL)
+_OF_HUNDRED: Final = Look(unit="percent", steps=steps_of_share(100.0, behind=True), more={**FILLED_CELL, **_CENTERED})
 
 
 def _day_rows(*fields: str, since: str = _RECENT) -> Rows:
@@ -48,26 +59,22 @@ PANELS: Final = Board(
                     absent="No list of inverters was recorded in the last fifteen minutes.",
                 ),
                 listing(
-                    "The roof today: ${group}",
-                    "Energy of each panel on the newest day, divided by the median of its group, at the panel's place"
-" on the roof. The places are `panel_row` and `panel_column` of the layout file.",
+                    "The roof today, % of its group: ${group}",
+                    "Energy of each panel on the newest day, divided by the median of its group, below the panel's "
+"name, at its place on the roof. A silent panel reported nothing for a day or longer. The places are `panel_row` and "
+"`panel_column` of the layout file.",
                     (24, 5),
-                    Each(
-                        _day_rows("panel_row", "panel_column", "group_ratio"), needs=("panel_row", "panel_column")
+                    RoofCells(
+                        _day_rows("panel_row", "panel_column", "panel", "group_ratio", "silent_days")
                     ),
-                    order=("panel_row\\panel_column", *(str(number) for number in range(41))),
+                    order=tuple(str(number) for number in range(41)),
                     head=False,
-                    transformations=(
-                        (
-                            "groupingToMatrix",
-                            {"columnField": "panel_column", "rowField": "panel_row", "valueField": "group_ratio"},
-                        ),
-                        ("sortBy", {"fields": {}, "sort": [{"field": "panel_row\\panel_column"}]}),
-                        ("filterFieldsByName", {"include": {"pattern": r"\d+|panel_row\\panel_column"}}),
-                    ),
+                    transformations=roof_cells(),
                     looks={
-                        "/^\\d+$/": Look(more={**_CENTERED, "custom.minWidth": 40}).over(_RATIO),
-                        "panel_row\\panel_column": Look("Row", more={**_CENTERED, **cell(60)}),
+                        "/^\\d+$/": Look(
+                            texts={str(SILENT): ("silent", GROUNDS[BAD]), r"/^(\d+)$/": ("$1", NOTHING)},
+                            more={"custom.minWidth": 40},
+                        ).over(_OF_HUNDRED),
                     },
                     repeat="group",
                     absent="Nothing to compare yet. The roof needs a layout file with rows and columns. Set "
@@ -76,7 +83,8 @@ PANELS: Final = Board(
                 heat(
                     "Power of each panel",
                     "A line for each panel. No colour: the panel's inverter reported nothing.",
-                    (10, 12),
+                    (9, 10),
+                    PanelNames(Rows("envoy_inverter_status", ("communicating",), "15m", _GROUP)),
                     CurveByPanel("power_w", Rows("envoy_inverter", ("power_w",), where=_GROUP)),
                     unit="watt",
                     interval="15m",
@@ -87,7 +95,7 @@ PANELS: Final = Board(
                     "Panels, worst first",
                     "Each panel's last seven days compared with its group, and its newest state. A click opens the "
 "panel.",
-                    (14, 12),
+                    (15, 10),
                     Each(_day_rows("panel", "energy_wh", "group_ratio_7d", "low_days", "silent_days")),
                     Each(Rows("envoy_inverter", ("power_w", "temperature_c"), "70m", _GROUP)),
                     Each(Rows("envoy_inverter_status", ("report_age_s", "fault", "conditions"), "15m", _GROUP)),
@@ -99,35 +107,39 @@ PANELS: Final = Board(
                     transformations=join_by("serial"),
                     sort="group_ratio_7d",
                     looks={
-                        "group_ratio_7d": Look(more=cell(75)).over(_RATIO),
+                        "group_ratio_7d": Look(
+                            steps=steps_of_share(1.0, behind=True), more={**FILLED_CELL, **cell(145)}
+                        ),
                         "panel": Look(more={**cell(80), "links": [{"title": "", "url": _THIS_PANEL}]}),
                         "power_w": Look("Now", more={**WHOLE, **cell(80)}),
                         "energy_wh": Look(more=cell(95)),
-                        "low_days": Look(more=cell(90), steps=((None, GOOD), (1, BAD))),
-                        "silent_days": Look(more=cell(90), steps=((None, GOOD), (1, BAD))),
+                        "low_days": Look("Weak", more=cell(90)).over(ILL),
+                        "silent_days": Look("Silent", more=cell(90)).over(ILL),
                         "temperature_c": Look(more=cell(105)),
-                        "report_age_s": Look(more=cell(95)),
+                        "report_age_s": Look(more={**COLORED_TEXT, **cell(95)}),
                         "fault": Look(more=cell(70)),
                     },
                 ),
                 gauges(
-                    "Seven days, against the group",
+                    "Seven days, % of its group",
                     "Energy of each panel over seven days, divided by the median of its group. The worst panel comes "
 "first.",
                     (24, 8),
-                    Each(_day_rows("panel", "group_ratio_7d")),
-                    hidden=("Time", "serial"),
-                    transformations=(("sortBy", {"fields": {}, "sort": [{"field": "group_ratio_7d"}]}),),
+                    WeekShares(_day_rows("panel", "group_ratio_7d", "silent_days")),
+                    hidden=("Time",),
+                    transformations=(
+                        ("merge", {}),
+                        ("sortBy", {"fields": {}, "sort": [{"field": "group_ratio_7d"}]}),
+                    ),
                     looks={
                         "group_ratio_7d": Look(
-                            steps=_RATIO_STEPS,
-                            more={**WHOLE, "min": 0, "max": 1.2},
+                            texts={str(SILENT): ("silent", BAD)}, more={**WHOLE, "min": 0, "max": 1.2}
                         )
                     },
                     absent="a group needs three panels and a week",
                 ),
                 listing(
-                    "Shading, thirty days",
+                    "Shading, thirty days, % of its group",
                     "Energy of each panel in each hour of the day over thirty days, divided by the median of its "
 "group. The hours of a shaded panel are orange or red.",
                     (24, 12),
@@ -140,15 +152,11 @@ PANELS: Final = Board(
                     transformations=cells("panel", "hour", "group_percent"),
                     looks={
                         "panel\\hour": Look("Panel", more=cell(90)),
-                        "/^\\d\\d$/": Look(
-                            unit="percent",
-                            steps=((None, "#80808033"), (0.0, BAD), (79.5, WARN), (94.5, GOOD)),
-                            more={**FILLED_CELL, **_CENTERED, "custom.minWidth": 40},
-                        ),
+                        "/^\\d\\d$/": Look(more={"custom.minWidth": 40}).over(_OF_HUNDRED),
                     },
                 ),
                 heat(
-                    "Ninety days, against the group",
+                    "Ninety days, % of its group",
                     "Energy of each panel on each day, divided by the median of its group. Red: far below the group.",
                     (24, 12),
                     PanelDays("group_percent", Rows("envoy_inverter_day", ("group_ratio", "panel"), where=_GROUP)),

@@ -57,6 +57,44 @@ class CurveByPanel(_PanelCells):
 
 
 @dataclass(frozen=True)
+class PanelNames(Query):
+    """The name of each inverter in the newest window, without a value, so that a silent one has its row of cells.
+
+    The field of `rows` is one that each listed inverter has; `rows` reach back some minutes. It stands before the
+    values: where cells meet, the later one is shown.
+    """
+
+    rows: Rows
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the panel's name."""
+        return ("panel",)
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        width = "int(v: v.windowPeriod)"
+        made = {"Time": f"time(v: int(v: r._time) / {width} * {width})", "panel": flux.NAME}
+        return [Statement(self.rows.role, _place(flux.read(self.rows, "last()"), made))]
+
+    def influxql(self) -> list[Statement]:
+        """Return three statements."""
+        (field,) = self.rows.fields
+        return [
+            Statement(
+                self.rows.role,
+                influxql.select(
+                    [f'count("{field}") * 0 + {number} AS "digits"'],
+                    influxql.quote(self.rows.measurement),
+                    influxql.where(self.rows, f'"${{label:raw}}" {names}'),
+                    'GROUP BY time($__interval), "panel_group", "${label:raw}" fill(none)',
+                ),
+            )
+            for number, names in enumerate(_DIGITS)
+        ]
+
+
+@dataclass(frozen=True)
 class PanelDays(_PanelCells):
     """A number of each panel on each day, times a hundred; the second field of `rows` is the panel's name."""
 

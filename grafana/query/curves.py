@@ -49,8 +49,6 @@ class CurveByTag(Query):
     tag: str
     fn: str = "mean"
     names: tuple[str, ...] = ()
-    whole: bool = False
-    """Of rows of hours: those above 0, without a first window that the time shown cuts, and over the tag `month`."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -60,13 +58,10 @@ class CurveByTag(Query):
     def flux(self) -> list[Statement]:
         """Return one statement."""
         (field,) = self.rows.fields
-        across = (f'group(columns: ["gateway", "{self.tag}"])',) if self.whole else ()
-        lit = ("filter(fn: (r) => r._value > 0.0)",) if self.whole else ()
         steps = (
-            *flux.read(self.rows, *lit, *across, flux.windows(self.fn, empty=False)),
+            *flux.read(self.rows, flux.windows(self.fn, empty=False)),
             f'group(columns: ["{self.tag}"])',
             flux.windows(merge_of(field), empty=True),
-            *((flux.WHOLE_WINDOWS,) if self.whole else ()),
             f'pivot(rowKey: ["_time"], columnKey: ["{self.tag}"], valueColumn: "_value")',
             'drop(columns: ["_start", "_stop"])',
         )
@@ -78,8 +73,7 @@ class CurveByTag(Query):
         A mean of means needs no statement within it. What is within a statement is asked again for each curve.
         """
         (field,) = self.rows.fields
-        lit = (f'"{field}" > 0',) if self.whole else ()
-        source, where = influxql.quote(self.rows.measurement), influxql.where(self.rows, *lit)
+        source, where = influxql.quote(self.rows.measurement), influxql.where(self.rows)
         if self.fn != merge_of(field):
             if self.names:
                 return [_merge_gateways(self.rows.at(self.tag, name), self.fn, name) for name in self.names]

@@ -16,6 +16,8 @@ class Each(Query):
     tags: tuple[str, ...] = ("serial",)
     needs: tuple[str, ...] = ()
     """String fields without which a device is left out."""
+    above: tuple[str, ...] = ()
+    """Numbers of which one must be above 0; without any, each device is shown."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -25,9 +27,11 @@ class Each(Query):
     def flux(self) -> list[Statement]:
         """Return one statement."""
         kept = ", ".join(f'"{name}"' for name in self.columns)
+        some = " or ".join(f"(exists r.{field} and r.{field} > 0)" for field in self.above)
         steps = (
             f'pivot(rowKey: ["{self.tags[0]}"], columnKey: ["_field"], valueColumn: "_value")',
             *(f"filter(fn: (r) => exists r.{field})" for field in self.needs),
+            *((f"filter(fn: (r) => {some})",) if some else ()),
             "group()",
             f"keep(columns: [{kept}])",
         )
@@ -41,10 +45,10 @@ class Each(Query):
             influxql.where(self.rows),
             "GROUP BY " + ", ".join(map(influxql.quote, self.tags)),
         )
-        if self.needs:
-            known = " AND ".join(f'"{field}" =~ /.+/' for field in self.needs)
+        known = " AND ".join(f'"{field}" =~ /.+/' for field in self.needs)
+        if wanted := known or " OR ".join(f'"{field}" > 0' for field in self.above):
             names = [influxql.quote(field) for field in self.columns]
-            text = influxql.select(names, f"({text})", f"WHERE {known}")
+            text = influxql.select(names, f"({text})", f"WHERE {wanted}")
         return [Statement(self.rows.role, text)]
 
 

@@ -12,6 +12,10 @@ _UNSEEN = {"_time", "_start", "_stop", "_measurement", "_field", "time", "Time",
 
 _HIDDEN = {
     "CurveByPanel": {"panel", "digits", "panel_group"},
+    "PanelNames": {"panel", "serial", "digits", "panel_group"},
+    "RoofCells": {"name_row", "panel_row", "panel_column"},
+    "WeekShares": {"panel"},
+    "HoursOfDays": {"hour"},
     "PanelDays": {"panel", "digits", "panel_group"},
     "HourShares": {"panel", "hour", "digits", "panel_group"},
 }

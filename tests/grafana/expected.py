@@ -128,10 +128,9 @@ def _curve(query: Any, scope: Scope) -> Cells:
 
 def _curve_by_tag(query: Any, scope: Scope) -> Cells:
     (field,) = query.rows.fields
-    rows = [point for point in scope.rows(query) if not query.whole or float(point.fields[field]) > 0]
     return {
         (name, str(at)): value
-        for name, points in _by(rows, lambda point: point.tags.get(query.tag, "")).items()
+        for name, points in _by(scope.rows(query), lambda point: point.tags.get(query.tag, "")).items()
         for at, value in _windowed(scope, points, field, query.fn).items()
     }
 
@@ -263,7 +262,8 @@ def _each(query: Any, scope: Scope) -> Cells:
     found: Cells = {}
     for name, points in _by(scope.rows(query), lambda point: point.tags[query.tags[0]]).items():
         newest = {field: values[-1] for field in query.rows.fields if (values := _values(points, field))}
-        if all(newest.get(field) for field in query.needs):
+        is_ill = not query.above or any(newest.get(field, 0) > 0 for field in query.above)
+        if is_ill and all(newest.get(field) for field in query.needs):
             found |= {(field, name): value for field, value in newest.items()}
             found |= {(tag, name): points[-1].tags.get(tag, "") for tag in query.tags}
     return found
@@ -273,6 +273,52 @@ def _count_above(query: Any, scope: Scope) -> Cells:
     (field,) = query.rows.fields
     newest = [_values(points, field)[-1] for points in _by(scope.rows(query), lambda p: p.tags["serial"]).values()]
     return {(query.name, ""): sum(value > 0 for value in newest)} if newest else {}
+
+
+def _panel_names(query: Any, scope: Scope) -> Cells:
+    return {}  # names have no cells of their own
+
+
+def _is_silent(newest: Mapping[str, Any], field: str) -> bool:
+    return bool(newest.get(field, 0) > 0)
+
+
+def _newest_of_each(query: Any, scope: Scope) -> Iterator[dict[str, Any]]:
+    """The newest value of each field of each inverter."""
+    for points in _by(scope.rows(query), lambda point: point.tags["serial"]).values():
+        yield {field: values[-1] for field in query.rows.fields if (values := _values(points, field))}
+
+
+def _roof_cells(query: Any, scope: Scope) -> Cells:
+    row, column, name, share, silent = query.rows.fields
+    found: Cells = {}
+    for newest in _newest_of_each(query, scope):
+        if newest.get(row) and newest.get(column):
+            place = f"{newest[row]} {newest[column]}"
+            found["cell", f"name {place}"] = newest[name]
+            if _is_silent(newest, silent):
+                found["cell", place] = -1.0
+            elif share in newest:
+                found["cell", place] = 100 * float(newest[share])
+    return found
+
+
+def _week_shares(query: Any, scope: Scope) -> Cells:
+    name, share, silent = query.rows.fields
+    found: Cells = {}
+    for newest in _newest_of_each(query, scope):
+        if _is_silent(newest, silent) or share in newest:
+            found[share, newest[name]] = -1.0 if _is_silent(newest, silent) else newest[share]
+    return found
+
+
+def _hours_of_days(query: Any, scope: Scope) -> Cells:
+    (field,) = query.rows.fields
+    return {
+        (field, f"{at} {hour}"): sum(_values(points, field))
+        for (at, hour), points in _by(scope.rows(query), lambda p: (p.time, p.tags["hour"])).items()
+        if sum(_values(points, field)) > 0
+    }
 
 
 def _panel_days(query: Any, scope: Scope) -> Cells:
@@ -387,8 +433,9 @@ EXPECTED: Final[Mapping[str, Callable[[Any, Scope], Cells]]] = {
     "NewestByTag": _newest_by_tag, "NewestIn": _newest_in, "Each": _each, "CountAbove": _count_above,
     "Listing": _listing, "Spans": _spans, "SpanTotal": _span_total,
     "SpanTotalShare": _span_total_share, "TotalByTag": _total_by_tag, "TopSpans": _top_spans,
-    "PanelDays": _panel_days, "HourShares": _hour_shares, "DayDifferences": _day_differences,
-    "DayShares": _day_shares, "DayIn": _day_in,
+    "PanelNames": _panel_names, "RoofCells": _roof_cells, "WeekShares": _week_shares,
+    "HoursOfDays": _hours_of_days, "PanelDays": _panel_days, "HourShares": _hour_shares,
+    "DayDifferences": _day_differences, "DayShares": _day_shares, "DayIn": _day_in,
 }  # fmt: skip
 """How each class of query is computed, by its name."""
 BY_TIME: Final = {
@@ -418,6 +465,13 @@ def key_of(query: Any, row: Mapping[str, Any]) -> str:
         return f"{row['time']} {row.get('panel') or row['serial']}"
     if kind == "HourShares":
         return f"{row['panel']} {row['hour']}"
+    if kind == "HoursOfDays":
+        return f"{row.get('time', row.get('Time', 0))} {row['hour']}"
+    if kind == "RoofCells":
+        is_name = row.get("name_row")
+        return f"{'name ' * bool(is_name)}{is_name or row['panel_row']} {row['panel_column']}"
+    if kind == "WeekShares":
+        return str(row[query.rows.fields[0]])
     if kind == "Each":
         return str(row[query.tags[0]])
     if kind == "TotalByTag":

@@ -30,7 +30,7 @@ LANGUAGES: Final[tuple[Language, ...]] = ("en", "de", "fr")
 BUCKETS: Final[dict[Role, str]] = {"totals": "envoy", "devices": "envoy_devices", "daily": "envoy_daily"}
 ADMIN: Final = ("admin", "admin")
 
-_SETTINGS: Final = """\
+SETTINGS: Final = """\
 [server]
 http_addr = 127.0.0.1
 http_port = {port}
@@ -42,6 +42,9 @@ provisioning = {folder}/provisioning
 [database]
 query_retries = 30
 transaction_retries = 30
+[date_formats]
+interval_hour = MM-DD HH:mm
+interval_day = MM-DD
 [analytics]
 reporting_enabled = false
 check_for_updates = false
@@ -104,7 +107,7 @@ class Grafana:
 
         def start(where: Path, port: int) -> list[str]:
             settings = where / "grafana.ini"
-            settings.write_text(_SETTINGS.format(port=port, folder=where), encoding="utf-8")
+            settings.write_text(SETTINGS.format(port=port, folder=where), encoding="utf-8")
             return [*command, "-homepath", str(home), "-config", str(settings)]
 
         known = {

@@ -44,10 +44,13 @@ class Points:
         self._correct(site)
 
     def _correct(self, site: Past) -> None:
-        """Put the truth of the days that are over in the place of what the recorder counted."""
+        """Put the truth of the days that are over in the place of what the recorder counted.
+
+        The truth goes on into the site's future; its rows of days do not.
+        """
         zone, gateway = ZoneInfo(site.kind.zone), site.kind.gateway
-        days = site.made.truth.days
-        last = max(days)
+        last = datetime.fromtimestamp(site.until, zone).date().isoformat()
+        days = {day: true for day, true in site.made.truth.days.items() if day <= last}
         today: Mapping[str, Value] = {}
         for measurement, length in (("envoy_day", 10), ("envoy_month", 7), ("envoy_year", 4)):
             rows = self.found[measurement]

@@ -46,7 +46,7 @@ def main() -> None:
         folders = [Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in range(2)]
         server: Server = stack.enter_context(serving(Influx1(folders[0]) if is_old else Influx2(folders[0])))
         print("Generating the sites…", flush=True)
-        stand = Stand(server, play(kinds, asked.days, asked.step, asked.hours * 3600))
+        stand = Stand(server, play(kinds, asked.days, asked.step, asked.hours * 3600), is_growing=True)
         grafana = Grafana(folders[1], server, choice, boards=asked.boards)
         grafana.process.port = asked.port
         grafana.start()

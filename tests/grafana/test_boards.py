@@ -36,7 +36,8 @@ PROPERTIES: Final = {
     "custom.transform", "custom.hidden",
 }  # fmt: skip
 TRANSFORMATIONS: Final = {
-    "organize", "joinByField", "sortBy", "groupingToMatrix", "convertFieldType", "filterFieldsByName", "merge"
+    "organize", "joinByField", "sortBy", "groupingToMatrix", "convertFieldType", "filterFieldsByName", "merge",
+    "calculateField",
 }  # fmt: skip
 FILES: Final = list(every_file())
 DIALECTS: Final = [pytest.param("flux", id="flux"), pytest.param("influxql", id="influxql")]

@@ -10,6 +10,8 @@ from tests.history.weather import Flows, waver
 
 ENDPOINTS = ("/production.json", "/ivp/meters/readings", "/api/v1/production/inverters")
 RESERVE_PERCENT, HEALTH_PERCENT, TOKEN_S = 10.0, 98.0, 300 * 86400
+_RESTARTED_MIN = 23 * 1440 + 77
+"""The recorder is restarted every three weeks."""
 
 
 def list_totals(kind: Kind, flows: Flows, producing: int, charge_percent: float) -> dict[str, Value]:
@@ -45,19 +47,20 @@ def list_devices(kind: Kind, at: int, flows: Flows, charge_percent: float) -> It
         fields: dict[str, Value] = {
             "communicating": True,
             "power_w": flows.battery / 2,
-            "charge_percent": charge_percent + number - 0.5,
+            "charge_percent": min(100.0, charge_percent + number - 0.5),
             "energy_wh": charge_percent / 100 * kind.battery_wh / 2,
             "capacity_wh": kind.battery_wh / 2,
             "health_percent": HEALTH_PERCENT,
-            "temperature_c": 18.0 + at // 3600 % 24 / 3 + number,
-            "max_cell_temperature_c": 20.0 + at // 3600 % 24 / 3 + number,
+            "temperature_c": 18.0 + 8 * waver(at + number * 999, 21_600) + number,
+            "max_cell_temperature_c": 20.0 + 8 * waver(at + number * 999, 21_600) + number,
             "state": "idle" if abs(flows.battery) < 30 else "charging" if flows.battery < 0 else "discharging",
         }
         yield Reading(
             "envoy_battery", {**tags, "serial": f"1225100{number}", "kind": "encharge"}, fields, at, "devices"
         )
     if at % 900 == 0:
-        known: dict[str, Value] = {"firmware": "D8.3.5225", "interface": "eth0", "last_cloud_report_age_s": 240.0}
+        known: dict[str, Value] = {"firmware": "D8.3.5225", "interface": "eth0"}
+        known["last_cloud_report_age_s"] = round(60 + 780 * waver(at, 5400))
         yield Reading("envoy_gateway", tags, known, at, "devices")
 
 
@@ -72,21 +75,23 @@ def list_meters(kind: Kind, at: int, flows: Flows, volts: float) -> Iterator[Rea
 
 
 def list_recorder(tags: Mapping[str, str], at: int, begin: int) -> Iterator[Reading]:
-    """The recorder about itself: a token that is renewed each 300 days, one path that fails now and then."""
+    """The recorder about itself: a token that is renewed each 300 days, paths that fail now and then."""
     minute = (at - begin) // 60
+    since_start = minute % _RESTARTED_MIN
     fields: dict[str, Value] = {
         "outbox_rows": 3.0 + minute % 90 // 88 * 4,
         "outbox_bytes": 1200.0 + minute % 7 * 100,
-        "outbox_oldest_s": 60.0,
+        "outbox_oldest_s": round(20 + 50 * waver(at, 900), 1),
         "refused_points": 0.0,
         "last_delivery_s": float(minute % 2),
         "token_expires_s": float(TOKEN_S - (at - begin) % TOKEN_S),
         "clock_skew_s": round(0.6 * waver(at, 7200) - 0.3, 3),
         "memory_bytes": 56e6 + 3e6 * waver(at, 5400),
-        "cpu_s": minute * 0.2,
+        "cpu_s": since_start * 0.2 + 1.5 * waver(at, 1800),
     }
     yield Reading("envoy_logger", tags, fields, at, "totals")
     for number, path in enumerate(ENDPOINTS):
-        counts: dict[str, Value] = {"requests": minute, "failures": minute // 500 if number else 0}
+        counts: dict[str, Value] = {"requests": since_start // (1, 1, 5)[number] + number}
+        counts["failures"] = since_start // (4300 - 900 * number) if number else 0
         counts["latency_s"] = round(0.1 + 0.25 * number + 0.2 * waver(at + number * 86400, 600), 3)
         yield Reading("envoy_logger", {**tags, "endpoint": path}, counts, at, "totals")

@@ -27,7 +27,7 @@ from logger.site import Site
 from logger.tariff.prices import Prices
 from logger.tariff.tariff_file import parse_tariff
 from tests.history.equipment import list_devices, list_measured, list_meters, list_recorder, list_totals
-from tests.history.kinds import Kind
+from tests.history.kinds import Kind, Roofed
 from tests.history.truth import DayTruth, Truth
 from tests.history.weather import Flows, Weather, waver
 
@@ -45,6 +45,10 @@ NIGHTS: Final = (
     "pcu_ctrl.runningonac",
 )
 """What gateways say of sound inverters in the dark."""
+_KEPT_OF_CHARGE: Final = 0.91
+"""What a lively site's battery keeps of the energy that goes into it."""
+_SHADED: Final = (13, 14, 15, 16)
+"""The local hours in which a tree stands before the sun."""
 _KEPT_S: Final = 8 * 86400
 """Each report of the last days is in the truth."""
 
@@ -92,6 +96,7 @@ class Generator:
         self._stored_wh = kind.battery_wh / 2
         self._lost_at, self._is_off, self._last = 0, False, 0
         self._watts: dict[str, float] = {}
+        self._heard: dict[str, int] = {}
         self._now = Flows(0.0, 0.0, 0.0, 0.0)
         self._begin = self.at = self._midnight(first)
         self._end = until or self._midnight(first + timedelta(days=days))
@@ -140,12 +145,11 @@ class Generator:
         """Let the energy of the step before `at` flow, into the counters and into the truth."""
         kind, hours = self.kind, self.step_s / 3600
         self._is_off = self._is_within(at, kind.outages)
-        sun, number = self._weather.sun(at), (self._weather.local(at).date() - self.first).days
+        local = self._weather.local(at)
+        sun = {group: self._weather.sun(at, group) for group in {panel.group for panel in kind.panels}}
         self._watts = {
-            panel.serial: 0.0
-            if panel.dead_from and number >= panel.dead_from
-            else kind.peak_w * panel.part * sun * (0.6 if panel.weak_from and number >= panel.weak_from else 1.0)
-            for panel in kind.panels
+            panel.serial: kind.peak_w * panel.part * sun[panel.group] * self._health(place, panel, local)
+            for place, panel in enumerate(kind.panels)
         }
         production = sum(self._watts.values())
         load = self._weather.house(at)
@@ -163,14 +167,26 @@ class Generator:
         if at > self._begin:
             self._count(at, {**wh, "load": load * hours})
 
+    def _health(self, place: int, panel: Roofed, local: datetime) -> float:
+        """What a panel gives of what it should; a lively site's panels a hundredth more or less, as it comes."""
+        number = (local.date() - self.first).days
+        if panel.dead_from and number >= panel.dead_from:
+            return 0.0
+        is_shaded = panel.shaded_from and number >= panel.shaded_from and local.hour in _SHADED
+        sound = 0.6 if is_shaded or (panel.weak_from and number >= panel.weak_from) else 1.0
+        return sound * (0.99 + 0.02 * waver(self.at + place * 98_765, 2700)) if self.kind.is_lively else sound
+
     def _charge(self, wanted_w: float, hours: float) -> float:
         """Charge or discharge as far as the battery can; without the grid it covers everything."""
-        room = self.kind.battery_wh - self._stored_wh
+        kept = _KEPT_OF_CHARGE if self.kind.is_lively else 1.0
+        room = (self.kind.battery_wh - self._stored_wh) / kept
         left = max(0.0, self._stored_wh - _RESERVE * self.kind.battery_wh)
         power = (
             wanted_w if self._is_off else max(-room / hours, min(left / hours, max(-5000.0, min(5000.0, wanted_w))))
         )
-        self._stored_wh = min(self.kind.battery_wh, max(0.0, self._stored_wh - power * hours))
+        self._stored_wh = min(
+            self.kind.battery_wh, max(0.0, self._stored_wh - power * hours * (kept if power < 0 else 1.0))
+        )
         return power
 
     def _count(self, at: int, wh: dict[str, float]) -> None:
@@ -254,7 +270,9 @@ class Generator:
         if not self.kind.has_meters:
             return
         for number, phase in enumerate(_PHASES[: self.kind.phases]):
-            step = 6 * waver(at, 2700) + 3 * waver(at, 300) if self.kind.is_lively else (at // 600 * 31) % 90 / 10
+            then = at + number * 54_321
+            wander = 4 * waver(at, 2700) + 2 * waver(then, 2700) + 3 * waver(then, 300)
+            step = wander if self.kind.is_lively else (at // 600 * 31) % 90 / 10
             volts = 240.0 if self._is_off else 229.0 + number + step
             hertz = 60.5 if self._is_off else 49.3 if self._is_within(at, self.kind.swings) else 50.0
             fields: dict[str, Value] = {"voltage_v": volts, "frequency_hz": hertz}
@@ -278,6 +296,7 @@ class Generator:
                 tags |= {"panel_row": str(spot // 6 + 1), "panel_column": str(spot % 6 + 1)}
             watts = self._watts[panel.serial]
             if watts > 0:
+                self._heard[panel.serial] = at
                 fields: dict[str, Value] = {"power_w": watts, "energy_lifetime_wh": self._lifetimes[panel.serial]}
                 measured = list_measured(at, number, watts)
                 fields |= measured if self.with_equipment else {"temperature_c": measured["temperature_c"]}
@@ -290,7 +309,9 @@ class Generator:
                 "fault": has_fault(conditions),
             }
             if self.with_equipment:
-                status |= {"producing": watts > 0, "operating": True, "report_age_s": at % 300}
+                status |= {"producing": watts > 0, "operating": True}
+                if panel.serial in self._heard:
+                    status["report_age_s"] = at - self._heard[panel.serial] + (number * 67 + at // 300 * 131) % 280
             yield Reading("envoy_inverter_status", tags, {**status, "inventory_age_s": 0}, at, "devices")
 
     def _list_conditions(self, at: int, number: int) -> str:
@@ -299,7 +320,7 @@ class Generator:
             self._day_of(at).tripped_s += self.site.devices_s
             return "acvoltageoosp1"
         lit = self._watts[self.kind.panels[number].serial] > 0
-        return "" if lit else NIGHTS[(at // 3600 + number) % len(NIGHTS)]
+        return "" if lit else NIGHTS[0 if self.kind.is_lively else (at // 3600 + number) % len(NIGHTS)]
 
     # --- what a tick saw ----------------------------------------------------------------------------------------
 

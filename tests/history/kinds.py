@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from random import Random
 from typing import Final
 
 TIME_OF_USE: Final = """\
@@ -25,9 +26,9 @@ sell = 0.05
 
 @dataclass(frozen=True)
 class Roofed:
-    """One panel: its group, its part of the site's production, and the day from which on it is dead or weak.
+    """One panel: its group, its part of the site's production, and the day from which on it is dead, weak or shaded.
 
-    Without name and group there is no layout file.
+    A shaded one is weak in the afternoon. Without name and group there is no layout file.
     """
 
     serial: str
@@ -36,6 +37,7 @@ class Roofed:
     part: float
     dead_from: int = 0
     weak_from: int = 0
+    shaded_from: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Kind:
     """One site. `outages`: (day, hour, minutes) without the grid; `gaps`: the same without the recorder.
 
     `swings`: the same with a frequency of 49.3 Hz; `trips`: the same with the first panel switched off by the grid.
-    `site`: the house that it has together with other kinds. `is_lively`: clouds pass, and appliances go on and off.
+    `site`: the house that it has together with other kinds. `is_lively`: days grow and shrink, clouds pass, roofs
+    face east or west, and appliances go on and off.
     """
 
     name: str
@@ -63,17 +66,23 @@ class Kind:
     trips: tuple[tuple[int, int, int], ...] = field(default=((5, 12, 45),))
 
 
-def make_roof(prefix: str, groups: dict[str, int], **special: tuple[str, int]) -> tuple[Roofed, ...]:
-    """Panels by group; `special`: name of a panel → what it becomes, and from which day on."""
-    count = sum(groups.values())
+def make_roof(
+    prefix: str, groups: dict[str, int], *, spread: float = 0.0, **special: tuple[str, int]
+) -> tuple[Roofed, ...]:
+    """Panels by group; `special`: name of a panel → what it becomes, and from which day on.
+
+    Each is a hundredth worse than the one before it, or with a `spread` as much better or worse as chance has it.
+    """
+    count, chance = sum(groups.values()), Random(prefix)
     found = []
     for place, (group, size) in enumerate(groups.items()):
         for number in range(size):
             panel = f"{group[0].upper()}{number + 1}"
             state, since = special.get(panel, ("", 0))
-            dead, weak = (since if state == "dead" else 0), (since if state == "weak" else 0)
+            since_when = [since if state == each else 0 for each in ("dead", "weak", "shaded")]
             serial = f"{prefix}{place}{number:03d}"
-            found.append(Roofed(serial, panel, group, (1 - 0.01 * number) / count, dead, weak))
+            part = 1 + chance.uniform(-spread, spread) if spread else 1 - 0.01 * number
+            found.append(Roofed(serial, panel, group, part / count, *since_when))
     return tuple(found)
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from tests.history.kinds import Kind
+
+_LEANS_H: Final = {"east": -1.5, "west": 1.5}
+"""Group → how many hours after noon the sun faces it."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +36,28 @@ class Weather:
     def local(self, at: int) -> datetime:
         return datetime.fromtimestamp(at, self._zone)
 
-    def sun(self, at: int) -> float:
-        """The part of the peak power that the sun gives, 0 to 1."""
+    def sun(self, at: int, group: str = "") -> float:
+        """The part of the peak power that the sun gives to a group of panels, 0 to 1."""
         local = self.local(at)
+        if self._is_lively:
+            return self._sky(at, local, _LEANS_H.get(group, 0.0))
         hour, day = local.hour + local.minute / 60, local.timetuple().tm_yday
         season = 0.75 + 0.25 * math.cos((day - 172) * math.tau / 365)
         cloud = self._clouds.setdefault(local.date().isoformat(), 0.55 + 0.45 * self._random.random())
-        sun = max(0.0, math.sin((hour - 6) * math.pi / 12)) * season * cloud
-        passing = (0.12 + 0.8 * (1 - cloud)) * waver(at, 1500) + 0.06 * waver(at, 180)
-        return sun * (1 - passing) if self._is_lively else sun
+        return max(0.0, math.sin((hour - 6) * math.pi / 12)) * season * cloud
+
+    def _sky(self, at: int, local: datetime, lean_h: float) -> float:
+        """A roof of 30° at 41° north: long days in June, short ones in December, dull and bright ones as it comes."""
+        summer_h = (local.dst() or timedelta()).total_seconds() / 3600
+        angle = (local.hour - summer_h + local.minute / 60 + local.second / 3600 - 12) * math.tau / 24
+        tilt = math.radians(-23.44 * math.cos((local.timetuple().tm_yday + 10) * math.tau / 365))
+        height = _facing(math.radians(41.0), tilt, angle)
+        if height <= 0:
+            return 0.0
+        cloud = self._clouds.setdefault(local.date().isoformat(), min(1.0, 0.25 + 0.95 * self._random.random()))
+        passing = (0.08 + 0.7 * (1 - cloud)) * waver(at, 1500) + 0.04 * waver(at, 180)
+        facing = max(0.0, _facing(math.radians(11.0), tilt, angle - lean_h * math.tau / 24))
+        return (0.08 + 0.92 * facing) * (1 - math.exp(-5 * height)) * (0.25 + 0.75 * cloud) * (1 - passing)
 
     def house(self, at: int) -> float:
         """What the house draws, in W."""
@@ -62,6 +79,11 @@ class Weather:
             if first <= minute < last:
                 watts += most * (waver(at, 240) > 0.4 if is_cycling else 0.9 + 0.1 * waver(at, 300))
         return watts
+
+
+def _facing(latitude: float, tilt: float, angle: float) -> float:
+    """The sine of the sun's height over a plane that lies as flat ground does at a latitude."""
+    return math.sin(latitude) * math.sin(tilt) + math.cos(latitude) * math.cos(tilt) * math.cos(angle)
 
 
 def waver(at: int, period_s: int) -> float:

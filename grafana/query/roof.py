@@ -1,0 +1,114 @@
+"""Ask for what each panel has of its group, with its name: on the roof, and in a row of bars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from grafana.query import flux, influxql
+from grafana.query.asked import Query, Rows, Statement
+
+SILENT: Final = -1
+"""What stands for the share of a silent inverter: no share is below zero."""
+
+
+@dataclass(frozen=True)
+class RoofCells(Query):
+    """The cells of a roof: each panel's name, under `name_row`, and its share of its group, under `panel_row`.
+
+    A silent panel has the number `SILENT`, which the board shows as a word.
+    """
+
+    rows: Rows
+    """With row, column, name, share and days of silence."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return place and content."""
+        return ("name_row", "panel_row", "panel_column", "cell")
+
+    def flux(self) -> list[Statement]:
+        """Return one statement for the names and one for the shares."""
+        row, column, name, share, silent = self.rows.fields
+        known = f"filter(fn: (r) => exists r.{row} and exists r.{column})"
+        place = f"panel_column: r.{column}, cell: "
+        names = (known, f"map(fn: (r) => ({{name_row: r.{row}, {place}r.{name}}}))")
+        is_silent = f"exists r.{silent} and r.{silent} > 0"
+        cell = f"if {is_silent} then {SILENT:.1f} else r.{share} * 100.0"
+        shares = (
+            known,
+            f"filter(fn: (r) => exists r.{share} or ({is_silent}))",
+            f"map(fn: (r) => ({{panel_row: r.{row}, {place}{cell}}}))",
+        )
+        read = (
+            *flux.read(self.rows, "last()"),
+            'pivot(rowKey: ["serial"], columnKey: ["_field"], valueColumn: "_value")',
+            "group()",
+        )
+        return [Statement(self.rows.role, flux.pipe(*read, *steps)) for steps in (names, shares)]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement for the names, one for the shares, and one for the silent."""
+        row, column, name, share, silent = self.rows.fields
+        newest = influxql.select(
+            [influxql.call("last", field) for field in self.rows.fields],
+            influxql.quote(self.rows.measurement),
+            influxql.where(self.rows),
+            'GROUP BY "serial"',
+        )
+        known = f'"{row}" =~ /.+/ AND "{column}" =~ /.+/'
+        wanted = (
+            (f'"{row}" AS "name_row"', f'"{name}" AS "cell"', known),
+            (f'"{row}"', f'"{share}" * 100 AS "cell"', f'{known} AND "{share}" >= 0 AND "{silent}" = 0'),
+            (f'"{row}"', f'"{silent}" * 0 + {SILENT} AS "cell"', f'{known} AND "{silent}" > 0'),
+        )
+        return [
+            Statement(
+                self.rows.role,
+                influxql.select([f'"{column}" AS "panel_column"', place, cell], f"({newest})", f"WHERE {which}"),
+            )
+            for place, cell, which in wanted
+        ]
+
+
+@dataclass(frozen=True)
+class WeekShares(Query):
+    """The share of each inverter, its name, and `SILENT` in place of a share that a silent one does not have."""
+
+    rows: Rows
+    """With name, share and days of silence."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return name and share."""
+        return self.rows.fields[:2]
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        name, share, silent = self.rows.fields
+        is_silent = f"exists r.{silent} and r.{silent} > 0"
+        steps = (
+            'pivot(rowKey: ["serial"], columnKey: ["_field"], valueColumn: "_value")',
+            "group()",
+            f"filter(fn: (r) => exists r.{share} or ({is_silent}))",
+            f"map(fn: (r) => ({{{name}: r.{name}, {share}: if {is_silent} then {SILENT:.1f} else r.{share}}}))",
+        )
+        return [Statement(self.rows.role, flux.pipe(*flux.read(self.rows, "last()"), *steps))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement for the shares, and one for the silent."""
+        name, share, silent = self.rows.fields
+        newest = influxql.select(
+            [influxql.call("last", field) for field in self.rows.fields],
+            influxql.quote(self.rows.measurement),
+            influxql.where(self.rows),
+            'GROUP BY "serial"',
+        )
+        wanted = (
+            (f'"{share}"', f'"{share}" >= 0 AND "{silent}" = 0'),
+            (f'"{silent}" * 0 + {SILENT} AS "{share}"', f'"{silent}" > 0'),
+        )
+        return [
+            Statement(self.rows.role, influxql.select([influxql.quote(name), cell], f"({newest})", f"WHERE {which}"))
+            for cell, which in wanted
+        ]

@@ -1,0 +1,85 @@
+"""Make the rows and columns that a panel shows of its answers: transformations, which Grafana's page does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, TypeAlias
+
+from grafana.query.cells import PLACE
+
+Step: TypeAlias = tuple[str, Mapping[str, object]]
+"""Grafana's name of a transformation, and its options."""
+Steps: TypeAlias = tuple[Step, ...]
+_NAMES: Final = ("panel", "serial", "local_year")
+
+
+def as_words(columns: Iterable[str]) -> Steps:
+    """Keep names that are made of digits from being taken for numbers."""
+    names = [column for column in columns if column in _NAMES]
+    if not names:
+        return ()
+    return (
+        ("convertFieldType", {"conversions": [{"targetField": name, "destinationType": "string"} for name in names]}),
+    )
+
+
+def hours_by_day(value: str) -> Steps:
+    """Make a row for each hour of the day, and a column for each local day, which begins at its midnight.
+
+    An hour's row has its time and its local hour; the one less the other is the midnight.
+    """
+    return (
+        _calculate("since_midnight", "hour", "*", 3_600_000),
+        _calculate("midnight", "Time", "-", "since_midnight"),
+        sort_by("hour"),
+        ("groupingToMatrix", {"columnField": "hour", "rowField": "midnight", "valueField": value}),
+        ("convertFieldType", {"conversions": [{"targetField": "midnight\\hour", "destinationType": "time"}]}),
+        sort_by("midnight\\hour"),
+    )
+
+
+def roof_cells() -> Steps:
+    """Make a table of the roof: the line of a row's names stands half a row above the line of its values."""
+    return (
+        ("convertFieldType", {"conversions": [{"targetField": "panel_row", "destinationType": "number"}]}),
+        _calculate("panel_row", "name_row", "-", 0.5),
+        ("merge", {}),
+        sort_by("panel_row"),
+        ("groupingToMatrix", {"columnField": "panel_column", "rowField": "panel_row", "valueField": "cell"}),
+        ("filterFieldsByName", {"include": {"pattern": r"^\d+$"}}),
+    )
+
+
+def _calculate(name: str, left: str, operator: str, right: float | str) -> Step:
+    """Make a column of two others, or of one and a number."""
+    binary = {"left": left, "operator": operator, "right": str(right)}
+    return "calculateField", {"mode": "binary", "alias": name, "binary": binary, "timeSeries": False}
+
+
+def join_by(column: str) -> Steps:
+    """Join the answers of several queries into one table, by a column that all have."""
+    return (("joinByField", {"byField": column, "mode": "outer"}),)
+
+
+def cells(row: str, column: str, value: str) -> Steps:
+    """Make rows and columns of cells: the panels in the order of their names, times in their own.
+
+    Without a layout file InfluxQL names a panel in the column `serial`.
+    """
+    corner = f"{row}\\{column}"
+    times: Steps = (
+        ("convertFieldType", {"conversions": [{"targetField": corner, "destinationType": "time"}]}),
+        sort_by(corner),
+    )
+    return (
+        ("merge", {}),
+        ("organize", {"excludeByName": {}, "indexByName": {}, "renameByName": {"serial": "panel"}}),
+        *map(sort_by, PLACE),
+        ("groupingToMatrix", {"columnField": column, "rowField": row, "valueField": value}),
+        *(times if row == "Time" else ()),
+    )
+
+
+def sort_by(column: str, *, down: bool = False) -> Step:
+    """Sort rows by a column."""
+    return "sortBy", {"fields": {}, "sort": [{"field": column, "desc": down}]}
