@@ -17,7 +17,8 @@ class Panel:
     """Hold one panel. `kinds.py` makes them; all texts are English, and are translated when it is written.
 
     `says`: one sentence for people, shown in the panel's corner and in docs/dashboards.md. `absent`: what it says
-    when nothing was recorded. `options`, `custom`: what the kind of panel wants, as Grafana has them.
+    when nothing was recorded. `options`, `custom`: what the kind of panel wants, as Grafana has them. `points`: how
+    many it asks for; as many as it is wide without it.
     """
 
     title: str
@@ -36,6 +37,7 @@ class Panel:
     time_from: str = ""
     time_shift: str = ""
     repeat: str = ""
+    points: int = 0
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from grafana.transformations import as_words, sort_by
 Size = tuple[int, int]
 _ANSWERED: Final = ("filterFieldsByName", {"include": {"pattern": ".+"}})
 """Drops answers without a column: in 9.3 they break a heat map, and take a curve's word of absence."""
+MANY_POINTS: Final = 5000
+"""For answers with a row for each cell: Flux gives up at ten rows a point, and a phone has room for few points."""
 _BRIDGED_MS: Final = 600_000
 """A line goes on over ten minutes without a value; a longer silence is a hole."""
 
@@ -32,6 +34,7 @@ class Extras(TypedDict, total=False):
     time_from: str
     time_shift: str
     repeat: str
+    points: int
 
 
 def _legend(shown: bool = True) -> common.VizLegendOptions:

@@ -147,6 +147,7 @@ class _Page:
             time_shift=panel.time_shift or None,
             hide_time_override=True if panel.time_from or panel.time_shift else None,
             repeat=panel.repeat or None,
+            max_data_points=panel.points or None,
             transformations=list(self._transformations(panel)) or None,
             field_config=dashboard.FieldConfigSource(
                 defaults=self._defaults(panel), overrides=list(self._overrides(panel))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.board import Board, Panel, Section
-from grafana.kinds import bars, columns, curve, heat, listing, stats
+from grafana.kinds import MANY_POINTS, bars, columns, curve, heat, listing, stats
 from grafana.looks import BELOW_ZERO, OF_HUNDRED, SOLAR, WHOLE, Look
 from grafana.query.asked import SHOWN, Rows
 from grafana.query.days import DayCurve, DayDifferences, DayShares
@@ -88,6 +88,7 @@ ENERGY: Final = Board(
                     HoursOfDays(Rows("envoy_hour", ("production_wh",))),
                     unit="watth",
                     gap=0,
+                    points=MANY_POINTS,
                     time_from="1y",
                     transformations=hours_by_day("production_wh"),
                     absent="the first hour has no row yet",

@@ -40,7 +40,8 @@ PANEL: Final = Board(
                 ),
                 stats(
                     "",
-                    "The newest report of this inverter, at most seventy minutes old, and its newest day.",
+                    "The newest report of this inverter, at most seventy minutes old, and its newest day. Of its "
+                    "group: its energy of seven days, divided by the median of its group.",
                     (20, 5),
                     Newest(_of("envoy_inverter", "power_w", "max_power_w", "temperature_c", since="70m")),
                     Newest(
@@ -55,7 +56,7 @@ PANEL: Final = Board(
                     ),
                     Newest(_of("envoy_inverter_status", "report_age_s", since="15m")),
                     looks={
-                        "group_ratio_7d": Look(more=WHOLE),
+                        "group_ratio_7d": Look("Of its group", more=WHOLE),
                     },
                     absent="This inverter has not reported lately.",
                 ),
@@ -104,12 +105,15 @@ PANEL: Final = Board(
                     "Whether the inverter communicated and produced, and its condition flags. At night `dc-pwr-low` "
 "is normal.",
                     (24, 5),
-                    States(_of("envoy_inverter_status", "communicating", "producing", "conditions")),
+                    States(_of("envoy_inverter_status", "communicating", "producing")),
+                    States(_of("envoy_inverter_status", "conditions"), blank="-"),
                     interval="5m",
                     looks={
                         "communicating": Look(texts=YES_OR_NIGHT),
                         "producing": Look(texts=YES_OR_NIGHT),
-                        "conditions": Look(texts={"": ("in order", GOOD), **LOOKS["conditions"].texts}),
+                        "conditions": Look(
+                            texts={"": ("in order", GOOD), "-": ("in order", GOOD), **LOOKS["conditions"].texts}
+                        ),
                     },
                     absent="no list of inverters",
                 ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.board import Board, Section
-from grafana.kinds import gauges, heat, listing, stats
+from grafana.kinds import MANY_POINTS, gauges, heat, listing, stats
 from grafana.looks import (
     BAD,
     COLORED_TEXT,
@@ -83,7 +83,7 @@ PANELS: Final = Board(
                 heat(
                     "Power of each panel",
                     "A line for each panel. No colour: the panel's inverter reported nothing.",
-                    (9, 10),
+                    (9, 12),
                     PanelNames(Rows("envoy_inverter_status", ("communicating",), "15m", _GROUP)),
                     CurveByPanel("power_w", Rows("envoy_inverter", ("power_w",), where=_GROUP)),
                     unit="watt",
@@ -95,7 +95,7 @@ PANELS: Final = Board(
                     "Panels, worst first",
                     "Each panel's last seven days compared with its group, and its newest state. A click opens the "
 "panel.",
-                    (15, 10),
+                    (15, 12),
                     Each(_day_rows("panel", "energy_wh", "group_ratio_7d", "low_days", "silent_days")),
                     Each(Rows("envoy_inverter", ("power_w", "temperature_c"), "70m", _GROUP)),
                     Each(Rows("envoy_inverter_status", ("report_age_s", "fault", "conditions"), "15m", _GROUP)),
@@ -124,7 +124,7 @@ PANELS: Final = Board(
                     "Seven days, % of its group",
                     "Energy of each panel over seven days, divided by the median of its group. The worst panel comes "
 "first.",
-                    (24, 8),
+                    (24, 6),
                     WeekShares(_day_rows("panel", "group_ratio_7d", "silent_days")),
                     hidden=("Time",),
                     transformations=(
@@ -149,6 +149,7 @@ PANELS: Final = Board(
                         _day_rows("panel", since="30d"),
                     ),
                     order=("panel\\hour", *(f"{hour:02d}" for hour in range(24))),
+                    points=MANY_POINTS,
                     transformations=cells("panel", "hour", "group_percent"),
                     looks={
                         "panel\\hour": Look("Panel", more=cell(90)),
@@ -166,6 +167,7 @@ PANELS: Final = Board(
                     low=50,
                     high=110,
                     time_from="90d",
+                    points=MANY_POINTS,
                     transformations=cells("Time", "panel", "group_percent"),
                     absent="a group needs three panels",
                 ),

@@ -225,9 +225,13 @@ class Shade(OneColumn):
 
 @dataclass(frozen=True)
 class States(Query):
-    """The last word of each string field in each window."""
+    """The last word of each string field in each window.
+
+    `blank`: what stands for an empty word in Flux, whose answers cannot tell it from none; only for strings.
+    """
 
     rows: Rows
+    blank: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -236,10 +240,12 @@ class States(Query):
 
     def flux(self) -> list[Statement]:
         """Return one statement."""
+        blank = f'map(fn: (r) => ({{r with _value: if r._value == "" then "{self.blank}" else r._value}}))'
         steps = (
             *flux.read(self.rows, flux.windows("last", empty=False)),
             'group(columns: ["_field"])',
             flux.windows("last", empty=False),
+            *((blank,) if self.blank else ()),
             flux.WIDE,
             'drop(columns: ["_start", "_stop"])',
         )

@@ -40,7 +40,10 @@ def read_cells(query: Any, frames: list[list[Column]], *, is_flux: bool) -> Cell
         found |= {
             (name, key): value
             for name, value in row.items()
-            if name and value is not None and value != "" and name not in _UNSEEN | hidden
+            if name
+            and value is not None
+            and value not in ("", getattr(query, "blank", ""))
+            and name not in _UNSEEN | hidden
         }
     return found
 

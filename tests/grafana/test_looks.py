@@ -12,8 +12,9 @@ import yaml
 
 from grafana.board import Board, Panel
 from grafana.boards import BOARDS
+from grafana.kinds import MANY_POINTS
 from grafana.looks import BAD, BATTERY, CHARGE, GROUNDS, LEAST, WARN, look_at
-from grafana.query.cells import CurveByPanel, PanelNames
+from grafana.query.cells import CurveByPanel, HourShares, PanelDays, PanelNames
 from grafana.query.hours import HoursOfDays
 from grafana.query.roof import SILENT, RoofCells, WeekShares
 from tests.grafana.board_files import ROOT, panels_of, read_board
@@ -213,6 +214,13 @@ def test_less_than_one_watt_hour_is_never_written_in_thousandths(board: Board) -
                 assert span["result"]["text"] == text
                 assert 0 < span["from"] < 1e-6, "0 is 0"
                 assert 0.999 < span["to"] < 1
+
+
+def test_answers_with_a_row_for_each_cell_are_not_cut_off_on_a_phone() -> None:
+    for kind in (HoursOfDays, HourShares, PanelDays):
+        (panel,) = find_panels(kind)
+        assert panel.points == MANY_POINTS, panel.title
+        assert not any("windowPeriod" in each.text for query in panel.queries for each in query.flux())
 
 
 def test_no_word_of_a_state_is_cut_off() -> None:

@@ -146,6 +146,8 @@ def test_every_number_is_right(checked: Checked, board: Any, kind: Kind) -> None
         name = f"{board.uid} {panel.title or 'now'} #{panel.id}"
         for view, asked in views(now).items():
             variables = variables_of(board.uid, choice, kind, asked)
+            if source.repeat == "group":
+                variables = {**variables, "group": kind.panels[0].group}
             answer, seconds = ask_panel(checked.grafana, panel, variables, asked)
             checked.slowest[view] = max(checked.slowest.get(view, (0.0, "")), (seconds, f"{name}, {kind.name}"))
             scope = Scope(points(), variables, asked.begin, asked.end, asked.every_s, now)
