@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cache
@@ -138,6 +138,22 @@ class Kept:
         }
 
 
+Keep = Callable[..., Kept]
+
+
+@pytest.fixture
+def keep() -> Iterator[Keep]:
+    """Make recorders' stores, and close them after the test."""
+    with contextlib.ExitStack() as opened:
+
+        def make(*args: Any, **kwargs: Any) -> Kept:
+            kept = Kept(*args, **kwargs)
+            opened.enter_context(kept.store)
+            return kept
+
+        yield make
+
+
 def number(fields: Mapping[str, Value], name: str) -> float:
     value = fields.get(name, 0.0)
     assert isinstance(value, (int, float))
@@ -182,19 +198,19 @@ def assert_sums(rows: Rows) -> None:
 
 
 @pytest.mark.parametrize("is_lost", [True, False], ids=["the state is lost", "the state is kept"])
-def test_a_tier_goes_on_from_the_first_of_its_month(tmp_path: Path, is_lost: bool) -> None:
+def test_a_tier_goes_on_from_the_first_of_its_month(tmp_path: Path, keep: Keep, is_lost: bool) -> None:
     made = play(TIERED)
-    kept = Kept(tmp_path, TIERED)
+    kept = keep(tmp_path, TIERED)
     kept.write(made, None if is_lost else made.state)
     kept.backfill("2025-04-08", again=not is_lost)
     assert compare(kept.rows(), rows_of(made), "2025-04-08", "2025-04-11") > 6
 
 
 @pytest.mark.parametrize("is_lost", [True, False], ids=["the state is lost", "the state is kept"])
-def test_a_day_that_begins_in_a_gap_keeps_its_part_of_it(tmp_path: Path, is_lost: bool) -> None:
+def test_a_day_that_begins_in_a_gap_keeps_its_part_of_it(tmp_path: Path, keep: Keep, is_lost: bool) -> None:
     """The gap goes over the end of a month, and the day after it is the first that is booked anew."""
     made = play(TIME_OF_USE, ((5, 13, 660), (7, 0, 540)))
-    kept = Kept(tmp_path, TIME_OF_USE)
+    kept = keep(tmp_path, TIME_OF_USE)
     kept.write(made, None if is_lost else made.state)
     kept.backfill("2025-04-01", again=not is_lost)
     assert_sums(rows_of(made))
@@ -203,9 +219,10 @@ def test_a_day_that_begins_in_a_gap_keeps_its_part_of_it(tmp_path: Path, is_lost
 
 def test_a_corrected_price_is_booked_anew_over_a_change_of_the_clocks_and_leaves_the_days_before(
     tmp_path: Path,
+    keep: Keep,
 ) -> None:
     wrong, right = play(WRONG), play(TIME_OF_USE)
-    kept = Kept(tmp_path, TIME_OF_USE)
+    kept = keep(tmp_path, TIME_OF_USE)
     kept.write(wrong, wrong.state)
     kept.backfill("2025-03-30", again=True)
     found = kept.rows()
@@ -215,9 +232,9 @@ def test_a_corrected_price_is_booked_anew_over_a_change_of_the_clocks_and_leaves
     assert_sums(found)
 
 
-def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
+def test_a_second_time_changes_nothing(tmp_path: Path, keep: Keep) -> None:
     wrong = play(WRONG)
-    kept = Kept(tmp_path, TIERED)
+    kept = keep(tmp_path, TIERED)
     kept.write(wrong, wrong.state)
     kept.backfill("2025-03-30", again=True)
     once = kept.rows()
@@ -227,11 +244,11 @@ def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("lives", "is_lost"), [(1, True), (2, True), (9, True), (1, False), (2, False)])
 def test_a_command_that_was_killed_or_not_and_is_repeated_leaves_what_one_run_does(
-    tmp_path: Path, lives: int, is_lost: bool
+    tmp_path: Path, keep: Keep, lives: int, is_lost: bool
 ) -> None:
     right = play(TIME_OF_USE)
     wrong = right if is_lost else play(WRONG)
-    kept = Kept(tmp_path, TIME_OF_USE)
+    kept = keep(tmp_path, TIME_OF_USE)
     kept.write(wrong, None if is_lost else wrong.state)
     kept.lives = lives
     with contextlib.suppress(InterruptedError):
@@ -260,12 +277,14 @@ def test_a_new_price_changes_no_day_before_it(tmp_path: Path) -> None:
     assert_sums(after)
 
 
-def test_the_money_of_the_time_in_which_a_state_was_lost_is_booked_like_that_of_any_gap(tmp_path: Path) -> None:
+def test_the_money_of_the_time_in_which_a_state_was_lost_is_booked_like_that_of_any_gap(
+    tmp_path: Path, keep: Keep
+) -> None:
     kind = replace(QUIET, tariff=TIERED, gaps=((8, 10, 420),))
     made = Generator(kind, DAYS, STEP_S, first=FIRST)
     zone = ZoneInfo(kind.zone)
     made.run(int(datetime(2025, 4, 2, 10, tzinfo=zone).timestamp()))
-    kept = Kept(tmp_path, TIERED)
+    kept = keep(tmp_path, TIERED)
     kept.write(made, None)
     made.done.rows.clear()
     made._energy, made._panels = EnergyState(), PanelState()
@@ -278,9 +297,9 @@ def test_the_money_of_the_time_in_which_a_state_was_lost_is_booked_like_that_of_
     assert_sums(kept.deliver())
 
 
-def test_another_gateway_keeps_its_rows(tmp_path: Path) -> None:
+def test_another_gateway_keeps_its_rows(tmp_path: Path, keep: Keep) -> None:
     wrong = play(WRONG)
-    kept = Kept(tmp_path, TIME_OF_USE)
+    kept = keep(tmp_path, TIME_OF_USE)
     kept.write(wrong, wrong.state)
     other = "122500009999"
     rows = [
@@ -296,10 +315,12 @@ def test_another_gateway_keeps_its_rows(tmp_path: Path) -> None:
     assert_sums(kept.rows())
 
 
-def test_a_month_of_which_the_database_has_lost_days_is_the_sum_of_the_days_in_the_store(tmp_path: Path) -> None:
+def test_a_month_of_which_the_database_has_lost_days_is_the_sum_of_the_days_in_the_store(
+    tmp_path: Path, keep: Keep
+) -> None:
     """The database keeps rows for some weeks; days that are left are booked anew, long after their month was over."""
     wrong = play(WRONG, (), 75, 6 * 3600)
-    kept = Kept(tmp_path, TIME_OF_USE)
+    kept = keep(tmp_path, TIME_OF_USE)
     kept.write(wrong, wrong.state)
     for name in ("envoy_day", "envoy_band_day"):
         kept.memory.forget("daily", name, int(datetime(2025, 4, 10, tzinfo=ZoneInfo(QUIET.zone)).timestamp()))
@@ -309,9 +330,9 @@ def test_a_month_of_which_the_database_has_lost_days_is_the_sum_of_the_days_in_t
     assert_sums(found)
 
 
-def test_a_gap_over_the_last_midnight_that_is_booked_anew_keeps_its_two_parts(tmp_path: Path) -> None:
+def test_a_gap_over_the_last_midnight_that_is_booked_anew_keeps_its_two_parts(tmp_path: Path, keep: Keep) -> None:
     wrong, right = (play(tariff, ((16, 20, 240), (17, 0, 600))) for tariff in (WRONG, TIME_OF_USE))
-    kept = Kept(tmp_path, TIME_OF_USE)
+    kept = keep(tmp_path, TIME_OF_USE)
     kept.write(wrong, wrong.state)
     kept.backfill("2025-04-05", again=True)
     assert compare(kept.rows(), rows_of(right), "2025-04-05", "2025-04-11") > 15

@@ -18,7 +18,7 @@ from logger.mqtt.broker_link import BrokerLink
 from logger.mqtt.entities import TOPICS
 from logger.mqtt.publish import serve_mqtt
 from tests.clocks import HandClock
-from tests.mqtt.broker_process import BrokerProcess, watching
+from tests.mqtt.broker_process import BrokerProcess, find_mosquitto, watching
 from tests.waiting import LONGEST_S
 from tests.web.stage import SERIAL, START, Stage, configured, stage
 
@@ -149,6 +149,7 @@ def test_the_broker_itself_says_offline_when_the_recorder_is_gone(
 
 
 def test_a_wrong_password_is_told_with_its_cure(here: Stage, tmp_path: Path) -> None:
+    find_mosquitto()
     passwords = tmp_path / "passwords"
     subprocess.run(["mosquitto_passwd", "-c", "-b", passwords, "solar", "right-password"], check=True)
     broker = BrokerProcess(tmp_path, ["allow_anonymous false", f"password_file {passwords}"])
