@@ -19,8 +19,8 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
 
     A reader sees either the old file or the new file, even after a crash or a power failure.
 
-    Raises OSError. A file that root writes is given to the owner of the folder, so that the recorder can still use
-    it.
+    Raises OSError if the file cannot be written. A file that root writes is given to the owner of the folder, so that
+    the recorder can still use it.
     """
     new = _beside(path, data, mode)
     try:
@@ -48,7 +48,7 @@ def _beside(path: Path, data: bytes, mode: int) -> Path:
 
 
 def open_private(path: Path) -> BinaryIO:
-    """Open a new file that only its owner may read. An older file of that name is replaced. Raises OSError."""
+    """Open a new file that only its owner may read. An older file of that name is replaced."""
     path.unlink(missing_ok=True)
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
 
@@ -65,8 +65,8 @@ class NewFile:
 def write_together(files: Sequence[NewFile]) -> None:
     """Write all files, or none if writing one fails.
 
-    Every byte is on the disk before the first file is renamed into place. Raises OSError. During the renaming, which
-    takes almost no time, Ctrl-C waits.
+    Every byte is on the disk before the first file is renamed into place. Raises OSError if a file cannot be written.
+    During the renaming, which takes almost no time, Ctrl-C waits.
     """
     ready: list[tuple[Path, Path]] = []
     try:

@@ -1,6 +1,6 @@
 """Import httpx without its command line, which would load rich and pygments.
 
-Use it by `from logger.lean_httpx import httpx`.
+Other modules use httpx by `from logger.lean_httpx import httpx`.
 """
 
 from __future__ import annotations

@@ -167,7 +167,7 @@ class ProxiedConnections:
 
 
 async def _open(host: str, port: int, tls: ssl.SSLContext | None, within_s: float | None) -> HttpConnection:
-    """Connect within some seconds, with TLS if a context is given."""
+    """Connect within some seconds, with TLS if `tls` is given."""
     try:
         async with asyncio.timeout(within_s):
             _, connection = await asyncio.get_running_loop().create_connection(

@@ -79,7 +79,7 @@ class ArchiveWriter:
         self._tar.addfile(self._describe(name, len(data)), io.BytesIO(data))
 
     def add_state(self, path: Path, name: str) -> None:
-        """Add a file of the state folder under its name in that folder. Raises OSError."""
+        """Add a file of the state folder under its name in that folder. Raises OSError if this fails."""
         with path.open("rb") as file:
             self._tar.addfile(self._describe(STATE + name, path.stat().st_size), file)
 
@@ -114,7 +114,10 @@ class ArchiveReader:
         return data
 
     def extract_state(self, folder: Path) -> list[str]:
-        """Write the files of the state folder into the empty `folder`. Return their names. Raises OSError."""
+        """Write the files of the state folder into the empty `folder`. Return their names.
+
+        Raises OSError if a file cannot be written.
+        """
         names = []
         with _refuse_damage():
             while self._member is not None:

@@ -73,7 +73,7 @@ def collect_texts(settings: Settings, now: float) -> Texts:
 
 
 def _read(file: NamedFile) -> bytes:
-    """Read a file that the settings name. Raises StateError."""
+    """Read a file that the settings name. Raises StateError if the file cannot be read."""
     try:
         return file.path.read_bytes()
     except OSError as error:

@@ -95,7 +95,10 @@ def _refuse_what_is_there(folder: Path, files: list[NewFile]) -> None:
 
 
 def _write_settings(files: list[NewFile], env_file: Path, now: float) -> list[Path]:
-    """Write settings, secrets and named files together. Keep every earlier content. Raises StateError."""
+    """Write settings, secrets and named files together. Keep every earlier content.
+
+    Raises StateError if a file cannot be written.
+    """
     try:
         if files:
             env_file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)  # what it names is no secret

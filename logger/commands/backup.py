@@ -42,7 +42,10 @@ def command(env_file: Path, file: str) -> None:
 
 @contextlib.contextmanager
 def _open(output: Path | None) -> Iterator[IO[bytes]]:
-    """Open standard output, or a private file that gets its name when it is complete. Raises StateError."""
+    """Open standard output, or a private file that gets its name when it is complete.
+
+    Raises StateError if the file cannot be written.
+    """
     if output is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()

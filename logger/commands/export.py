@@ -157,7 +157,10 @@ def _format_cell(value: Value | None) -> str:
 
 @contextlib.contextmanager
 def _open(output: Path | None) -> Iterator[BinaryIO]:
-    """Open standard output, or a file that gets its final name only when it is complete. Raises EnvoyLoggerError."""
+    """Open standard output, or a file that gets its final name only when it is complete.
+
+    Raises EnvoyLoggerError if the file cannot be written.
+    """
     if output is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()

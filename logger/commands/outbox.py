@@ -164,7 +164,10 @@ async def _put_back(ask: Ask, corrected: list[tuple[int, bytes]]) -> int:
 
 
 def _read_corrected(file: Path) -> list[tuple[int, bytes]]:
-    """Read numbers and lines from a file that `export --refused` wrote. Raises MisuseError with every problem."""
+    """Read numbers and lines from a file that `export --refused` wrote.
+
+    Raises MisuseError that names every wrong line.
+    """
     corrected: list[tuple[int, bytes]] = []
     problems: list[str] = []
     number: int | None = None

@@ -106,7 +106,7 @@ class Ask(Protocol):
     async def __call__(
         self, function: Callable[Concatenate[Any, P], Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Return the function's answer. Raises EnvoyLoggerError."""
+        """Return the function's answer. Raises EnvoyLoggerError if the function failed, or if nothing answers."""
         ...
 
 

@@ -71,7 +71,7 @@ def read_counting(books: Mapping[str, Json]) -> Counting:
 
 
 def list_sources(sources: Sources) -> dict[str, str]:
-    """Return the source of each field, of each counter (`counter.<name>`) and pinned counter (`pinned.<name>`)."""
+    """Return the sources of all fields, of counters (`counter.<name>`) and of pinned counters (`pinned.<name>`)."""
     return {
         **sources.fields,
         **{f"counter.{name}": source for name, source in sources.counters.items()},

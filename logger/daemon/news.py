@@ -8,7 +8,7 @@ import asyncio
 class News:
     """Counts the recorder's news: ticks, deliveries, and problems that begin or end.
 
-    Each of these events raises `version` by one.
+    Each piece of news raises `version` by one.
     """
 
     def __init__(self) -> None:

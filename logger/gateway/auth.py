@@ -68,7 +68,10 @@ class Auth:
                 self._events.warn_once("token_unusable", error.message)
 
     async def current(self) -> Token:
-        """Return the token to use now. Sign in if there is no token. Raises CredentialsError or StateError."""
+        """Return the token to use now. Sign in if there is no token.
+
+        Raises CredentialsError if no token can be had, and StateError if the state folder cannot be used.
+        """
         now = self._clock.time()
         best = self._choose(now)
         if (best is None or now >= best.renew_at) and self._read_again():
@@ -126,9 +129,10 @@ class Auth:
         return far[0] if far else max(usable, key=lambda token: token.expires_at, default=None)
 
     async def _do_without(self, now: float) -> Token:
-        """Fetch a token while there is no usable one. Raises CredentialsError.
+        """Fetch a token while there is no usable one.
 
-        If that fails, return a rejected token again after its waiting time.
+        If that fails, return a rejected token again after its waiting time. Without such a token raise
+        CredentialsError.
         """
         rested = [token for token in self._list_valid(now) if now - self._rejected[token] >= _AGAIN_S]
         try:

@@ -42,7 +42,7 @@ class Connection:
     info: GatewayInfo
 
     async def get(self, endpoint: Endpoint, *, token: Token | None = None, digest: Digest | None = None) -> Answer:
-        """Ask one endpoint once, with the given token or digest. Raises WireError."""
+        """Ask one endpoint once, with the given token or digest. Raises WireError if no answer comes."""
         bearer = {} if token is None else {"authorization": f"Bearer {token.text}"}
         return await self.wire.request(
             "GET", endpoint.path, timeout_s=endpoint.timeout_s, headers=HEADERS | bearer, auth=digest
@@ -89,7 +89,10 @@ class Connector:
         return connection
 
     async def _connect_by_tls(self, base: str) -> Connection:
-        """Connect over https and check the certificate as LOGGER_TLS demands. Raises CertificateError."""
+        """Connect over https and check the certificate as LOGGER_TLS demands.
+
+        Raises CertificateError if the certificate is not accepted.
+        """
         mode, host = self._access.tls, self._access.host
         if mode == "verify":
             return await self._open(base, tls.verifying(self._access.ca_file))

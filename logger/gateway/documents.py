@@ -101,7 +101,10 @@ def _refuse_busy(answer: Answer, where: str) -> None:
 
 
 def read_document(answer: Answer, form: Form, where: str) -> Json:
-    """Return the body of a 200 answer: parsed JSON, or the text of a page. Raises UnreadableError."""
+    """Return the body of a 200 answer: parsed JSON, or the text of a page.
+
+    Raises UnreadableError if the body is not of this `form`.
+    """
     text = answer.text.removeprefix("\ufeff").strip()
     if not text:
         raise UnreadableError(
@@ -136,7 +139,10 @@ def looks_like_html(answer: Answer) -> bool:
 
 
 def read_info(answer: Answer, host: str, received_at: float) -> GatewayInfo:
-    """Read `/info`. `received_at` in unix seconds by our clock. Raises BusyError or NotAGatewayError."""
+    """Read `/info`. `received_at` in unix seconds by our clock.
+
+    Raises BusyError if the gateway is busy, and NotAGatewayError if the answer is not that of a gateway.
+    """
     _refuse_busy(answer, f"{host}/info")
     text = answer.text
     if 300 <= answer.status < 400:

@@ -101,7 +101,7 @@ def load(state_dir: Path, serial: str, address: str) -> Pin | None:
 
 
 def save(state_dir: Path, pin: Pin) -> None:
-    """Save a pin in a file that only its owner can read. Raises StateError."""
+    """Save a pin in a file that only its owner can read. Raises StateError if the file cannot be written."""
     path = _path(state_dir, pin.serial)
     try:
         write_atomically(path, _STORED.dump_json(pin, indent=1) + b"\n")

@@ -92,7 +92,10 @@ def path_of(state_dir: Path, username: str) -> Path:
 
 
 def load(state_dir: Path, username: str) -> CoolDown:
-    """Load the stored cool-down of an account; a damaged file counts as one attempt. Raises StateError."""
+    """Load the stored cool-down of an account; a damaged file counts as one attempt.
+
+    Raises StateError if the file cannot be read.
+    """
     path = path_of(state_dir, username)
     try:
         values = json.loads(path.read_text(encoding="utf-8"))

@@ -76,7 +76,10 @@ def trust_pin(pin: Pin, host: str) -> ssl.SSLContext:
 
 
 def verifying(ca_file: str) -> ssl.SSLContext:
-    """Make a context that verifies chain and name against `ca_file` or the system's CAs. Raises StateError."""
+    """Make a context that verifies chain and name against `ca_file` or the system's CAs.
+
+    Raises StateError if `ca_file` cannot be used.
+    """
     try:
         return ssl.create_default_context(cafile=ca_file or None)
     except (OSError, ssl.SSLError) as error:

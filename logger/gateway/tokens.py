@@ -78,7 +78,10 @@ def read_token(text: str, serial: str, now: float, origin: str) -> Token:
 
 
 def load(state_dir: Path, serial: str, now: float) -> Token | None:
-    """Load the stored token; None if it is missing, expired or damaged. Raises StateError."""
+    """Load the stored token; None if it is missing, expired or damaged.
+
+    Raises StateError if the file cannot be read.
+    """
     path = _path(state_dir, serial)
     try:
         text = path.read_text(encoding="ascii")
@@ -96,7 +99,7 @@ def load(state_dir: Path, serial: str, now: float) -> Token | None:
 
 
 def save(state_dir: Path, serial: str, token: Token) -> None:
-    """Save a token in a file that only its owner can read. Raises StateError."""
+    """Save a token in a file that only its owner can read. Raises StateError if the file cannot be written."""
     path = _path(state_dir, serial)
     try:
         write_atomically(path, token.text.encode("ascii") + b"\n")

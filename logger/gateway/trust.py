@@ -28,7 +28,7 @@ class Trust:
         self._trusted: Pin | None = None
 
     def load(self) -> Pin | None:
-        """Load the pin of this address; None without one. Raises StateError."""
+        """Load the pin of this address; None without a pin. Raises StateError if the file cannot be read."""
         return pins.load(self._access.state_dir, self._access.expected_serial, self._access.host)
 
     async def pin_first(self, base: str) -> Pin:

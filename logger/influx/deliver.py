@@ -54,8 +54,8 @@ async def deliver(
 
     After MOST_REQUESTS requests or MOST_S seconds no further batch is begun. `search`: how to find lines that the
     server answers with 500 again and again. With "batches", a batch that gets this answer when it is sent alone is
-    left out of `done`, and everything else is delivered. With "lines", a line that gets it twice when it is sent
-    alone is refused, provided that the server accepted other lines of this delivery.
+    left out of `done`, and everything else is delivered. With "lines", a line that gets this answer twice when it is
+    sent alone is refused, provided that the server accepted other lines of this delivery.
     """
     sending = _Sending(writer, role, batches, clock, search)
     outcome = await sending.send(range(len(batches)))

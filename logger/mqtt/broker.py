@@ -32,7 +32,10 @@ class Broker:
     will_topic: str
 
     async def publish(self, messages: Iterable[Message]) -> None:
-        """Publish messages, and wait until the broker has received all of them. Raises BrokerError."""
+        """Publish messages, and wait until the broker has received all of them.
+
+        Raises BrokerError if the broker does not receive them.
+        """
         for message in messages:
             self.link.publish(message)
         try:
@@ -87,7 +90,10 @@ def _make_tls(settings: Mqtt) -> ssl.SSLContext | None:
 
 
 async def _sign_in(link: BrokerLink, settings: Mqtt) -> None:
-    """Open the connection and sign in. Raises OSError and BrokerError."""
+    """Open the connection and sign in.
+
+    Raises OSError if no connection is made, and BrokerError if the broker refuses the sign-in.
+    """
     place = urlsplit(settings.url)
     if settings.username:
         link.client.username_pw_set(settings.username, settings.password.get_secret_value() or None)

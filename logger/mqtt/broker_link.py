@@ -142,7 +142,7 @@ class BrokerLink:
         return bool(self._waiting)
 
     def _write_later(self) -> None:
-        """Write the rest as soon as the connection can take more bytes."""
+        """Write the bytes that wait, as soon as the connection can take more."""
         own = self.client.socket()
         if own is not None and self.client.want_write():
             self._loop.add_writer(own.fileno(), self._write)

@@ -28,7 +28,7 @@ def replay_reports(state: PanelState, points: Sequence[Reading], site: Site, liv
 
 
 def replay_installed(state: PanelState, polls: Sequence[Sequence[Installed]], day: str, site: Site) -> PanelState:
-    """Enter the installed inverters of a past day's polls on that day, and add their tripped seconds."""
+    """Note on a past day which inverters the polls of that day listed as installed. Add their tripped seconds."""
     last = {item.serial: item for installed in polls for item in installed}
     tripped_s: dict[str, int] = {}
     for item in (item for installed in polls for item in installed if item.is_tripped):

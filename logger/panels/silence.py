@@ -15,7 +15,7 @@ _AWAKE_S: Final = 7200
 def list_installed(
     state: PanelState, installed: Sequence[Installed], day: str, site: str, tripped_s: Mapping[str, int]
 ) -> PanelState:
-    """Enter every installed inverter on a day. `tripped_s`: seconds to add, by serial.
+    """Note every installed inverter on a day. `tripped_s`: seconds to add, by serial.
 
     Without a new list the inverters of the last list count as installed.
     """

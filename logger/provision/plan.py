@@ -112,7 +112,7 @@ class SetupResult:
 
 
 def parse_retention(text: str) -> int:
-    """Parse `forever` as 0, and `90d`, `26w`, `2y` as seconds. Raises ValueError."""
+    """Parse `forever` as 0, and `90d`, `26w`, `2y` as seconds. Raises ValueError for any other text."""
     if text == "forever":
         return 0
     found = re.fullmatch(r"([1-9]\d{0,4})([dwy])", text)

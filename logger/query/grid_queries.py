@@ -72,7 +72,10 @@ def _answer_frequency(rows: Rows, _scope: Scope) -> AnswerTable:
 
 
 def _answer_peaks(rows: Rows, _scope: Scope) -> AnswerTable:
-    """Make a row for each month: the greatest 15-minute means of import and export, in W, and the import's time."""
+    """Make a row for each month: the greatest 15-minute means of import and export, in W.
+
+    A row also has the time of the greatest import.
+    """
     found: list[tuple[Cell, ...]] = []
     for month, days in group_by(rows.of("envoy_day"), lambda p: text(p, "local_date")[:7]).items():
         imports = [day for day in days if number(day, "peak_import_w") is not None]

@@ -119,7 +119,7 @@ class Contradictions:
 
 
 def _keep_samples(samples: Sequence[Sample], new: Sample | None, compared_s: int) -> tuple[Sample, ...]:
-    """Return the samples that can still be compared, with the new one."""
+    """Return the samples that can still be compared, with the new sample."""
     if new is None:
         return tuple(samples)
     return (*(sample for sample in samples if 0 <= new.at - sample.at <= compared_s), new)

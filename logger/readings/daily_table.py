@@ -44,7 +44,8 @@ _MONEY: Final = (
 
 DAY = Measurement(
     "envoy_day",
-    "One local day of the site; its time is the day's first instant. Rewritten every 15 minutes until it is final.",
+    "One local day of the site; its time is the day's first instant. "
+    "The row is rewritten every 15 minutes until it is final.",
     "daily",
     time="day",
     fields=(
@@ -76,10 +77,11 @@ DAY = Measurement(
     ),
 )
 
-_OF_SITE: Final = "the rows of its gateways, while every one that can have it has it"
+_OF_SITE: Final = "the rows of its gateways, while every gateway that can have the field has it"
 SITE_DAY = Measurement(
     "envoy_site_day",
-    "One local day of a site of several gateways: the sums of their rows. Written if every gateway has that day.",
+    "One local day of a site of several gateways: the sums of the gateways' rows. "
+    "The row is written if every gateway has that day.",
     "daily",
     time="day",
     has_gateway=False,
@@ -168,14 +170,14 @@ def _of_period(kind: str, example: str) -> tuple[Field, ...]:
 
 MONTH = Measurement(
     "envoy_month",
-    "One local month of the site: the sums of its days so far. Rewritten every 15 minutes.",
+    "One local month of the site: the sums of its days so far. The row is rewritten every 15 minutes.",
     "daily",
     time="month",
     fields=_of_period("month", "YYYY-MM"),
 )
 YEAR = Measurement(
     "envoy_year",
-    "One local year of the site: the sums of its days so far. Rewritten every 15 minutes.",
+    "One local year of the site: the sums of its days so far. The row is rewritten every 15 minutes.",
     "daily",
     time="year",
     fields=_of_period("year", "YYYY"),

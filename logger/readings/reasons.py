@@ -228,7 +228,7 @@ def _quote_unclear(view: View) -> str:
 
 
 def _compare_batteries(view: View) -> str:
-    """Name the IQ Batteries that only one list has, or that give no possible power; empty if there are none."""
+    """Name the IQ Batteries that only one list has, or whose power is impossible; empty if there are none."""
     powers, listed = (
         Counter(row.serial for row in rows or ())
         for rows in (ensemble.encharge_power(view.standing()), ensemble.encharge_inventory(view))

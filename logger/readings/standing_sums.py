@@ -84,7 +84,7 @@ def follow_sums(sums: Sums, snapshot: Snapshot) -> Sums:
 
 
 def doubt_sums(snapshot: Snapshot, sums: Sums) -> Snapshot:
-    """Return the snapshot with a doubt of each sum that cannot be the present one."""
+    """Return the snapshot with a doubt about each sum that cannot be the present sum."""
     doubts = {
         path: {**snapshot.doubts.get(path, {}), STANDS: _describe(known, sums.roof)}
         for path, known in sums.standing.items()

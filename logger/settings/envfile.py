@@ -23,7 +23,10 @@ _HEAD = (
 
 
 def read_env_text(path: Path) -> str:
-    """Read a settings file as text; empty if there is no file. Raises OSError, UnicodeDecodeError."""
+    """Read a settings file as text; empty if there is no file.
+
+    Raises OSError if the file cannot be read, and UnicodeDecodeError if it is not UTF-8.
+    """
     return path.read_text(encoding=ENCODING) if is_there(path) else ""
 
 

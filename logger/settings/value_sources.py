@@ -133,7 +133,7 @@ class Environment(_Source):
     """Reads settings from the process's environment."""
 
     def find(self, variable: str) -> tuple[str, str]:
-        """Return a variable's value and its origin; empty value without one."""
+        """Return a variable's value and its origin; the value is empty if it is not set."""
         return self.inputs.variables.get(variable, ""), "environment"
 
 
@@ -141,7 +141,7 @@ class EnvFile(_Source):
     """Reads settings from `.env`."""
 
     def find(self, variable: str) -> tuple[str, str]:
-        """Return a variable's value and its origin; empty value without one."""
+        """Return a variable's value and its origin; the value is empty if it is not set."""
         return self.inputs.dotenv.get(variable, ""), str(self.inputs.env_file)
 
 
@@ -151,7 +151,7 @@ class SecretFiles(_Source):
     for_secrets = True
 
     def find(self, variable: str) -> tuple[str, str]:
-        """Return a variable's value and its origin; empty value without one."""
+        """Return a variable's value and its origin; the value is empty if it is not set."""
         for values, place in self.inputs.layers:
             if path := values.get(f"{variable}_FILE"):
                 origin = f"{place}, {variable}_FILE"
@@ -165,7 +165,7 @@ class SecretFolders(_Source):
     for_secrets = True
 
     def find(self, variable: str) -> tuple[str, str]:
-        """Return a variable's value and its origin; empty value without one."""
+        """Return a variable's value and its origin; the value is empty if it is not set."""
         wanted = (variable.lower(), f"envoy_logger_{variable.lower()}")
         for folder in self.inputs.folders:
             try:
@@ -185,7 +185,10 @@ SOURCES: Final = (Environment, EnvFile, SecretFiles, SecretFolders)
 
 
 def read_secret(path: Path) -> str:
-    """Read a secret from a file, without one trailing newline. Raises OSError, UnicodeDecodeError."""
+    """Read a secret from a file, without one trailing newline.
+
+    Raises OSError if the file cannot be read, and UnicodeDecodeError if it is not UTF-8.
+    """
     with path.open(encoding=ENCODING) as file:
         return file.read(_MOST_LETTERS).removesuffix("\n").removesuffix("\r")
 

@@ -34,7 +34,10 @@ class Identity:
     cloud_port: int = 0
 
     def keep(self, folder: Path, *, port: int, cloud_port: int) -> None:
-        """Write the identity into `folder`, with the ports in use, for its owner alone. Raises StateError."""
+        """Write the identity into `folder`, with the ports in use, for its owner alone.
+
+        Raises StateError if the file cannot be written.
+        """
         kept = replace(self, port=port, cloud_port=cloud_port)
         values = {
             "certificate": kept.certificate.certificate_pem.decode(),
@@ -55,7 +58,10 @@ class Identity:
 
 
 def find_identity(folder: Path, serial: str, *, now: float, epoch: float) -> Identity:
-    """Return the identity that is kept in `folder`, or a new one of the gateway `serial`. Raises StateError."""
+    """Return the identity that is kept in `folder`, or a new identity of the gateway `serial`.
+
+    Raises StateError if the kept identity cannot be read.
+    """
     path = folder / _FILE
     if not path.exists():
         return Identity(make_certificate(serial, now=now), ec.generate_private_key(ec.SECP256R1()), epoch)

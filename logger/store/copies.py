@@ -35,7 +35,10 @@ class StoreCopy:
 
 
 def copy_store(folder: Path, target: Path) -> StoreCopy:
-    """Copy the store of `folder` into the new file `target`; the store is not changed. Raises StateError."""
+    """Copy the store of `folder` into the new file `target`; the store is not changed.
+
+    Raises StateError if the store cannot be copied.
+    """
     source = folder / FILE
     try:
         with _open_for_reading(source) as connection, contextlib.closing(sqlite3.connect(target)) as copy:

@@ -1,4 +1,4 @@
-"""Copy the readable rows of a damaged store file into the new one.
+"""Copy the readable rows of a damaged store file into the new file.
 
 The state, the daily rows, the reports and the refused lines are copied at once, in one transaction. The rows of the
 outbox follow in small steps, so that recording does not wait for them. If the recorder is killed, both copies

@@ -86,7 +86,7 @@ async def _bind_patiently(address: tuple[str, int], recorder: Recorder) -> socke
 
 
 def _bind(address: tuple[str, int]) -> socket.socket:
-    """Bind a listening socket. Raises OSError."""
+    """Bind a listening socket. Raises OSError if the address cannot be used."""
     host, port = address
     family, kind, protocol, _, place = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

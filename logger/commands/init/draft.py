@@ -152,7 +152,7 @@ class Draft:
         return [*files, NewFile(env_file, text.encode())]
 
     def _check(self, text: str) -> None:
-        """Check the new settings by loading them as the recorder does. Raises SettingsError."""
+        """Check the new settings by loading them as the recorder does. Raises SettingsError if one is wrong."""
         environ = read_own_variables() | parse_env(text)[0]
         environ.pop("ENPHASE_GATEWAYS_FILE", None)  # its tables are checked when they are made
         kept = {name: secret for name, secret in self.before.secrets.items() if name not in self.values}
@@ -180,7 +180,10 @@ class Draft:
         return files
 
     def _remove_secret(self, variable: str) -> None:
-        """Remove the file of a secret that is no longer set, because it would still be read. Raises StateError."""
+        """Remove the file of a secret that is no longer set, because that file would still be read.
+
+        Raises StateError if the file cannot be removed.
+        """
         path = self.destination.secrets / variable.lower()
         try:
             path.unlink(missing_ok=True)

@@ -157,7 +157,7 @@ class Terminal:
     def retry(self, work: Callable[[bool], T], *, later: str = "", tries: int = 3) -> T | None:
         """Call `work(True)`. After an error that another answer can cure, call `work(False)`.
 
-        The argument of `work` is True for the first of at most `tries` calls. After the last one return None if a
+        The argument of `work` is True for the first of at most `tries` calls. After the last call return None if a
         person agrees to the question `later`. Otherwise raise the error.
         """
         for left in reversed(range(tries)):

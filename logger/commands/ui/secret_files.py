@@ -37,7 +37,10 @@ class SecretFile:
             ) from error
 
     def write(self, secret: str) -> None:
-        """Write the secret, unless the file holds it already. Print what was done. Raises StateError."""
+        """Write the secret, unless the file holds it already. Print what was done.
+
+        Raises StateError if the file cannot be written.
+        """
         try:
             is_same = self._holds(secret)
             if not is_same:

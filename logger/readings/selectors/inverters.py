@@ -60,7 +60,7 @@ def _list_type(document: Document, dev_type: int) -> Rows:
 
 
 def is_untyped(devices: Rows) -> bool:
-    """Tell whether no device has a `devType`. The lists of 3.x firmware are such; they contain only inverters."""
+    """Tell whether no device has a `devType`, as in lists of 3.x firmware, which contain only inverters."""
     return not any("devType" in row.values for row in devices or ())
 
 
