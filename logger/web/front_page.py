@@ -9,7 +9,7 @@ from logger import __version__
 from logger.clock import Clock
 from logger.daemon.recorder import Recorder
 from logger.web.assets_folder import STAMP, STYLE, read_asset
-from logger.web.cached_documents import HTML, FewKept, NewsCache, WebDocument
+from logger.web.cached_documents import HTML, FewKept, WebDocument
 from logger.web.day_curve import draw_curve
 from logger.web.gathered_facts import GatheredFacts, PageFacts
 from logger.web.json_answers import Question, answer_curve
@@ -33,7 +33,6 @@ class FrontPage:
         self._clock = clock
         self._gathered: FewKept[GatheredFacts] = FewKept(_MOST_SITES)
         self._kept: FewKept[KeptParts] = FewKept(_MOST_SITES * len(LANGUAGES))
-        self._facts: NewsCache[PageFacts] = NewsCache(_MOST_SITES)
 
     async def write(self, site: ShownSite, language: Language, *, is_chosen: bool) -> WebDocument:
         """Write the whole page. `is_chosen`: the visitor chose the language by a link."""
@@ -71,9 +70,7 @@ class FrontPage:
         return self._keep(site, language).draw(await self._find_facts(site))
 
     async def _find_facts(self, site: ShownSite) -> PageFacts:
-        gathered = self._gathered.get(site.number, lambda: GatheredFacts(self._ask_about(site)))
-        known = gathered.find_known()
-        return known or await self._facts.get(f"{site.number}", self._recorder.news.version, gathered.gather)
+        return await self._gathered.get(site.number, lambda: GatheredFacts(self._ask_about(site))).gather()
 
     def _keep(self, site: ShownSite, language: Language) -> KeptParts:
         return self._kept.get((site.number, language), lambda: KeptParts(language))

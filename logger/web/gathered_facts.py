@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -78,6 +79,7 @@ class GatheredFacts:
 
     def __init__(self, question: Question) -> None:
         self._question = question
+        self._gathering = asyncio.Lock()
         self._facts: PageFacts | None = None
         self._seen: object = None
         self._rows: _Rows | None = None
@@ -85,16 +87,13 @@ class GatheredFacts:
         self._inverters: Sequence[Mapping[str, Any]] = ()
         self._inverters_of: object = None
 
-    def find_known(self) -> PageFacts | None:
-        """Return the last facts if nothing is new since; else None."""
-        return self._facts if self._look() == self._seen else None
-
     async def gather(self) -> PageFacts:
-        """Return the present facts."""
-        seen = self._look()
-        if self._facts is None or seen != self._seen:
-            self._facts, self._seen = await self._ask(), seen
-        return self._facts
+        """Return the present facts. They are gathered once, even if many visitors wait for them."""
+        async with self._gathering:
+            seen = self._look()
+            if self._facts is None or seen != self._seen:
+                self._facts, self._seen = await self._ask(), seen
+            return self._facts
 
     def _look(self) -> object:
         """Return a value that changes as soon as one of the facts does."""
