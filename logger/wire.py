@@ -281,7 +281,7 @@ def _share_of(bound: asyncio.Timeout) -> float | None:
 def _encode_body(
     content: bytes | None, form: Mapping[str, str] | None, json: Mapping[str, str] | None
 ) -> tuple[bytes, dict[str, str]]:
-    """Return the body of a request, and the header with its kind."""
+    """Return the body of a request, and the header that names the kind of body."""
     if form is not None:
         return urlencode(form).encode("ascii"), {"content-type": "application/x-www-form-urlencoded"}
     if json is not None:

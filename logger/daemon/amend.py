@@ -117,7 +117,7 @@ class StateApi:
         )
 
     async def fill_days(self, gateway: str, parts: dict[str, str], dates: list[str]) -> int:
-        """Add the values that the days of `dates` lack, from another state. Return the number of day rows made."""
+        """Add to the days of `dates` the values that only another state has. Return the number of day rows made."""
         past = load_state(parts, {})
         return await self._amend(
             self._keeper_of(gateway), lambda live: fill_days(live, past, gateway, frozenset(dates))

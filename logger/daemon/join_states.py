@@ -54,7 +54,7 @@ def recompute_days(
 def fill_days(
     live: GatewayState, past: GatewayState, gateway: str, dates: Collection[str]
 ) -> tuple[GatewayState, list[DayRow]]:
-    """Add the values that the days of `dates` lack in the `live` state, from `past`.
+    """Add to the days of `dates` in the `live` state the values that only `past` has.
 
     Return the state and their rows.
     """

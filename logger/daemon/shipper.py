@@ -199,7 +199,7 @@ class Shipper:
             await self._resending.plan()
 
     async def _resend(self) -> None:
-        """Send one batch of points again that a crashed server may have lost."""
+        """Send again one batch of points, because a crashed server may have lost them."""
         role = self._resending.role
         if role is None or not self._backoff.may_try(_SERVER, role, _backlog(role), _RESENDING):
             return

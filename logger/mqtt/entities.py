@@ -45,8 +45,8 @@ class Topic:
     """Describe the topic with the states of one measurement; each device has one topic.
 
     `shown`: the fields that Home Assistant enables at once; the owner can enable the others. `lasting`: the fields
-    whose value remains true until the next value. `rest_s`: a state is not sent for this many seconds after the last
-    one, if only its numbers changed.
+    whose value remains true until the next value. `rest_s`: if only numbers of a state changed, it is sent again only
+    this many seconds after the last state.
     """
 
     name: str

@@ -60,7 +60,7 @@ async def _publish_for_ever(settings: Settings, collector: Collector, recorder: 
 async def _publish(
     settings: Settings, collector: Collector, recorder: Recorder, clock: Clock, backoff: Backoff
 ) -> None:
-    """Connect, and publish all news. Raises BrokerError when there is no connection, or when it is lost."""
+    """Connect, and publish all news. Raises BrokerError if no connection is made, or when the connection is lost."""
     from logger.mqtt.broker import connect  # needs an extra, and memory that a recorder without MQTT keeps
 
     mqtt, gateway = settings.mqtt, collector.serial

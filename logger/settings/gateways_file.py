@@ -1,7 +1,7 @@
 """Reads the gateways file (TOML, one table for each gateway). Every problem is named with its line.
 
-Each table becomes settings of its own: the common settings, with those replaced that the table gives. The file holds
-no secrets; it names the files of secrets.
+Each table becomes settings of its own: the settings in the table, and the common settings for all others. The file
+holds no secrets; it names the files of secrets.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Flow:
     received_wh: float
 
     def of_phase(self, share: float) -> Flow:
-        """Return the part of one phase."""
+        """Return the part of this flow that one phase carries."""
         return Flow(self.kind, self.power_w * share, self.delivered_wh * share, self.received_wh * share)
 
 

@@ -40,7 +40,7 @@ class Destination:
 
 
 def choose_destination(env_file: Path | None, root: Path | None, *, systemd: bool) -> Destination:
-    """Return the layout beside `.env`, or that of systemd below `root`."""
+    """Return the paths to write to: beside `.env`, or those of systemd below `root`."""
     if not systemd:
         return Destination((env_file or Path(".env")).resolve(), False, None)
     installed, state = (_below(root, path) for path in (places.INSTALLED, places.SYSTEM_STATE))
