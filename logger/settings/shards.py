@@ -30,7 +30,10 @@ class ShardOfMany:
 
 
 def parse_shard(text: str, hostname: str) -> ShardOfMany:
-    """Parse `2/8`, or `pod/8` for the number at the end of the host name. Raises ValueError for no such shard."""
+    """Parse `2/8`, or `pod/8` for the number at the end of the host name.
+
+    Raises ValueError if there is no such shard.
+    """
     which, _, count = text.partition("/")
     if which == POD:
         ordinal = _ORDINAL.fullmatch(hostname)
