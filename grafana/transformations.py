@@ -64,7 +64,8 @@ def join_by(column: str) -> Steps:
 def cells(row: str, column: str, value: str) -> Steps:
     """Make rows and columns of cells: the panels in the order of their names, times in their own.
 
-    Without a layout file InfluxQL names a panel in the column `serial`.
+    InfluxQL names a panel of a curve in the column `serial` if there is no layout file. Elsewhere `serial` only tells
+    one row from another.
     """
     corner = f"{row}\\{column}"
     times: Steps = (
@@ -73,7 +74,9 @@ def cells(row: str, column: str, value: str) -> Steps:
     )
     return (
         ("merge", {}),
-        ("organize", {"excludeByName": {}, "indexByName": {}, "renameByName": {"serial": "panel"}}),
+        ("organize", {"excludeByName": {}, "indexByName": {}, "renameByName": {"serial": "panel"}})
+        if row == "Time"
+        else ("organize", {"excludeByName": {"serial": True}, "indexByName": {}, "renameByName": {}}),
         *map(sort_by, PLACE),
         ("groupingToMatrix", {"columnField": column, "rowField": row, "valueField": value}),
         *(times if row == "Time" else ()),

@@ -108,7 +108,7 @@ PANELS: Final = Board(
                     sort="group_ratio_7d",
                     looks={
                         "group_ratio_7d": Look(
-                            steps=steps_of_share(1.0, behind=True), more={**FILLED_CELL, **cell(145)}
+                            steps=steps_of_share(1.0, behind=True), more={**FILLED_CELL, **cell(170)}
                         ),
                         "panel": Look(more={**cell(80), "links": [{"title": "", "url": _THIS_PANEL}]}),
                         "power_w": Look("Now", more={**WHOLE, **cell(80)}),

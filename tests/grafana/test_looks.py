@@ -223,6 +223,13 @@ def test_answers_with_a_row_for_each_cell_are_not_cut_off_on_a_phone() -> None:
         assert not any("windowPeriod" in each.text for query in panel.queries for each in query.flux())
 
 
+def test_the_hours_of_a_panel_stand_under_its_name_and_not_its_serial_number() -> None:
+    (panel,) = find_panels(HourShares)
+    (organized,) = (options for name, options in panel.transformations if name == "organize")
+    assert organized["excludeByName"] == {"serial": True}
+    assert not organized["renameByName"], "two columns of one name: the later one is shown"
+
+
 def test_no_word_of_a_state_is_cut_off() -> None:
     for board in BOARDS:
         for panel in panels_of(read_board(board.uid)):

@@ -146,7 +146,7 @@ class Generator:
         kind, hours = self.kind, self.step_s / 3600
         self._is_off = self._is_within(at, kind.outages)
         local = self._weather.local(at)
-        sun = {group: self._weather.sun(at, group) for group in {panel.group for panel in kind.panels}}
+        sun = self._weather.sun_of(at, {panel.group for panel in kind.panels})
         self._watts = {
             panel.serial: kind.peak_w * panel.part * sun[panel.group] * self._health(place, panel, local)
             for place, panel in enumerate(kind.panels)

@@ -36,11 +36,14 @@ class Weather:
     def local(self, at: int) -> datetime:
         return datetime.fromtimestamp(at, self._zone)
 
-    def sun(self, at: int, group: str = "") -> float:
-        """The part of the peak power that the sun gives to a group of panels, 0 to 1."""
-        local = self.local(at)
+    def sun_of(self, at: int, groups: set[str]) -> dict[str, float]:
+        """The part of the peak power that the sun gives to each group of panels, 0 to 1."""
         if self._is_lively:
-            return self._sky(at, local, _LEANS_H.get(group, 0.0))
+            return {group: self._sky(at, self.local(at), _LEANS_H.get(group, 0.0)) for group in sorted(groups)}
+        return dict.fromkeys(groups, self._sun(at))
+
+    def _sun(self, at: int) -> float:
+        local = self.local(at)
         hour, day = local.hour + local.minute / 60, local.timetuple().tm_yday
         season = 0.75 + 0.25 * math.cos((day - 172) * math.tau / 365)
         cloud = self._clouds.setdefault(local.date().isoformat(), 0.55 + 0.45 * self._random.random())
