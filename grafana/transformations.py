@@ -71,6 +71,8 @@ def cells(row: str, column: str, value: str) -> Steps:
     times: Steps = (
         ("convertFieldType", {"conversions": [{"targetField": corner, "destinationType": "time"}]}),
         sort_by(corner),
+        # names without a single value are no matrix: the panel has its word of absence then
+        ("filterFieldsByName", {"exclude": {"names": ["Time", *PLACE]}}),
     )
     return (
         ("merge", {}),

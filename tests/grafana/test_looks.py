@@ -14,7 +14,7 @@ from grafana.board import Board, Panel
 from grafana.boards import BOARDS
 from grafana.kinds import MANY_POINTS
 from grafana.looks import BAD, BATTERY, CHARGE, GROUNDS, LEAST, WARN, look_at
-from grafana.query.cells import CurveByPanel, HourShares, PanelDays, PanelNames
+from grafana.query.cells import PLACE, CurveByPanel, HourShares, PanelDays, PanelNames
 from grafana.query.hours import HoursOfDays
 from grafana.query.roof import SILENT, RoofCells, WeekShares
 from tests.grafana.board_files import ROOT, panels_of, read_board
@@ -173,6 +173,10 @@ def test_a_silent_panel_has_its_row_among_the_powers() -> None:
     (panel,) = find_panels(CurveByPanel)
     kinds = [type(query) for query in panel.queries]
     assert kinds == [PanelNames, CurveByPanel], "names first: where cells meet, the later one is shown"
+    assert panel.transformations[-1] == (
+        "filterFieldsByName",
+        {"exclude": {"names": ["Time", *PLACE]}},
+    ), "names alone are nothing to show"
 
 
 def test_days_of_hours_begin_at_their_midnight() -> None:
