@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, get_args
 
@@ -20,11 +20,11 @@ _PROVISIONING: Final = _ROOT / "grafana" / "provisioning"
 DIALECTS: Final[tuple[Dialect, ...]] = get_args(Dialect)
 
 
-def make_files() -> Iterator[tuple[Path, str]]:
-    """Return every file that is made, and its text."""
+def make_files(words: Sequence[Words]) -> Iterator[tuple[Path, str]]:
+    """Return every file that is made, and its text, in the languages of the `words`."""
     for dialect in DIALECTS:
-        for language in languages():
-            say = Words(language)
+        for say in words:
+            language = say.language
             for board in BOARDS:
                 yield FOLDER / dialect / language / f"{board.uid}.json", render(board, BOARDS, dialect, say)
             yield _PROVISIONING / dialect / "alerting" / language / "envoy.yaml", write_rules(dialect, say)
@@ -33,13 +33,17 @@ def make_files() -> Iterator[tuple[Path, str]]:
 
 
 def main() -> int:
-    """Write the files that differ, and name them."""
-    stale = [(file, text) for file, text in make_files() if not file.exists() or file.read_text("utf-8") != text]
-    wanted = {file for file, _ in make_files()}
+    """Write the files that differ, and name them. Name each text that has no translation."""
+    words = [Words(language) for language in languages()]
+    files = dict(make_files(words))
+    stale = [(file, text) for file, text in files.items() if not file.exists() or file.read_text("utf-8") != text]
     made = [*FOLDER.rglob("*.json"), *_PROVISIONING.rglob("alerting/*/*.yaml")]
-    gone = [file for file in made if file not in wanted]
+    gone = [file for file in made if file not in files]
     for file in [*(file for file, _ in stale), *gone]:
         sys.stdout.write(f"{file.relative_to(_ROOT)}\n")
+    for say in words:
+        for text in sorted(say.missing):
+            sys.stderr.write(f"not translated: {text}\nTry: add it to grafana/languages/{say.language}.toml\n")
     if "--check" in sys.argv[1:]:
         return 1 if stale or gone else 0
     for file, text in stale:

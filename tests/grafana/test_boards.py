@@ -14,6 +14,7 @@ from grafana.boards import BOARDS
 from grafana.build import FOLDER, make_files
 from grafana.looks import UNITS, look_at
 from grafana.query.asked import Dialect
+from grafana.texts import Words, languages
 from grafana.variables import SOURCES
 from logger.readings.table import MEASUREMENTS
 from tests.grafana.board_files import ROOT, Asked, every_file, every_query, fill_in, panels_of, read_board
@@ -50,7 +51,7 @@ def board(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 def test_the_files_are_what_the_source_writes() -> None:
-    made = dict(make_files())
+    made = dict(make_files([Words(language) for language in languages()]))
     stale = [str(file) for file, text in made.items() if not file.exists() or file.read_text("utf-8") != text]
     assert not stale, "run `make docs`"
     there = {*FOLDER.rglob("*.json"), *(ROOT / "grafana" / "provisioning").rglob("alerting/*/*.yaml")}

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from grafana import build
 from grafana.alerts.files import write_rules
 from grafana.boards import BOARDS
 from grafana.build import DIALECTS
@@ -41,3 +42,16 @@ def test_translations_keep_the_signs_of_their_text(language: str) -> None:
         assert english.count("${") == text.count("${"), english
         assert english.count("`") == text.count("`"), english
         assert re.findall(r"{{.*?}}", english) == re.findall(r"{{.*?}}", text), english
+
+
+def test_the_builder_names_a_text_without_a_translation(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = {text: said for text, said in translations("de").items() if text != "No readings"}
+    monkeypatch.setattr(
+        "grafana.texts.translations", lambda language: known if language == "de" else translations(language)
+    )
+    monkeypatch.setattr("sys.argv", ["build", "--check"])
+    assert build.main() == 1
+    said = capsys.readouterr().err
+    assert said == "not translated: No readings\nTry: add it to grafana/languages/de.toml\n"
