@@ -35,7 +35,10 @@ class Site:
         return (int(now - self.offset_s) // self.totals_s + 1) * self.totals_s
 
     def due_roles(self, tick: int, last_devices_tick: int) -> frozenset[Role]:
-        """Return the roles due at a tick: always totals; devices at multiples of their interval or once overdue."""
+        """Return the roles that are due at a tick: totals always; devices at each multiple of their interval.
+
+        Devices are also due if their last tick is a whole interval ago.
+        """
         late = tick - last_devices_tick >= self.devices_s
         return frozenset({"totals", "devices"}) if tick % self.devices_s == 0 or late else frozenset({"totals"})
 

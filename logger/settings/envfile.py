@@ -73,8 +73,8 @@ def explain_unfit(value: str) -> str:
 def change_env(text: str, values: Mapping[str, str | None]) -> str:
     """Set each variable in `text`, or remove it if its value is None. A new file gets a heading.
 
-    The last line of a variable is changed, because every reader uses the last. Earlier ones are removed. Raises
-    ValueError for a value that cannot be written.
+    If several lines set one variable, the last of these lines is changed, because every reader uses the last. The
+    earlier lines are removed. Raises ValueError for a value that cannot be written.
     """
     for name, value in values.items():
         if value is not None and (reason := explain_unfit(value)):

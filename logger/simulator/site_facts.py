@@ -57,11 +57,12 @@ class SiteFacts:
 
     `inverters`: their number; they share the production by fixed, slightly different parts. `house_w`: the mean load.
     `longitude` sets solar time, `zone` the household's hours. `phases`: 1, 2 (split) or 3. The site begins on the UTC
-    day of `epoch` (unix seconds); `before` is the energy until then. The first computation takes about 0.4 ms for
-    each day since the epoch.
+    day of `epoch` (unix seconds); `before` is the energy until then. The first document takes about 0.4 ms for each
+    day since the site began, because its energies are computed from then on.
 
-    `second_system`: the part of the production that comes from inverters of another make, which no CT measures; it
-    feeds in behind the net CT. `sun_phase`: the phase that the sun feeds; 0 if the sun feeds all phases evenly.
+    `second_system`: the part of the production that comes from inverters of another make, which no CT measures.
+    They feed in on the house's side of the net CT. `sun_phase`: the phase that the sun feeds; 0 if it feeds
+    all phases evenly.
     """
 
     inverters: int = 12

@@ -47,5 +47,5 @@ class PendingAcks:
         return frozenset(row_id for lease in self.list_leases(role) for row_id in lease.ids)
 
     def find_newest_at(self) -> int:
-        """Find when the last lease was delivered, in unix seconds; 0 if there is none."""
+        """Find when the newest of these leases was delivered, in unix seconds; 0 if there is none."""
         return max((at for _, at in self._leases), default=0)

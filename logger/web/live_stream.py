@@ -30,7 +30,7 @@ _NOTHING: Final = ShownParts({}, {})
 
 @dataclass(slots=True)
 class _Step:
-    """Hold the message that tells a visitor the changes since his last message."""
+    """Hold the message that tells a visitor what changed since the message that he got last."""
 
     known: ShownParts | None = None
     shown: ShownParts | None = None

@@ -25,7 +25,7 @@ GAP: Final = Markup("\0")
 def el(name: str, *content: Content, **attributes: str | float | None) -> Markup:
     """Write one element.
 
-    An attribute of None is left out. In an attribute's name `_` becomes `-`, but a `_` at the end is cut.
+    An attribute whose value is None is left out. In an attribute's name `_` becomes `-`, but a `_` at the end is cut.
     """
     told = "".join(
         [f' {_name_attribute(key)}="{_write(value)}"' for key, value in attributes.items() if value is not None]

@@ -75,7 +75,7 @@ def v1_inverters(view: View) -> Rows:
 
 
 def living_inverters(view: View) -> Rows:
-    """Select the inverters of the v1 list of any age, without removed inverters.
+    """Select the inverters of the newest v1 list, however old that list is. Leave out removed inverters.
 
     Removed inverters stay in the list for years (Q-I3). An inverter counts as removed if its last report is 30 days
     older than the newest report of the list. The present time is not used, because under snow the whole site may be
