@@ -36,8 +36,9 @@ and `< 1 Wh` instead of mW and mWh. 0 remains 0.
 Every panel can be opened over two years. With a point a minute, one gateway and three phases, the slowest panel then
 takes InfluxDB 1.2 seconds of processor time in InfluxQL on 1.6.7 (*Power*), 0.8 seconds in InfluxQL on 2.9.1
 (*Voltage of each phase*), and 0.6 seconds in Flux (*Ninety days, against the group*). InfluxDB repeats a statement
-within a statement for each column of the outer one, so InfluxQL has one statement for each curve. *The sun, hour by
-hour* always shows one year. Its query takes 0.5 seconds in Flux, and 0.2 seconds in InfluxQL on InfluxDB 1.6.7.
+within a statement for each column of the outer one, so InfluxQL has one statement for each curve. *The sun of a year,
+hour by hour* always shows one year. Its query takes 0.5 seconds in Flux, and 0.2 seconds in InfluxQL on InfluxDB
+1.6.7.
 """
 
 

@@ -219,7 +219,7 @@ LOOKS: Final[dict[str, Look]] = {
         "Battery",
         texts={"charging": ("charging", CHARGE), "discharging": ("discharging", BATTERY), "idle": ("idle", GREY)},
     ),
-    "grid_state": Look("Grid", texts={"on-grid": ("on the grid", BOUGHT), "off-grid": ("without the grid", BAD)}),
+    "grid_state": Look("Grid", texts={"on-grid": ("on the grid", GOOD), "off-grid": ("without the grid", BAD)}),
     "generator_state": Look(
         "Generator", texts={"connected": ("connected", WARN), "disconnected": ("disconnected", GREY)}
     ),

@@ -81,9 +81,9 @@ ENERGY: Final = Board(
                     along="local_date",
                 ),
                 heat(
-                    "The sun, hour by hour",
-                    "Energy from the sun in each local hour of each local day, over a year. Hours that are always "
-                    "dark are left out.",
+                    "The sun of a year, hour by hour",
+                    "Energy from the sun in each local hour of each local day, over a year. A gap means that nothing "
+                    "was recorded. Hours that are always dark are left out.",
                     (24, 9),
                     HoursOfDays(Rows("envoy_hour", ("production_wh",))),
                     unit="watth",

@@ -88,18 +88,20 @@ LIVE: Final = Board(
                 stats(
                     "Shares and money today",
                     "Own use: the part of the sun's energy that was not given to the grid. Self-sufficient: the part "
-                    "of the house's energy that did not come from the grid. Cost and savings need a tariff file.",
+                    "of the house's energy that did not come from the grid. Cost, income and savings need a tariff "
+                    "file, and are in its currency. Savings hold the income.",
                     (9, 5),
                     NewestShare("own_use_percent", _totals("grid_export_today_wh", "production_today_wh"), left=True),
                     NewestShare(
                         "self_sufficient_percent", _totals("grid_import_today_wh", "load_today_wh"), left=True
                     ),
-                    Newest(Rows("envoy_day", ("cost", "saved"), "24h")),
+                    Newest(Rows("envoy_day", ("cost", "income", "saved"), "24h")),
                     absent=_NO_TODAY,
                     looks={
                         "own_use_percent": Look(more=WHOLE),
                         "self_sufficient_percent": Look(more=WHOLE),
                         "cost": Look(more={"decimals": 2}),
+                        "income": Look(more={"decimals": 2}),
                         "saved": Look(more={"decimals": 2}),
                     },
                 ),

@@ -105,7 +105,7 @@ RECORDER: Final = Board(
                     },
                 ),
                 bars(
-                    "How much of each day was recorded",
+                    "How much of each day was recorded (today: so far)",
                     "Polled ticks, divided by all ticks of the local day.",
                     (12, 8),
                     Spans(Rows("envoy_day", ("coverage_percent",), "30d")),
