@@ -37,7 +37,7 @@ class Site:
     def due_roles(self, tick: int, last_devices_tick: int) -> frozenset[Role]:
         """Return the roles that are due at a tick: totals always; devices at each multiple of their interval.
 
-        Devices are also due if their last tick is a whole interval ago.
+        Devices are also due if their last tick is at least one interval ago.
         """
         late = tick - last_devices_tick >= self.devices_s
         return frozenset({"totals", "devices"}) if tick % self.devices_s == 0 or late else frozenset({"totals"})

@@ -74,7 +74,7 @@ class Clocks:
         """Return True if `tick` may be stored. Return False while a clock that was set back repeats stored ticks."""
         if tick > last:
             self._changes.end(
-                "clock back", "this machine's clock is right again: it is later than the last stored minute"
+                "clock back", "this machine's clock is later than the last stored minute, so recording goes on"
             )
             return True
         if last - tick <= _STEP_BACK_S:

@@ -62,8 +62,8 @@ def make_write_call(dialect: Dialect, target: Target, bucket: str) -> WriteCall:
     """Make the request that writes to `bucket` in a dialect, with precision in seconds.
 
     1.x: `database` or `database/retention-policy`. 2.x: the name of a bucket. 3.x: a database. The dialect of
-    3.x was written from InfluxDB's source and documentation. Raises InfluxRefusedError for a token that
-    cannot be sent.
+    3.x was written from InfluxDB's source and documentation, and has not been tried with a real InfluxDB 3. Raises
+    InfluxRefusedError for a token that cannot be sent.
     """
     match dialect:
         case "1":
