@@ -81,7 +81,7 @@ LIVE: Final = Board(
                 stats(
                     "Today",
                     "Energy since the site's midnight.",
-                    (15, 5),
+                    (12, 5),
                     Newest(_totals(*(f"{name}_today_wh" for name in _ENERGIES))),
                     absent=_NO_TODAY,
                 ),
@@ -90,7 +90,7 @@ LIVE: Final = Board(
                     "Own use: the part of the sun's energy that was not given to the grid. Self-sufficient: the part "
                     "of the house's energy that did not come from the grid. Cost, income and savings need a tariff "
                     "file, and are in its currency. Savings hold the income.",
-                    (9, 5),
+                    (12, 5),
                     NewestShare("own_use_percent", _totals("grid_export_today_wh", "production_today_wh"), left=True),
                     NewestShare(
                         "self_sufficient_percent", _totals("grid_import_today_wh", "load_today_wh"), left=True
