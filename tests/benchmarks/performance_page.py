@@ -17,6 +17,7 @@ def write(kept: Mapping[str, Any]) -> str:
     machine = f"Python {platform.python_version()}, {os.cpu_count()} processors, {platform.machine()}."
     return _PAGE.read_text(encoding="utf-8").format(
         machine=machine,
+        goals=_goals(kept),
         ticks=_ticks(kept["ticks"]),
         memory=_memory(kept["ticks"]),
         imports=_imports(kept["imports"], kept["ticks"]),
@@ -29,6 +30,41 @@ def write(kept: Mapping[str, Any]) -> str:
         watched=_watched(kept["watched"]),
         fleet=_fleet(kept["fleet"]),
     )
+
+
+def _goals(kept: Mapping[str, Any]) -> str:
+    """Return what was aimed at, what was measured, and whether that is enough. At most, unless it says at least."""
+    moving = [each for each in kept["ticks"] if not each["still"]]
+    resident, peak = (max(each[f"{name}_mb"] for each in kept["ticks"]) for name in ("resident", "peak"))
+    watched = max(
+        median(ms / least - 1 for ms, least in zip(costs["everything"], costs["nothing"], strict=True))
+        for costs in (each["windows_ms"] for each in kept["watched"])
+    )
+    encoding = min(min(each["point_us"]) / min(each["ours_us"]) for each in kept["encoding"])
+    drained = kept["draining"]
+    drain = median(bare / ours for bare, ours in zip(drained["bare_s"], drained["drain_s"], strict=True))
+    ill = next(each for each in kept["fleet"] if each["is_ill"])
+    punctual = sum(late_s < 1.0 for late_s in ill["late_s"]) / max(1, len(ill["late_s"]))
+    start = min(kept["startup"]["wall_s"])
+    rows = [
+        (
+            f"a tick, of pyenphase's update, {each['recording']}",
+            "2.0",
+            f"{(found := median(each['windows_ms']['recorder']) / median(each['windows_ms']['pyenphase'])):.2f}",
+            found <= 2.0,
+        )
+        for each in moving
+    ]
+    rows += [
+        ("resident and peak, one gateway", "45 and 50 MB", f"{resident:.0f} and {peak:.0f} MB", resident <= 45),
+        ("start to the first request, wall, least", "0.5 s", f"{start:.2f} s", start <= 0.5),
+        ("encoding, of `Point`", "at least 3.5", f"{encoding:.1f}", encoding >= 3.5),
+        ("drain, of a bare client", "at least 0.90", f"{drain:.2f}", drain >= 0.9),
+        ("500 gateways, four of them ill: less than 1 s late", "at least 99 %", f"{punctual:.1%}", punctual >= 0.99),
+        ("page, metrics and MQTT: more processor time", "10 %", f"{watched:.0%}", watched <= 0.1),
+    ]
+    shown = [(goal, aimed, found, "reached" if is_reached else "missed") for goal, aimed, found, is_reached in rows]
+    return _table(("goal", "aimed at", "measured", ""), shown, "lrrl")
 
 
 def _ticks(found: Sequence[Mapping[str, Any]]) -> str:
