@@ -42,18 +42,7 @@ class CurveByPanel(_PanelCells):
     def influxql(self) -> list[Statement]:
         """Return three statements; the tag that names an inverter is the variable `label`, and so is its column."""
         (field,) = self.rows.fields
-        return [
-            Statement(
-                self.rows.role,
-                influxql.select(
-                    [influxql.call("mean", field, self.name), f'mean("{field}") * 0 + {number} AS "digits"'],
-                    influxql.quote(self.rows.measurement),
-                    influxql.where(self.rows, f'"${{label:raw}}" {names}'),
-                    'GROUP BY time($__interval), "panel_group", "${label:raw}" fill(none)',
-                ),
-            )
-            for number, names in enumerate(_DIGITS)
-        ]
+        return _ask_by_digits(self.rows, f'mean("{field}")', influxql.call("mean", field, self.name))
 
 
 @dataclass(frozen=True)
@@ -80,18 +69,7 @@ class PanelNames(Query):
     def influxql(self) -> list[Statement]:
         """Return three statements."""
         (field,) = self.rows.fields
-        return [
-            Statement(
-                self.rows.role,
-                influxql.select(
-                    [f'count("{field}") * 0 + {number} AS "digits"'],
-                    influxql.quote(self.rows.measurement),
-                    influxql.where(self.rows, f'"${{label:raw}}" {names}'),
-                    'GROUP BY time($__interval), "panel_group", "${label:raw}" fill(none)',
-                ),
-            )
-            for number, names in enumerate(_DIGITS)
-        ]
+        return _ask_by_digits(self.rows, f'count("{field}")')
 
 
 @dataclass(frozen=True)
@@ -185,3 +163,22 @@ def _place(steps: Iterable[str], made: dict[str, str]) -> str:
         "map(fn: (r) => ({r with digits: strings.strlen(v: r.panel)}))",
         imports=("strings",),
     )
+
+
+def _ask_by_digits(rows: Rows, number: str, *values: str) -> list[Statement]:
+    """Return a statement for each way in which a panel's name ends, so that E2 can stand before E10.
+
+    `number`: a call that is a number wherever a row is, for the column `digits`. `values`: more columns.
+    """
+    return [
+        Statement(
+            rows.role,
+            influxql.select(
+                [*values, f'{number} * 0 + {digits} AS "digits"'],
+                influxql.quote(rows.measurement),
+                influxql.where(rows, f'"${{label:raw}}" {names}'),
+                'GROUP BY time($__interval), "panel_group", "${label:raw}" fill(none)',
+            ),
+        )
+        for digits, names in enumerate(_DIGITS)
+    ]
