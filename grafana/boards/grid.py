@@ -54,7 +54,7 @@ GRID: Final = Board(
                     NewestByTag(_phase("voltage_v", "10m"), "phase", _PHASES),
                     Newest(Rows("envoy_meter", ("frequency_hz",), "10m", _MEASURED)),
                     ground=True,
-                                        absent=_NEEDS_NOW,
+                    absent=_NEEDS_NOW,
                 ),
                 curve(
                     "Voltage of each phase",
@@ -89,7 +89,7 @@ GRID: Final = Board(
                     zero=False,
                     legend=False,
                     interval="1m",
-                                        absent=_NEEDS,
+                    absent=_NEEDS,
                 ),
                 states(
                     "On and off the grid",

@@ -17,6 +17,9 @@ from grafana.query.asked import OneColumn, Query, Rows, Statement
 PLACE: Final = ("panel", "digits", "panel_group")
 """The columns by which the rows are sorted, the last one first of all."""
 _DIGITS: Final = (r"=~ /^\D*\d$/", r"=~ /^\D*\d\d$/", r"!~ /^\D*\d{1,2}$/")
+_LABEL: Final = "${label:raw}"
+"""The tag that names an inverter: a variable of the board."""
+_EACH_WINDOW: Final = f'GROUP BY time($__interval), "panel_group", "{_LABEL}" fill(none)'
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class CurveByPanel(_PanelCells):
     def influxql(self) -> list[Statement]:
         """Return three statements; the tag that names an inverter is the variable `label`, and so is its column."""
         (field,) = self.rows.fields
-        return _ask_by_digits(self.rows, f'mean("{field}")', influxql.call("mean", field, self.name))
+        return _ask_by_digits(self.rows, _LABEL, f'mean("{field}")', influxql.call("mean", field, self.name))
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class PanelNames(Query):
     def influxql(self) -> list[Statement]:
         """Return three statements."""
         (field,) = self.rows.fields
-        return _ask_by_digits(self.rows, f'count("{field}")')
+        return _ask_by_digits(self.rows, _LABEL, f'count("{field}")')
 
 
 @dataclass(frozen=True)
@@ -86,21 +89,8 @@ class PanelDays(_PanelCells):
     def influxql(self) -> list[Statement]:
         """Return three statements."""
         field, panel = self.rows.fields
-        return [
-            Statement(
-                self.rows.role,
-                influxql.select(
-                    [
-                        f'"{panel}" AS "panel"', f'"{field}" * 100 AS "{self.name}"',
-                        f'"{field}" * 0 + {number} AS "digits"',
-                    ],
-                    influxql.quote(self.rows.measurement),
-                    influxql.where(self.rows, f'"{panel}" {names}'),
-                    'GROUP BY "panel_group"',
-                ),
-            )
-            for number, names in enumerate(_DIGITS)
-        ]  # fmt: skip
+        values = (f'"{panel}" AS "panel"', f'"{field}" * 100 AS "{self.name}"')
+        return _ask_by_digits(self.rows, panel, f'"{field}"', *values, group='GROUP BY "panel_group"')
 
 
 @dataclass(frozen=True)
@@ -165,10 +155,11 @@ def _place(steps: Iterable[str], made: dict[str, str]) -> str:
     )
 
 
-def _ask_by_digits(rows: Rows, number: str, *values: str) -> list[Statement]:
+def _ask_by_digits(rows: Rows, panel: str, number: str, *values: str, group: str = _EACH_WINDOW) -> list[Statement]:
     """Return a statement for each way in which a panel's name ends, so that E2 can stand before E10.
 
-    `number`: a call that is a number wherever a row is, for the column `digits`. `values`: more columns.
+    `panel`: the tag or field with the name. `number`: what is a number wherever a row is, for the column `digits`.
+    `values`: the columns before it.
     """
     return [
         Statement(
@@ -176,8 +167,8 @@ def _ask_by_digits(rows: Rows, number: str, *values: str) -> list[Statement]:
             influxql.select(
                 [*values, f'{number} * 0 + {digits} AS "digits"'],
                 influxql.quote(rows.measurement),
-                influxql.where(rows, f'"${{label:raw}}" {names}'),
-                'GROUP BY time($__interval), "panel_group", "${label:raw}" fill(none)',
+                influxql.where(rows, f'"{panel}" {names}'),
+                group,
             ),
         )
         for digits, names in enumerate(_DIGITS)

@@ -40,22 +40,11 @@ class RoofCells(Query):
             f"filter(fn: (r) => exists r.{share} or ({is_silent}))",
             f"map(fn: (r) => ({{panel_row: r.{row}, {place}{cell}}}))",
         )
-        read = (
-            *flux.read(self.rows, "last()"),
-            'pivot(rowKey: ["serial"], columnKey: ["_field"], valueColumn: "_value")',
-            "group()",
-        )
-        return [Statement(self.rows.role, flux.pipe(*read, *steps)) for steps in (names, shares)]
+        return [Statement(self.rows.role, flux.pipe(*_read_newest(self.rows), *steps)) for steps in (names, shares)]
 
     def influxql(self) -> list[Statement]:
         """Return one statement for the names, one for the shares, and one for the silent."""
         row, column, name, share, silent = self.rows.fields
-        newest = influxql.select(
-            [influxql.call("last", field) for field in self.rows.fields],
-            influxql.quote(self.rows.measurement),
-            influxql.where(self.rows),
-            'GROUP BY "serial"',
-        )
         known = f'"{row}" =~ /.+/ AND "{column}" =~ /.+/'
         wanted = (
             (f'"{row}" AS "name_row"', f'"{name}" AS "cell"', known),
@@ -65,7 +54,9 @@ class RoofCells(Query):
         return [
             Statement(
                 self.rows.role,
-                influxql.select([f'"{column}" AS "panel_column"', place, cell], f"({newest})", f"WHERE {which}"),
+                influxql.select(
+                    [f'"{column}" AS "panel_column"', place, cell], _select_newest(self.rows), f"WHERE {which}"
+                ),
             )
             for place, cell, which in wanted
         ]
@@ -88,27 +79,35 @@ class WeekShares(Query):
         name, share, silent = self.rows.fields
         is_silent = f"exists r.{silent} and r.{silent} > 0"
         steps = (
-            'pivot(rowKey: ["serial"], columnKey: ["_field"], valueColumn: "_value")',
-            "group()",
             f"filter(fn: (r) => exists r.{share} or ({is_silent}))",
             f"map(fn: (r) => ({{{name}: r.{name}, {share}: if {is_silent} then {SILENT:.1f} else r.{share}}}))",
         )
-        return [Statement(self.rows.role, flux.pipe(*flux.read(self.rows, "last()"), *steps))]
+        return [Statement(self.rows.role, flux.pipe(*_read_newest(self.rows), *steps))]
 
     def influxql(self) -> list[Statement]:
         """Return one statement for the shares, and one for the silent."""
         name, share, silent = self.rows.fields
-        newest = influxql.select(
-            [influxql.call("last", field) for field in self.rows.fields],
-            influxql.quote(self.rows.measurement),
-            influxql.where(self.rows),
-            'GROUP BY "serial"',
-        )
         wanted = (
             (f'"{share}"', f'"{share}" >= 0 AND "{silent}" = 0'),
             (f'"{silent}" * 0 + {SILENT} AS "{share}"', f'"{silent}" > 0'),
         )
         return [
-            Statement(self.rows.role, influxql.select([influxql.quote(name), cell], f"({newest})", f"WHERE {which}"))
+            Statement(
+                self.rows.role,
+                influxql.select([influxql.quote(name), cell], _select_newest(self.rows), f"WHERE {which}"),
+            )
             for cell, which in wanted
         ]
+
+
+def _read_newest(rows: Rows) -> tuple[str, ...]:
+    """Return the Flux that makes one row of the newest values of each inverter."""
+    pivot = 'pivot(rowKey: ["serial"], columnKey: ["_field"], valueColumn: "_value")'
+    return (*flux.read(rows, "last()"), pivot, "group()")
+
+
+def _select_newest(rows: Rows) -> str:
+    """Return the InfluxQL subquery that makes one row of the newest values of each inverter."""
+    values = [influxql.call("last", field) for field in rows.fields]
+    text = influxql.select(values, influxql.quote(rows.measurement), influxql.where(rows), 'GROUP BY "serial"')
+    return f"({text})"
