@@ -1,1 +1,1 @@
-"""Turn the gateway's documents into values, points and events. Pure; knows no HTTP."""
+"""Turn the gateway's documents into values, points and events. Pure."""

@@ -1,4 +1,4 @@
-"""Read the surroundings of the counters at a tick: voltage, frequency and the state of the grid. Pure."""
+"""Read the voltage, the frequency and the state of the grid at a tick, and the charge of the batteries. Pure."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from logger.model import Reading, Value
 from logger.readings.selectors.meters import LEAST_V
 
 _METERS: Final = ("net-consumption", "total-consumption", "production")
-"""The meters whose phases show the grid's voltage, the best first; of other meters any."""
+"""The meters whose phases best show the grid's voltage, the best first. Without these meters, any meter is used."""
 _ON_GRID: Final = {"on-grid": True, "off-grid": False}
 FIELDS: Final = {"envoy_phase": ("voltage_v", "frequency_hz"), "envoy_grid": ("grid_state",)}
-"""Measurement → the fields that are read here."""
+"""Measurement → its fields that belong to the surroundings."""
 
 
 def read_surroundings(points: Iterable[Reading], totals: Mapping[str, Value]) -> Surroundings:
-    """Return the surroundings from the points and totals of one tick."""
+    """Return voltage, frequency, grid state and battery charge from the points and totals of one tick."""
     volts: dict[str, list[float]] = {}
     hertz: dict[str, list[float]] = {}
     is_on_grid = None
@@ -37,7 +37,7 @@ def read_surroundings(points: Iterable[Reading], totals: Mapping[str, Value]) ->
 def _is_connected(phase: Reading) -> bool:
     """Tell whether a phase has voltage.
 
-    A phase without voltage may still show a frequency. That is noise, and not the frequency of the grid.
+    A phase without voltage may still show a frequency. Such a frequency is noise.
     """
     volts = phase.fields.get("voltage_v")
     return not isinstance(volts, float) or volts >= LEAST_V
@@ -49,7 +49,7 @@ def _collect(values: list[float], value: Value | None) -> None:
 
 
 def _span_of_best(values: Mapping[str, list[float]]) -> tuple[float, float] | None:
-    """Return the least and the greatest value of the best meter that has any value."""
+    """Return the least and the greatest value of the best meter that has a value; None without such a meter."""
     for meter in (*_METERS, *values):
         if found := values.get(meter):
             return min(found), max(found)

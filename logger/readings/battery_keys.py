@@ -1,4 +1,4 @@
-"""Read the states and charges of batteries, which several keys give. Pure.
+"""Read the states and charges of batteries from several keys. Pure.
 
 Where keys contradict each other, the value is read from the key that proved right in the field, or is left out.
 """
@@ -15,18 +15,21 @@ from logger.readings.selectors import batteries, ensemble
 from logger.readings.values import IDLE_W, battery_state, read_acb_watts
 
 _OWN_DIFFERS: Final = 10.0
-"""In percent: the figure of all batteries may be a little older than those of each."""
+"""The greatest difference in percent between the charge of all IQ Batteries together and the mean of their charges.
+
+The figure of all batteries may be a little older than the figures of the single batteries.
+"""
 _SAME_MINUTE_S: Final = 90
 _FULL: Final = 1.05
-"""Batteries hold a little more than they are rated for."""
+"""Batteries can store up to this multiple of their rated capacity."""
 _SAME_REPORT_S: Final = 60
-"""The inventory and device data may differ by this much in the time of the same report."""
+"""The greatest difference in seconds between the times that the inventory and device data give to one report."""
 _CHARGE_DIFFERS: Final = 5.0
-"""In percent: two figures of one charge may differ by so much, because each is rounded and of another second."""
+"""The greatest difference in percent between two figures of one charge: both are rounded, and their times differ."""
 
 
 def read_acb_state(row: Row, view: View) -> str | None:
-    """Return the state of an AC Battery by its charge status.
+    """Return the state of an AC Battery (charging, discharging or idle) from its charge status.
 
     Return None if the power in the same report contradicts the charge status.
     """
@@ -38,9 +41,9 @@ def read_acb_state(row: Row, view: View) -> str | None:
 
 
 def read_acb_producing(row: Row, view: View) -> bool | None:
-    """Tell by its charge status whether an AC Battery discharges.
+    """Return whether an AC Battery discharges, from its charge status.
 
-    The inventory's flag is not used: it is also true while the battery is idle.
+    The inventory's flag `producing` is not used, because that flag is also true while the battery is idle.
     """
     state = read_acb_state(row, view)
     return None if state is None else state == "discharging"
@@ -54,13 +57,13 @@ def read_acb_charge(row: Row, view: View) -> float | None:
 
 
 def find_watts(row: Row, view: View) -> float | None:
-    """Return the power in W that device data gives for the report in `row`; None without that report."""
+    """Return the power in W that device data gives for the report in `row`; None if device data lacks the report."""
     same = find_same_report(row, view)
     return None if same is None else read_acb_watts(same, view)
 
 
 def find_same_report(row: Row, view: View) -> Row | None:
-    """Find in device data the report of an AC Battery that `row` holds, too; None if it is not there."""
+    """Find the report of `row`, an AC Battery's row, in device data; None if device data lacks the report."""
     for other in batteries.data_ac_batteries(view.standing()) or ():
         is_known = other.serial == row.serial and other.reported is not None and row.reported is not None
         if is_known and abs((other.reported or 0) - (row.reported or 0)) <= _SAME_REPORT_S:
@@ -69,7 +72,7 @@ def find_same_report(row: Row, view: View) -> Row | None:
 
 
 def read_site_charge(row: Row, view: View) -> float | None:
-    """Return the charge of all batteries in percent; None if the charges of IQ or AC Batteries contradict it."""
+    """Return the charge of all batteries in percent; None if the charges of IQ or AC Batteries differ."""
     charge = _read_percent(row, "agg_soc")
     return None if charge is None or find_other_charges(row, view) else charge
 
@@ -77,7 +80,8 @@ def read_site_charge(row: Row, view: View) -> float | None:
 def read_stored(row: Row, view: View) -> float | None:
     """Return the energy stored in IQ and AC Batteries, in Wh. The keys of early 7.0 firmware have no prefix.
 
-    Return None if this energy is more than the IQ Batteries hold, or if they themselves report another charge.
+    Return None if this energy is more than the IQ Batteries can store, or if the batteries' own reports give another
+    charge.
     """
     encharge = row.number("ENC_agg_avail_energy" if "ENC_agg_avail_energy" in row.values else "agg_avail_energy")
     count = batteries.infer_ac_batteries(view)
@@ -98,8 +102,9 @@ def find_beyond(row: Row, stored_wh: float | None) -> str:
 def find_other_charges(row: Row, view: View) -> dict[str, float]:
     """Return the charges of IQ and AC Batteries if the reported charges contradict each other; else empty.
 
-    The charge of all batteries together must lie between the charges of both kinds. The charges that the IQ Batteries
-    themselves gave in the same minute must agree with the charge of their kind.
+    The charge of all batteries together must lie between the charges of IQ Batteries and of AC Batteries. The mean of
+    the charges that the single IQ Batteries report in the same minute must agree with the site's charge of IQ
+    Batteries.
     """
     charge, count = _read_percent(row, "agg_soc"), batteries.infer_ac_batteries(view)
     has_iq = bool(ensemble.encharge_inventory(view))
@@ -119,13 +124,16 @@ def find_other_charges(row: Row, view: View) -> dict[str, float]:
 
 
 def _read_percent(row: Row, key: str) -> float | None:
-    """Return a charge in percent; None for a charge that no battery can have, so that it contradicts no other."""
+    """Return a charge in percent; None for an impossible charge, so that it is not compared with other charges."""
     percent = row.number(key)
     return percent if percent is not None and 0 <= percent <= 100 else None
 
 
 def _weigh_own(row: Row, view: View) -> float | None:
-    """Return the charge of the IQ Batteries by their own figures; None if these are not of the row's minute."""
+    """Return the mean charge of the IQ Batteries in percent, from the report of each battery.
+
+    Return None if these reports arrived in another minute than `row`.
+    """
     power, listed = view.snapshot.documents.get(paths.ENSEMBLE_POWER), view.snapshot.documents.get(paths.ENSEMBLE)
     if power is None or listed is None or row.document is None:
         return None
@@ -136,7 +144,10 @@ def _weigh_own(row: Row, view: View) -> float | None:
 
 @lru_cache(maxsize=8)
 def _weigh(power: Document, listed: Document) -> float | None:
-    """Return the mean charge of the IQ Batteries, weighted by capacity; None if one lacks charge or capacity."""
+    """Return the mean charge of the IQ Batteries in percent, weighted by capacity.
+
+    Return None if the charge or the capacity of a battery is unknown.
+    """
     charges = {row.serial: _read_percent(row, "soc") for row in ensemble.list_powers(power) or ()}
     rows = ensemble.ensemble_devices(listed, "ENCHARGE") or []
     known = [

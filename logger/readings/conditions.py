@@ -1,4 +1,4 @@
-"""List the condition flags of inverters by meaning: normal at night, or switched off by the grid's limits.
+"""Group the condition flags of inverters by meaning: dark, healthy, not received, or switched off by the grid.
 
 Firmware spells flags differently, such as `dc-pwr-low`, `acvoltage_avg_hi`, `hardwareError` and `dcvoltagetoolow`. So
 only the last part of a flag is compared, in small letters and without `-` and `_`.
@@ -11,9 +11,9 @@ from typing import Final
 DARK: Final = frozenset({"dcpwrlow", "dcvoltagetoolow"})
 """Flags of an inverter whose panel has too little light."""
 HEALTHY: Final = DARK | {"ok", "done", "sleeping", "runningonac", "poweronreset"}
-"""Flags of a healthy inverter: it sleeps in the dark, draws from the grid then, and starts again in the morning."""
+"""Flags of a healthy inverter, including those of its nights: asleep, running on grid power, starting again."""
 UNHEARD: Final = frozenset({"failure", "notmonitored"})
-"""Flags of an inverter that the gateway does not hear; that is normal as long as its panel is dark."""
+"""Flags of an inverter that the gateway does not receive. These flags are normal while the panel is dark."""
 TRIPS: Final = frozenset(
     {
         "acvoltageavghi",
@@ -33,13 +33,13 @@ TRIPS: Final = frozenset(
 
 
 def has_fault(conditions: str) -> bool:
-    """Tell whether any of the comma-separated flags never occurs on a healthy inverter."""
+    """Return True if one of the comma-separated flags never occurs on a healthy inverter."""
     flags = set(_split(conditions))
     return bool(flags - HEALTHY - (UNHEARD if flags & DARK else set()))
 
 
 def is_tripped(conditions: str) -> bool:
-    """Tell whether one of the comma-separated flags says that the grid's voltage or frequency is out of range."""
+    """Return True if one of the comma-separated flags means that the grid's voltage or frequency is out of range."""
     return any(flag in TRIPS for flag in _split(conditions))
 
 

@@ -1,8 +1,8 @@
 """Find figures of the site that cannot all be true, and name their likely causes. Pure.
 
 A single odd figure is not reported, because two documents of one tick may be seconds apart. A reported contradiction
-ends only after a day without it. So a second solar system, which shows only while the sun shines, is not reported
-again each morning.
+ends only after it was not found for a day. So the effect of a second solar system, which is visible only while the
+sun shines, is not reported again each morning.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from logger.readings.storage_comparison import StorageSample, compare_storage
 Sample = TypeVar("Sample", bound=CtSample | StorageSample)
 
 _TOLD_AFTER: Final = 3
-"""A contradiction is told once it was seen in this many ticks, none of them long before the next."""
+"""A contradiction is reported after this many ticks with it, each less than half an hour after the last."""
 _TOGETHER_S: Final = 1800
 _DAY_S: Final = 86400
 _IDLE_W: Final = 50.0
-"""A production CT that shows less measures nothing."""
+"""A production CT that shows less than this power, in W, counts as measuring nothing."""
 _WORTH_W: Final = 200.0
-"""Inverters that report less say nothing about a CT."""
+"""The inverters are compared with a CT only if they report at least this power, in W."""
 _UNREPORTED_SHARE: Final = 0.2
-"""IQ Batteries report up to this share less power than flows (Q-B17)."""
+"""The share of their true power that IQ Batteries may leave out of their reports (Q-B17)."""
 _OF_TODAY: Final = ("production", "import", "export")
 _SUMS: Final = {paths.V1: s.V1.name, paths.PDM: s.PDM_PCU.name}
-"""Path → the source of the production's counter there: a sum over the inverters."""
+"""Path → the source of the production counter in that document, which is a sum over the inverters."""
 _LEGS: Final = "house by phases"
 _CHECK_CT: Final = "have the installer check where the CTs are clamped, and which way round."
 
@@ -55,7 +55,10 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Hold the samples of one tick: production CT with inverters, and storage CT with batteries."""
+    """Hold the samples of one tick, each with two powers; None stands for a missing sample.
+
+    `ct`: the production CT and the inverters. `storage`: the storage CT and the batteries.
+    """
 
     ct: CtSample | None = None
     storage: StorageSample | None = None
@@ -78,7 +81,7 @@ class Contradictions:
 
     @property
     def warnings(self) -> dict[str, SiteWarning]:
-        """Return the contradictions that are reported now."""
+        """Return the site warnings of the contradictions that are reported now, by key."""
         return {key: sighting.warning for key, sighting in self.sightings.items() if sighting.told_at}
 
     @property
@@ -89,9 +92,9 @@ class Contradictions:
     def follow(
         self, found: Mapping[str, SiteWarning], new: Samples, tick: Tick, energy: EnergyState
     ) -> Contradictions:
-        """Return the contradictions after a tick. `found`: those of this tick. `new`: its samples, if any.
+        """Return the contradictions after a tick. `found`: contradictions of this tick. `new`: samples of this tick.
 
-        At the recorder's first tick a contradiction is reported at once, because the command `once` has only one
+        At the recorder's first tick a contradiction is reported immediately, because the command `once` has only one
         tick.
         """
         by_ct = _keep_samples(self.ct_samples, new.ct, ct_comparison.COMPARED_S)
@@ -119,7 +122,7 @@ class Contradictions:
 
 
 def _keep_samples(samples: Sequence[Sample], new: Sample | None, compared_s: int) -> tuple[Sample, ...]:
-    """Return the samples that can still be compared, with the new sample."""
+    """Return the samples of the last `compared_s` seconds, and the new sample."""
     if new is None:
         return tuple(samples)
     return (*(sample for sample in samples if 0 <= new.at - sample.at <= compared_s), new)
@@ -148,10 +151,11 @@ def find_contradictions(
 
 
 def _find_giving_legs(totals: Mapping[str, Value], wiring: Wiring, view: View) -> dict[str, float]:
-    """Return the phases on which the house would give power, by the consumption CT, in W.
+    """Return the phases on which the consumption CT shows that the house gives power, with this power in W.
 
-    A total CT measures the house alone. At the grid a phase may show power below zero while something produces, or
-    while a battery discharges. So a net CT is tested only in the dark and without batteries.
+    A total CT measures only the house, so its phases are always tested. A net CT measures at the grid: its phases may
+    show power below zero during production or while a battery discharges. So a net CT is tested only in the dark and
+    at a site without batteries.
     """
     if wiring.total:
         return meters.find_reversed_legs(view, "total-consumption")
@@ -175,7 +179,7 @@ def _describe_legs(legs: Mapping[str, float], *, is_total: bool) -> SiteWarning:
 
 
 def drop_powers(totals: dict[str, Value], warnings: Mapping[str, SiteWarning]) -> None:
-    """Remove the powers that are computed with a CT that a warning names."""
+    """Remove each power that is computed from a CT with a site warning."""
     for key in (storage_comparison.KEY, _LEGS):
         for quantity in warnings[key].leaves_out if key in warnings else ():
             totals.pop(f"{quantity}_power_w", None)
@@ -207,7 +211,7 @@ def _describe_house(short: Shortfall, view: View) -> SiteWarning:
 
 
 def _list_uncounted(short: Shortfall) -> tuple[str, ...]:
-    """List the quantities that a reversed CT does not count: its counter counts in one direction only."""
+    """List the quantities that a reversed CT does not count, because its counter counts in one direction only."""
     if NET_W not in short.of:
         return ("consumption", "load", "net")
     return ("consumption", "load") if short.of.get(PRODUCTION_W, 0.0) < -_IDLE_W else ()
@@ -227,7 +231,7 @@ def _describe_today(energy: EnergyState) -> SiteWarning:
 
 
 def _suggest_causes(short: Shortfall, view: View) -> Iterator[str]:
-    """Return what may explain a negative power of the house, the most likely cause first."""
+    """Yield the possible causes of a negative power of the house, in words, the most likely cause first."""
     production = short.of.get(PRODUCTION_W, 0.0)
     if NET_W not in short.of:
         yield "the consumption CT is reversed"
@@ -253,7 +257,7 @@ def _suggest_causes(short: Shortfall, view: View) -> Iterator[str]:
 
 
 def _sum_reports(view: View) -> float:
-    """Return the sum of the powers in the inverters' last reports, in W; 0 if unknown."""
+    """Return the sum of the powers in the inverters' last reports, in W; 0 if this sum is unknown."""
     rows = inverters.inverter_power_sum(view.standing())
     return (rows[0].number("sum") or 0.0) if rows else 0.0
 

@@ -1,7 +1,7 @@
 """Compare the production CT with the inverters, which measure the same production. Pure.
 
 The CT gives the power of each second. An inverter gives the mean power of the last 5 to 60 minutes. So means over two
-hours are compared. The CT's two hours may end earlier than those of the inverters, by at most half an hour.
+hours are compared. The two hours of the CT may end up to half an hour before the two hours of the inverters.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from logger.readings.site_warnings import SiteWarning
 
 _SPAN_S: Final = 7200
 _LAG_S: Final = (300, 1800)
-"""The least and the greatest lag of a sum over inverters: the interval at which they report."""
+"""The least and the greatest delay of a sum over inverters, in seconds; the delay is their reporting interval."""
 COMPARED_S: Final = _SPAN_S + _LAG_S[1]
-"""An older sample is compared no more."""
+"""The greatest age in seconds at which a sample is still compared."""
 _FEWEST: Final = 20
-"""Two hours have this many samples at least, one every five minutes."""
+"""The least number of samples of two hours for a comparison; a sample is taken every five minutes."""
 _APART: Final = 0.2
 _SUNNY_W: Final = 200.0
 _SUNNY_SHARE: Final = 0.1
-"""The sun shines if the production is this share of the most that the inverters can make."""
+"""The sun counts as shining if the production is this share of the greatest power of all inverters together."""
 _NOTHING: Final = 0.05
-"""A CT that shows less than this share of the inverters' power measures none of it."""
+"""A CT that shows less than this share of the inverters' power counts as measuring nothing."""
 _BY_CT: Final = frozenset({s.PRODUCTION_METER.name, s.PRODUCTION_BLOCK.name})
 _CHECK_CT: Final = "have the installer check where the production CT is clamped, and which way round."
 
@@ -50,7 +50,7 @@ class CtSample:
 
 
 def take_sample(at: int, totals: Mapping[str, Value], read_from: ReadFrom, view: View) -> CtSample | None:
-    """Take a sample at a tick with a new list of inverters; None without a production CT or a list."""
+    """Take a sample at a tick; None without a production CT, or if no new list of inverters arrived."""
     watts, source = totals.get(PRODUCTION_W), read_from.get(PRODUCTION_W)
     if not isinstance(watts, float) or source is None or source[0].name not in _BY_CT:
         return None
@@ -62,9 +62,9 @@ def take_sample(at: int, totals: Mapping[str, Value], read_from: ReadFrom, view:
 
 
 def compare_sources(samples: Sequence[CtSample], most_w: float | None) -> dict[str, SiteWarning]:
-    """Return a warning if CT and inverters differ by more than a fifth over the last two sunny hours.
+    """Return a site warning if production CT and inverters differ by more than a fifth over the last two sunny hours.
 
-    The very first sample is compared, too: a CT that shows nothing while the sun shines is faulty. At dusk the first
+    The first sample is compared alone: a CT that shows nothing while the sun shines is faulty. At dusk the first
     sample is not compared, because the inverters' reports are older than the CT's power. `most_w`: the greatest power
     that the inverters can make together.
     """
@@ -88,13 +88,13 @@ def compare_sources(samples: Sequence[CtSample], most_w: float | None) -> dict[s
 
 
 def _judge_first(first: CtSample, sunny_w: float) -> dict[str, SiteWarning]:
-    """Return a warning if the CT shows nothing while the sun shines."""
+    """Return a site warning if the production CT shows nothing while the sun shines."""
     is_missing = first.inverters_w >= sunny_w and first.ct_w < _NOTHING * first.inverters_w
     return _describe("", first.ct_w, first.inverters_w, first.reversed) if is_missing else {}
 
 
 def _list_means(samples: Sequence[CtSample]) -> Iterator[float]:
-    """Return the CT's mean power over each two hours that end at most half an hour before the last sample."""
+    """Yield the CT's mean power in W over each two hours that end in the half hour before the last sample."""
     for end in (sample.at for sample in samples if _LAG_S[0] <= samples[-1].at - sample.at <= _LAG_S[1]):
         within = [sample.ct_w for sample in samples if 0 <= end - sample.at < _SPAN_S]
         if len(within) >= _FEWEST:

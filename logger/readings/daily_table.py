@@ -31,7 +31,7 @@ _ENERGIES: Final = (
     *_of_day("battery_charged", "Charged into the batteries"),
     *_of_day("battery_discharged", "Discharged from the batteries"),
 )
-"""What a day, a month and a year have of each energy."""
+"""The fields of each energy in the rows of days, months and years."""
 _MONEY: Final = (
     Field("currency", "The currency of the amounts; with several on one day there is no sum.", kind="string",
         made_of="the tariff file"),
@@ -40,7 +40,7 @@ _MONEY: Final = (
     Field("saved", "What the house would have paid without sun and battery, less what it paid, plus the income.",
         made_of="the tariff's price at each tick"),
 )
-"""Amounts in the tariff's currency; absent without a tariff file."""
+"""The fields for money, in the tariff's currency; absent without a tariff file."""
 
 DAY = Measurement(
     "envoy_day",
@@ -148,7 +148,7 @@ _OF_DAYS: Final = "the rows of its days"
 
 
 def _of_period(kind: str, example: str) -> tuple[Field, ...]:
-    """Return the fields of a month or a year. All are computed from the day rows."""
+    """Return the fields of a month or a year, which are all computed from the day rows."""
     return (
         Field(f"local_{kind}", f"The local {kind}, as {example}.", kind="string", made_of="the site's time zone"),
         Field("days", "How many of its days have a row.", kind="int", made_of=_OF_DAYS),

@@ -16,16 +16,16 @@ CONSUMPTION_W: Final = "consumption_power_w"
 BATTERY_W: Final = "battery_power_w"
 LOAD_W: Final = "load_power_w"
 _GIVEN: Final = (PRODUCTION_W, NET_W, CONSUMPTION_W, BATTERY_W)
-"""The powers that others are computed from."""
+"""The powers from which other powers are computed."""
 _NOISE: Final = 30.0
-"""In W or Wh."""
+"""The least error of measurement of a sum, in W or Wh."""
 _NOISE_SHARE: Final = 0.03
 
 
 NO_LIMITS: Final[Mapping[str, float]] = {}
 
 Together: TypeAlias = Callable[[Iterable[str]], bool]
-"""Tells whether the powers of some fields were measured at the same time."""
+"""A function that returns whether the powers of the given fields were measured at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +40,14 @@ class Shortfall:
 
 
 def noise_of(terms: Iterable[float]) -> float:
-    """Return by how many W errors of measurement can move a sum below zero: 30 W, or 3 % of the largest term."""
+    """Return the possible error of a sum of powers in W or energies in Wh: 30, or 3 % of the largest term if more."""
     return max(_NOISE, _NOISE_SHARE * max((abs(term) for term in terms), default=0.0))
 
 
 def derive_powers(
     fields: Mapping[str, Value], wiring: Wiring, are_together: Together
 ) -> tuple[dict[str, Value], Shortfall | None]:
-    """Add the powers that can be computed from other powers of the same time.
+    """Add the powers in W that can be computed from other powers of the same time.
 
     Return all fields, and the power of the house if it is impossible. A consumption or a house power below zero is
     left out.
@@ -67,7 +67,7 @@ def derive_powers(
 
 
 def _list_by_total(known: Mapping[str, float], wiring: Wiring, are_together: Together) -> dict[str, Sequence[float]]:
-    """List the terms of consumption, house and net power of a site whose CT measures the total consumption."""
+    """List the terms in W of consumption, house power and net power, at a site with a total CT."""
     if CONSUMPTION_W not in known:
         return {}
     consumption = known[CONSUMPTION_W]
@@ -80,7 +80,7 @@ def _list_by_total(known: Mapping[str, float], wiring: Wiring, are_together: Tog
 
 
 def _list_by_net(known: Mapping[str, float], wiring: Wiring, are_together: Together) -> dict[str, Sequence[float]]:
-    """List the terms of consumption and house of a site whose CT measures the net power."""
+    """List the terms in W of consumption and house power, at a site with a net CT."""
     if not known.keys() >= {PRODUCTION_W, NET_W} or not are_together((PRODUCTION_W, NET_W)):
         return {}
     consumption = (known[PRODUCTION_W], known[NET_W])
@@ -97,10 +97,10 @@ def drop_impossible_powers(
     max_w: float,
     limits: Mapping[str, float] = NO_LIMITS,
 ) -> None:
-    """Remove powers beyond `max_w` W, and lifetime figures that appear in the place of a power (Q-P21).
+    """Remove powers beyond `max_w` W, and lifetime figures that a gateway gives in the place of a power (Q-P21).
 
-    `lifetimes_wh`: the latest values of each primitive counter, in Wh. `limits`: a bound in W for each power that has
-    its own.
+    `lifetimes_wh`: the latest values of each primitive counter, in Wh. `limits`: a bound in W for each power whose
+    bound is not `max_w`.
     """
     for name, counters in _LIFETIMES.items():
         watts = totals.get(name)
@@ -119,14 +119,14 @@ def site_powers(totals: Mapping[str, Value]) -> dict[str, float]:
 
 
 _CERTAIN_W: Final = 1000.0
-"""A power below this is not compared: a new site's lifetime may equal such a power by chance."""
+"""A power below this value in W is not compared, because a new site's lifetime may equal such a power by chance."""
 _LIFETIMES: Final = {
     "production_power_w": ("production",),
     "net_power_w": ("import", "export"),
     "consumption_power_w": ("consumption",),
     "battery_power_w": ("charged", "discharged"),
 }
-"""Power → the counters whose figures were seen in the place of that power."""
+"""Power → the counters whose figures gateways were seen to give in the place of that power."""
 
 
 def derive_stored_wh(fields: Mapping[str, Value]) -> float | None:

@@ -1,8 +1,8 @@
-"""Detect keys that disappeared from a gateway's documents or changed their type, as after a firmware update. Pure.
+"""Detect keys that disappear from a gateway's documents or change their type, as after a firmware update. Pure.
 
-Only keys that a value is read from are watched. The keys of an absent object do not count as missing (empty lists at
-night, removed batteries, sleeping inverters). A key is missing only if no similar object has that key. A null value
-proves nothing. A change must last before it raises an event, so ordinary changes raise none.
+Only the keys of values that are read are watched. The keys of an absent object do not count as missing (empty lists
+at night, removed batteries, sleeping inverters). A key is missing only if no similar object has that key. A null
+value counts neither as present nor as missing. Only a change that lasts for half an hour raises an event.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from logger.model import Document, Event, Json
 from logger.readings.table import COUNTERS, MEASUREMENTS
 
 LASTS_S: Final = 30 * 60
-"""A key must be missing or changed for this long, and in `LASTS` documents, before an event is raised."""
+"""A key must be missing or changed for this many seconds, and in `LASTS` documents, before an event is raised."""
 LASTS: Final = 3
 _LOOK_S: Final = 3600
 _WHOLE: Final = "/"
@@ -33,7 +33,7 @@ _STRUCTURE: Final = frozenset({
     "state", "storage", "timestamp", "timezone", "type",
     "wattHoursSevenDays", "wattHoursToday", "whLastSevenDays", "whToday",
 })  # fmt: skip
-"""Keys that select, identify and check rows, and keys from which the first day is seeded."""
+"""Keys that select, identify and check rows, and keys of the gateway's own today and seven days (seeds)."""
 
 
 def _words(name: str) -> set[str]:
@@ -42,18 +42,18 @@ def _words(name: str) -> set[str]:
 
 
 def list_table_keys() -> frozenset[str]:
-    """Return every key that a field of the table names; some keys exist only with certain hardware."""
+    """Return every JSON key that a field of the table is read from, including keys that only some hardware has."""
     items = [*(item for m in MEASUREMENTS for item in m.fields), *COUNTERS]
     return frozenset(word for item in items for key in item.keys for word in _words(key.name))
 
 
 READ: Final = list_table_keys() | _STRUCTURE
-"""Every key that a value is read from."""
+"""Every JSON key from which a value is read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Hold a changed key: when the change began, the number of documents since, and its kind now (empty: missing)."""
+    """Hold a changed key: when the change began, the number of documents since, and the kind now (empty: missing)."""
 
     since: float
     documents: int
@@ -64,15 +64,15 @@ class Change:
 class DocumentKeys:
     """Hold one document's keys.
 
-    `kinds`: the kind of value at each place. `lost`: each key that is missing or has another kind now, and its kind
-    now (empty: missing).
+    `kinds`: the kind of value at each place. `lost`: each key that is missing or has another kind now, with its
+    present kind (empty if the key is missing).
     """
 
     kinds: Mapping[str, str] = field(default_factory=dict)
     lost: Mapping[str, str] = field(default_factory=dict)
 
     def __hash__(self) -> int:
-        """Hash only the number of keys, which is fast. Objects with equal hashes are compared fully."""
+        """Return a hash of the number of keys, which is quickly computed; equal hashes lead to a full comparison."""
         return hash((len(self.kinds), len(self.lost)))
 
 
@@ -80,8 +80,8 @@ class DocumentKeys:
 class Shape:
     """Hold the known keys of one document, the recently `changed` keys, and when the document was last seen.
 
-    `looked_at`: when the keys were last read, from a document with that `skeleton`. Only `keys` is stored. The other
-    values start empty in a new process.
+    `looked_at`: when the keys were last read. `skeleton`: the text of that document without digits. Only `keys` is
+    stored. The other values start empty in a new process.
     """
 
     keys: DocumentKeys = field(default_factory=DocumentKeys)
@@ -91,9 +91,9 @@ class Shape:
     looked_at: float = 0.0
 
     def knows(self, document: Document) -> bool:
-        """Tell whether a document has the keys of the last one, because the two differ only in digits.
+        """Return True if a document differs from the last document in digits only, and so has the same keys.
 
-        A key may contain digits, too. So the keys are read again from time to time in any case.
+        Keys may also contain digits. So the keys are read again from time to time in any case.
         """
         is_alike = bool(document.skeleton) and document.skeleton == self.skeleton
         return is_alike and not self.changed and 0 <= document.received_at - self.looked_at < _LOOK_S
@@ -113,7 +113,7 @@ def watch_all(
 def watch(shape: Shape, document: Document, tick: int) -> tuple[Shape, list[Event]]:
     """Compare a document with its known shape. Return the new shape, and events for lost and returned keys.
 
-    A document that was compared before changes nothing.
+    If the document was compared before, return the shape unchanged.
     """
     if document.received_at <= shape.seen_at:
         return shape, []
@@ -160,7 +160,7 @@ def _describe_loss(path: str, place: str, was: str, now: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """Hold the kind of value at each place of one document, its places of unclear kind, and its places of objects."""
+    """Hold one document's places: each with its kind of value, those whose kind is unclear, and those of objects."""
 
     kinds: Mapping[str, str]
     unclear: frozenset[str]
@@ -194,7 +194,7 @@ def _find_keys(body: Json) -> _Keys:
 
 
 def _alike(above: str) -> str:
-    """Return the place that all objects of one list have in common."""
+    """Return the common place of all objects of one list."""
     return f"{above.rpartition('[')[0]}[]" if above.endswith("]") else above
 
 

@@ -1,7 +1,7 @@
-"""Doubt meters whose figures all fell to zero at once, as for minutes after a gateway's restart (Q-P8). Pure.
+"""Doubt meters whose figures all fell to zero together, as for minutes after a gateway's restart (Q-P8). Pure.
 
-A counter that has counted shows zero again only if its meter was replaced. So a row with zero power and zero counters
-measures nothing yet. The doubt ends when the energy accounting has accepted the zero.
+A counter that has counted shows zero again only if its meter was replaced. So a meter with zero power and zero
+counters does not measure yet. The doubt ends when the energy accounting has accepted the zero.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _COUNTED_BY: Final[Mapping[str, Mapping[str, str]]] = {
     "total-consumption": {"consumption": s.TOTAL_METER.name},
     "storage": {"charged": s.STORAGE_METER.name, "discharged": s.STORAGE_METER.name},
 }
-"""Kind of a meter → its counters, and the source that they have if it is this meter that counts them."""
+"""Kind of a meter → its counters, each with the source that reads the counter from this meter."""
 
 
 def doubt_emptied(snapshot: Snapshot, energy: EnergyState) -> Snapshot:
@@ -50,7 +50,10 @@ def _list_empty_rows(snapshot: Snapshot, energy: EnergyState) -> Iterator[tuple[
 
 
 def _list_empty_blocks(snapshot: Snapshot, energy: EnergyState) -> Iterator[tuple[str, str]]:
-    """List the production block of a CT. The counters of other blocks are not read."""
+    """List the production CT's block of `production.json`, by path and name, if all its figures fell to zero.
+
+    The counters of other blocks are not read.
+    """
     body = snapshot.body(paths.BLOCKS)
     for block in objects(body.get("production") if isinstance(body, dict) else None) or ():
         is_empty = block.get("type") == "eim" and _is_empty(block, "wNow", "whLifetime")

@@ -1,7 +1,7 @@
 """Detect changed equipment, after which values may need other sources. Pure.
 
-A silent source is normally kept, so that a value never changes its source unnoticed. When hardware or firmware has
-changed, the chosen sources are forgotten and the best sources are chosen again.
+A silent source normally stays in use, so that a value does not change its source unnoticed. When hardware or
+firmware has changed, the best sources are chosen again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from logger.readings.rows import UNKNOWN, View
 from logger.readings.selectors import batteries, meters
 
 LASTS_S: Final = 1800
-"""Changed hardware must be listed for this long; every document that lists hardware is polled twice in that time."""
+"""Changed hardware is confirmed after it was listed for this many seconds.
+
+In this time each document that lists hardware is polled twice.
+"""
 _FIRMWARE: Final = "firmware"
 
 
@@ -25,8 +28,8 @@ _FIRMWARE: Final = "firmware"
 class Equipment:
     """Hold the installed equipment by part. `known`: the equipment that was confirmed last.
 
-    `doubted`: other equipment that is listed since the tick `doubted_since` and is not confirmed yet. `inverters`:
-    the last known number of inverters, kept while no inverters can be counted.
+    `doubted`: changed equipment that is listed since the tick `doubted_since` and is not confirmed yet. `inverters`:
+    the last known number of inverters, which stays unchanged while the inverters cannot be counted.
     """
 
     known: Mapping[str, str] = field(default_factory=dict)
@@ -38,8 +41,8 @@ class Equipment:
 def notice_equipment(equipment: Equipment, snapshot: Snapshot) -> tuple[Equipment, bool]:
     """Compare the equipment with the snapshot. Return the equipment, and True if sources must be chosen again.
 
-    Changed firmware is confirmed at once. Changed hardware is confirmed after it has been listed for half an hour, so
-    one odd answer has no effect.
+    Changed firmware is confirmed immediately. Changed hardware is confirmed after it has been listed for half an
+    hour, so one odd answer has no effect.
     """
     known, doubted = equipment.known, equipment.doubted
     seen = _list_installed(snapshot)
@@ -59,7 +62,7 @@ def notice_equipment(equipment: Equipment, snapshot: Snapshot) -> tuple[Equipmen
 
 
 def count_inverters(equipment: Equipment, totals: Mapping[str, Value]) -> Equipment:
-    """Store the number of inverters, if this tick's totals contain it."""
+    """Return the equipment with the number of inverters from this tick's totals, or unchanged without this number."""
     count = totals.get("inverters")
     if not isinstance(count, int) or count == equipment.inverters:
         return equipment
@@ -67,7 +70,7 @@ def count_inverters(equipment: Equipment, totals: Mapping[str, Value]) -> Equipm
 
 
 def _list_installed(snapshot: Snapshot) -> dict[str, str]:
-    """Return the listed equipment by part; leave out parts that are unknown now."""
+    """Return the equipment that the documents list, by part. Leave out parts that are unknown now."""
     view = View(snapshot, "totals")
     found = {_FIRMWARE: snapshot.gateway.firmware}
     if (listed := meters.meters_of(view)) is not UNKNOWN:

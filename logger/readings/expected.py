@@ -1,4 +1,4 @@
-"""List the values that a site should have: those that its documents announce, and those it had before. Pure."""
+"""List the values that a site should have: those that its documents announce, and those counted before. Pure."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _LISTS: Final = (paths.V1_INVERTERS, paths.DEVICE_DATA, paths.INVENTORY)
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Name a value that should be there: a field of a measurement, and its `device`, empty for the whole site.
+    """Name a value that should be present: a field of a measurement, and its `device` (empty for the whole site).
 
-    `others`: other fields of the same point. If one of them is present, the value does not count as absent.
+    `others`: other fields of the same point. If one of these fields is present, the value does not count as absent.
     `is_lacking`: the value is listed only while it is absent.
     """
 
@@ -44,8 +44,8 @@ class Expected:
 class Written:
     """Hold what one tick writes: `totals`, `points`, and the energy state after the tick.
 
-    `view` gives the documents that the values were read from. `made_of` maps each quantity of energy to its primitive
-    counters with their signs.
+    `view` gives the documents from which the values were read. `made_of` maps each quantity of energy to its
+    primitive counters with their signs.
     """
 
     view: View
@@ -55,7 +55,7 @@ class Written:
     made_of: Mapping[str, Mapping[str, int]]
 
     def has(self, expected: Expected) -> bool:
-        """Tell whether an expected value is among those that are written."""
+        """Return True if an expected value is among the written values."""
         if expected.is_lacking:
             return False
         if expected is REPORTS:
@@ -77,15 +77,20 @@ REPORTS: Final = Expected("envoy_inverter", "power_w", role="devices")
 _BY_NET: Final = ("net_power_w", "consumption_power_w", "load_power_w", "grid_import_lifetime_wh",
     "grid_export_lifetime_wh", "consumption_lifetime_wh")  # fmt: skip
 _INSTEAD: Final = {"consumption_power_w": ("load_power_w",)}
-"""While batteries feed the grid, consumption as the gateway counts is below zero, and only the house's is written."""
+"""Field → the fields that are written in its place.
+
+While batteries feed the grid, the consumption as the gateway counts is below zero, and only the power of the house is
+written.
+"""
 _BY_TOTAL: Final = ("consumption_power_w", "load_power_w", "net_power_w", "consumption_lifetime_wh")
 _BY_BATTERY: Final = ("battery_power_w", "battery_charge_percent")
 
 
 def list_expected(view: View, energy: EnergyState) -> Iterator[Expected]:
-    """List the values that should be there.
+    """List the values that the site should have.
 
-    The present documents decide. Where the documents do not decide, the counters that were counted before do.
+    The present documents decide whether a value is listed. Where the documents do not decide, the energies that were
+    counted before do.
     """
     yield Expected(TOTALS, "production_power_w")
     yield Expected(TOTALS, "production_lifetime_wh", others=("production_today_wh",))
@@ -111,12 +116,12 @@ def list_expected(view: View, energy: EnergyState) -> Iterator[Expected]:
 
 
 def is_asked(view: View, path: str) -> bool:
-    """Tell whether this gateway is asked for a document that has not arrived."""
+    """Return True if the document at `path` is requested from this gateway and has not arrived."""
     return path in view.snapshot.failures or path not in view.snapshot.absent
 
 
 def _has_unknown_meters(view: View, wiring: Wiring) -> bool:
-    """Tell whether meters are unknown: their list was never read, is refused, or has a line that cannot be read."""
+    """Return True if meters are unknown: their list was never read, was refused, or has an unreadable line."""
     listed = meters.meters_of(view)
     if any(meter.is_unclear for meter in listed or ()):
         return True
@@ -127,10 +132,10 @@ def _has_unknown_meters(view: View, wiring: Wiring) -> bool:
 
 
 def _lists_nothing(view: View) -> bool:
-    """Tell whether the ensemble inventory says nothing about devices.
+    """Return True if the ensemble inventory does not show which devices exist.
 
-    The inventory says nothing if there is no document, or if no entry of the document has a type. An empty list says
-    that there are no devices.
+    This is so without the document, or if no entry of the document has a type. An empty list means that there are no
+    devices.
     """
     document = view.snapshot.documents.get(paths.ENSEMBLE)
     groups = [] if document is None else objects(document.body) or []

@@ -1,4 +1,4 @@
-"""Explain one value: list its possible sources, the value that each source gives now, and the used source. Pure."""
+"""Explain one value: list its sources, the value that each source gives now, and the source in use. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _RAW_LIMIT: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Hold one possible source of a value: key, state, path of the document, raw value as JSON, and value read."""
+    """Hold one source of a value: key, state, path of the document, raw value as JSON, and converted value."""
 
     key: Key
     state: State
@@ -41,7 +41,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """Hold the explanation of a field in one series: its point, if any, its sources in order, and its counters."""
+    """Hold the explanation of a field in one series: its point or None, its sources in order, and its counters."""
 
     measurement: Measurement
     field: Field
@@ -52,14 +52,14 @@ class Explained:
 
     @property
     def source(self) -> Candidate | None:
-        """Return the source that the value was read from; None if there is none."""
+        """Return the source from which the value was read; None without such a source."""
         return next((c for c in self.candidates if c.state == "used"), None)
 
 
 def explain(
     snapshot: Snapshot, readings: Sequence[Reading], measurement: Measurement, field: Field
 ) -> list[Explained]:
-    """Explain a field in each series of its measurement. Without any series, list only the field's sources."""
+    """Explain a field in each series of its measurement. If there is no series, list only the field's sources."""
     view = View(snapshot, measurement.role)
     points = [r for r in readings if r.measurement == measurement.name]
     counters = tuple(
@@ -76,7 +76,7 @@ def explain(
 
 
 def _candidates(field: Field, tags: Sequence[str], view: View, point: Reading | None) -> tuple[Candidate, ...]:
-    """List every source of a field in order. All sources after the deciding source are "not needed"."""
+    """List every source of a field in order. All sources after the deciding source have the state "not needed"."""
     found: list[Candidate] = []
     is_decided = False
     for key in field.keys:
@@ -106,7 +106,7 @@ def _candidate(key: Key, field: Field, tags: Sequence[str], view: View, point: R
 
 
 def _is_of(row: Row, tags: Sequence[str], point: Reading | None) -> bool:
-    """Tell whether a row belongs to the point's series; always true without tags or without a point."""
+    """Return True if a row belongs to the point's series, or if there are no tags or no point."""
     if point is None or not tags:
         return True
     if row.tags:

@@ -1,7 +1,7 @@
 """Read every value of the table from a snapshot. Pure.
 
 A measured value comes only from the first source that this gateway certainly has. While that source is silent, the
-value is absent, and the next source is not used. `Sources` holds the sources chosen for the site's values.
+value is absent, and the next source is not used. `Sources` holds the chosen source of each value of the site.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _READ: Final = tuple(measurement for measurement in MEASUREMENTS if measurement.
 """The measurements with a field that is read from a document."""
 Identity = tuple[tuple[str, str], ...]
 _Named = Mapping[str, Found[Mapping[Identity, Row]]]
-"""Rowset → its rows by their identifying tags."""
+"""Rowset → its rows, each by the tags that identify its device."""
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Hold the fields read for one series of a measurement.
+    """Hold the fields of one series of a measurement.
 
     If all fields come from one document, `row` and `source` give the row and the name of its rowset. `waits`: a
-    better source of this device is silent now, and may later give the same report with more fields.
+    better source of this device is silent now, and may later give more fields of the same report.
     """
 
     measurement: Measurement
@@ -44,8 +44,8 @@ class Device:
 class Extraction:
     """Read the values of one snapshot. Each rowset is selected only once.
 
-    `duplicates`: serials that occur twice in one document; their devices are not read. `read_from`: the rowset and
-    the row of each field of the site.
+    `duplicates`: serials that occur twice in one document. The devices with these serials are not read. `read_from`:
+    the rowset and the row of each field of the site.
     """
 
     def __init__(self, snapshot: Snapshot, sources: Sources) -> None:
@@ -57,7 +57,7 @@ class Extraction:
         self.read_from: dict[str, tuple[Rowset, Row]] = {}
 
     def devices(self, roles: frozenset[Role]) -> Iterator[Device]:
-        """Read every measurement of the due `roles`, in the table's order. The whole site counts as one device."""
+        """Yield the devices of each measurement of the due `roles`, in the table's order. The site is one device."""
         for measurement in _READ:
             if measurement.role in roles:
                 if not measurement.tags:
@@ -70,7 +70,7 @@ class Extraction:
     def counters(self) -> dict[str, float]:
         """Read the primitive counters in Wh.
 
-        Each is read from its pinned source. A counter without a pinned source is read from its best source.
+        Each counter is read from its pinned source. A counter without a pinned source is read from its best source.
         """
         found = {}
         for item in COUNTERS:
@@ -109,10 +109,10 @@ class Extraction:
     def _choose(
         self, keys: Sequence[Key], role: Role, before: str | None, *, by_standing: bool = False
     ) -> tuple[Key, Row] | None:
-        """Choose the source that was chosen `before`, or a better source, but never a worse source.
+        """Choose the best source that is not worse than `before`, the source that was chosen last.
 
-        If a better source is unknown now, `before` is kept. `by_standing`: documents of any age may prove that a
-        source is absent; values come from new documents only.
+        If a better source is unknown now, `before` is chosen again. `by_standing`: documents of any age may prove
+        that a source is absent; values come from new documents only.
         """
         is_better = before is not None and any(key.rowset.name == before for key in keys)
         for key in keys:
@@ -206,7 +206,7 @@ def _by_identity(rowset: Rowset, rows: Sequence[Row], duplicates: set[str]) -> d
 
 
 def _list_devices(measurement: Measurement, named: _Named) -> list[Identity]:
-    """List the devices that exist. In each group of rowsets, the first rowset that lists any device decides."""
+    """List the devices that exist. In each group of rowsets, the first rowset that lists a device decides."""
     identities: dict[Identity, None] = {}
     for group in measurement.listed_by or tuple((rowset,) for rowset in measurement.rowsets):
         identities |= dict.fromkeys(next((rows for rowset in group if (rows := named[rowset.name])), None) or ())
@@ -227,7 +227,7 @@ def _read_field(item: Field, identity: Identity, kind: str | None, named: _Named
 
 
 def _read_row(measurement: Measurement, rowset: Rowset, row: Row, view: View) -> dict[str, Value]:
-    """Read every field that one row has."""
+    """Return every field of the measurement that one row gives, by name."""
     fields = {}
     for item in measurement.fields:
         for key in item.keys:
