@@ -1,4 +1,4 @@
-"""Change the stored state of a gateway for `backfill`: show it, store day rows, and join it with a rebuilt state.
+"""Read and change the stored state of a gateway for `backfill`: store day rows, and join a rebuilt state to it.
 
 The same functions run in the recorder between two ticks. If no recorder runs, they run in the command.
 """
@@ -25,14 +25,14 @@ from logger.store.store import Store
 from logger.store.thread import StoreCalls
 
 MOST_ROWS: Final = 1000
-"""Rows of days that one request may bring."""
+"""The greatest number of day rows in one request."""
 Events: TypeAlias = Annotated[list[Event], Field(min_length=1, max_length=MOST_ROWS)]
 Hours: TypeAlias = Annotated[list[Reading], Field(min_length=1, max_length=MOST_ROWS)]
 Rows: TypeAlias = Annotated[list[DailyRow], Field(max_length=MOST_ROWS)]
 
 
 class Keeper(Protocol):
-    """Holds the state of one gateway now."""
+    """The present holder of one gateway's state: the collector of the gateway, or the store."""
 
     @property
     def site(self) -> Site:
@@ -40,7 +40,7 @@ class Keeper(Protocol):
         ...
 
     async def amend(self, change: Change) -> None:
-        """Change the state in one transaction, with the day rows that `change` gives."""
+        """Apply `change` to the state, and store the new state and its day rows in one transaction."""
         ...
 
 
@@ -61,19 +61,19 @@ class StoredState:
 
 
 class StateApi:
-    """Answers requests about the gateways' states. A state is sent in parts: key and JSON text of each part."""
+    """Answers requests about the states of gateways. A state is sent as parts: the key and JSON text of each part."""
 
     def __init__(
         self, store: StoreCalls, keeper_of: Callable[[str], Keeper], on_change: Callable[[], None] = lambda: None
     ) -> None:
-        """Answer from `store`. `keeper_of` returns the keeper of the state of the gateway with that serial.
+        """Answer requests from `store`. `keeper_of`: a gateway's serial → the keeper of the gateway's state.
 
-        `on_change` is called after rows were stored that wait for delivery.
+        `on_change` is called after new rows for InfluxDB were stored.
         """
         self._store, self._keeper_of, self._on_change = store, keeper_of, on_change
 
     async def read_states(self) -> dict[str, dict[str, str]]:
-        """Read the state of every gateway that the store knows, by serial."""
+        """Read the state of every gateway in the store, by serial."""
         gateways = await self._store.call(Store.list_gateways)
         return {gateway: await self._store.call(Store.read_state, gateway) for gateway in gateways}
 
@@ -107,7 +107,7 @@ class StateApi:
         return await self._amend(keeper, lambda live: restore_past(live, past, gateway, keeper.site, prices))
 
     async def recompute_days(self, gateway: str, parts: dict[str, str], dates: list[str]) -> int:
-        """Replace closed days of the state by those of another state.
+        """Replace the closed days of `dates` in the state by the days of another state, given as `parts`.
 
         Return the number of day rows that were made.
         """
@@ -124,10 +124,10 @@ class StateApi:
         )
 
     async def restore_periods(self, gateway: str, days: dict[str, Period]) -> int:
-        """Compute the sums of the months again that contain these days.
+        """Compute again the sums of the months that contain these days. Return the number of rows that were made.
 
-        `days`: ISO date → the sums of that day. A day that has a row in the store is summed from this row. Return the
-        number of rows of months and years that were made.
+        `days`: ISO date → the sums of that day. If the store has a row of a day, the row's figures are used. Rows of
+        months and years are made.
         """
         begin, end = (f"{day[:-2]}{place}" for day, place in ((min(days), "01"), (max(days), "31")))
         stored = await self._store.call(Store.read_rows, gateway, "envoy_day", begin, end)

@@ -34,19 +34,19 @@ from logger.store.store import Store
 from logger.store.thread import StoreThread
 
 OpenOutlets: TypeAlias = Callable[[Settings, Recorder, Clock], contextlib.AbstractAsyncContextManager[None]]
-"""Opens what offers the readings to others than InfluxDB, such as the page."""
+"""Opens the outlets: everything that offers the readings to others than InfluxDB, such as the page."""
 _SHUTDOWN_S: Final = 5.0
 _TELL_S: Final = 30.0
-"""How often systemd's watchdog hears of the recorder at least."""
+"""The longest time in seconds between two messages to systemd's watchdog."""
 _RENEW_S: Final = status_file.RENEWED_WITHIN_S - _TELL_S
-"""How often `status.json` is written without news. The recorder looks at this each time it tells the watchdog."""
+"""Seconds after which `status.json` is written again without news; checked at each message to the watchdog."""
 _RESCUE_S: Final = 600.0
-"""How often a damaged file is looked for that has not been copied."""
+"""Seconds between two searches for damaged store files that still have rows to copy."""
 _GATHER_S: Final = 3.0
 _GATHER_MORE_S: Final = 0.04
-"""Seconds in which news is gathered, and more of them for each gateway."""
+"""Seconds for which news is gathered before one update, and additional seconds for each gateway."""
 _LAST_RESORT_S: Final = 7.0
-"""Seconds after a stop signal at which the process exits even if disk or server hang; commits stay complete."""
+"""Seconds from a stop signal until the process exits even if a disk or server hangs. Commits stay complete."""
 
 
 async def run(
@@ -57,7 +57,9 @@ async def run(
     on_tick: Callable[[Collector], None] = lambda collector: None,
     open_outlets: OpenOutlets = lambda settings, recorder, clock: contextlib.nullcontext(),
 ) -> None:
-    """Record until SIGTERM or SIGINT. Raises StateError or StoreHeldError, and only before the first poll.
+    """Record readings until SIGTERM or SIGINT arrives.
+
+    Raises StateError or StoreHeldError, but only before the first poll.
 
     `open_outlets` opens the outlets, such as the page.
     """
@@ -84,7 +86,10 @@ async def open_recorder(
     stopping: asyncio.Event,
     on_tick: Callable[[Collector], None] = lambda collector: None,
 ) -> AsyncIterator[Recorder]:
-    """Open the store and build the recorder. Close both at the end. `stopping` ends a wait for disk space."""
+    """Open the store and build the recorder, and close both when the context ends.
+
+    `stopping` ends a wait for disk space.
+    """
     address, news = read_notify_socket(), News()
     changes = log.Changes(log.get("service"), news.announce)
     async with _extend_start(address):
@@ -115,7 +120,7 @@ async def open_recorder(
 
 @contextlib.contextmanager
 def _stop_on_signals() -> Iterator[asyncio.Event]:
-    """Yield an event that the first SIGTERM or SIGINT sets. A second signal exits at once.
+    """Yield an event that the first SIGTERM or SIGINT sets. A second signal ends the process immediately.
 
     Signals are handled before the store is open, and also in the first process of a container.
     """
@@ -144,7 +149,7 @@ def _stop_on_signals() -> Iterator[asyncio.Event]:
 
 def _leave() -> None:
     log.get("service").warning(
-        "stopped without waiting for a disk or server that hangs; what was stored before is intact"
+        "the recorder stopped without waiting for a disk or server that hangs; all stored readings are intact"
     )
     logging.shutdown()
     os._exit(0)
@@ -153,7 +158,7 @@ def _leave() -> None:
 async def _open_store(
     settings: Settings, clock: Clock, lock: FolderLock, changes: log.Changes, stopping: asyncio.Event
 ) -> StoreThread:
-    """Open the store; on a full disk, retry until there is space or `stopping` is set."""
+    """Open the store. If the disk is full, retry until the disk has space or `stopping` is set."""
     limits = settings.recorder
 
     async def open_store() -> StoreThread:
@@ -184,7 +189,7 @@ async def _open_store(
 
 @contextlib.asynccontextmanager
 async def _extend_start(address: str) -> AsyncIterator[None]:
-    """Keep asking systemd for more start time within this context, because copying a damaged store takes long."""
+    """Request more start time from systemd every 30 s in this context, because copying a damaged store takes long."""
 
     async def ask() -> None:
         while True:
@@ -199,13 +204,13 @@ async def _extend_start(address: str) -> AsyncIterator[None]:
 
 
 async def _supervise(recorder: Recorder, settings: Settings, clock: Clock) -> None:
-    """Run the loops and keep `status.json` current, until a stop signal."""
+    """Run the loops and keep `status.json` current, until a stop signal arrives."""
     say = log.get("service")
     address = read_notify_socket()
     runtime = settings.runtime_dir
     if is_in_container(settings.state_dir.resolve()):
         say.warning(
-            f"the state folder {settings.state_dir} is lost with the container, undelivered readings too\n"
+            f"the state folder {settings.state_dir} and its undelivered readings are lost with the container\n"
             f"Try: mount a volume at {settings.state_dir}."
         )
     if recorder.shipper is None:
@@ -236,9 +241,8 @@ async def _supervise(recorder: Recorder, settings: Settings, clock: Clock) -> No
 async def _report(recorder: Recorder, runtime: Path, clock: Clock, address: str) -> None:
     """Update `status.json` and systemd's status after each tick, when a problem changes, and each minute.
 
-    Everything that happens within three seconds, such as a tick and its delivery, makes one update. With many
-    gateways the time is longer, because each update describes all of them. Also deletes old rows of the store each
-    hour.
+    All news within three seconds, such as a tick and its delivery, makes one update. With many gateways the three
+    seconds become more, because each update describes all gateways. Old rows of the store are also deleted each hour.
     """
     tidied, written, seen = clock.monotonic(), -math.inf, recorder.news.version
     while True:
@@ -269,14 +273,14 @@ async def _rescue(recorder: Recorder, clock: Clock) -> None:
 
 
 async def _write_status(recorder: Recorder, runtime: Path, clock: Clock, *, ended: bool = False) -> None:
-    """Write the current `status.json`. With `ended`, it says that the recorder has stopped."""
+    """Write the current `status.json`. With `ended`, the file states that the recorder has stopped."""
     figures = await recorder.store_looks.look()
     now = status_file.describe(recorder, figures, clock)
     status_file.write(runtime, {**now, "alive_until": now["written_at"]} if ended else now)
 
 
 def _line(recorder: Recorder) -> str:
-    """Return one line for `systemctl status`: the first problem, else the power of all gateways in W."""
+    """Return one line for `systemctl status`: the first problem, or without a problem the produced power in W."""
     powers = [each.collected.values.get("production_power_w") for each in recorder.collectors]
     known = [power for power in powers if power is not None]
     trouble = next(iter(recorder.changes.troubles.values()), "")

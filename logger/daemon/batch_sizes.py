@@ -9,7 +9,7 @@ from logger.model import Role
 
 _FEWEST_LINES: Final = 200
 _SLOW_S: Final = 5.0
-"""A batch that takes more seconds halves the size of the next ones; quick batches double it again."""
+"""Batches that take more seconds than this halve the size of the next batches; quick batches double the size."""
 
 
 class BatchSizes:
@@ -20,16 +20,16 @@ class BatchSizes:
         self._lines: dict[Role, int] = {}
 
     def most(self, role: Role) -> int:
-        """Return the most lines that a batch of the role may have now."""
+        """Return the greatest number of lines that a batch of the role may have now."""
         return min(self._lines.get(role, self._writer.most_lines), self._writer.most_lines)
 
     def fit(self, role: Role, took_s: float) -> None:
-        """Choose the size of the next batch of the role by the seconds that the last one took."""
+        """Choose the size of the role's next batch from the seconds that the last batch took."""
         if took_s > _SLOW_S:
             self.halve(role)
         elif took_s < _SLOW_S / 4:
             self._lines[role] = 2 * self.most(role)
 
     def halve(self, role: Role) -> None:
-        """Halve the size of the role's next batch, because the server could not take the last one."""
+        """Halve the size of the role's next batch, because the server could not process the last batch."""
         self._lines[role] = max(_FEWEST_LINES, self.most(role) // 2)

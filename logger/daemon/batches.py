@@ -41,7 +41,7 @@ def make_daily_rows(rows: Iterable[DayRow]) -> tuple[DailyRow, ...]:
 
 
 def compare(stored: Mapping[str, str], text: Mapping[str, str]) -> dict[str, str | None]:
-    """Return the parts of `text` that are new or changed, and None for each stored part that is gone."""
+    """Return the parts of `text` that are new or changed, and None for each stored part that `text` lacks."""
     return {key: value for key, value in text.items() if stored.get(key) != value} | dict.fromkeys(
         stored.keys() - text.keys()
     )
@@ -58,7 +58,7 @@ def make_commit(
     """Make the commit of one tick. Return the commit and the state's new parts.
 
     `stored`: the parts in the store. `readings`: all points of the tick, including those of the recorder itself.
-    `before`: the state that was converted to `stored`, if this program did that.
+    `before`: the state that was converted to `stored`; None if `stored` was read from the store.
     """
     commit, parts = make_amendment(gateway, result.state, result.daily, stored, before)
     batches, reports = pack(readings), tuple(result.new_reports)

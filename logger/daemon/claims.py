@@ -1,4 +1,4 @@
-"""Let only one collector poll each gateway, even if two entries of the settings lead to it."""
+"""Let only one collector poll each gateway, even if two entries of the settings lead to the same gateway."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from logger.log import Changes
 
 
 class Claimant(Protocol):
-    """A collector that polls a gateway, or is about to. `changes`: logs its problems."""
+    """A collector that polls a gateway, or is about to poll a gateway. `changes` logs the collector's problems."""
 
     changes: Changes
 
@@ -18,7 +18,7 @@ class Claimant(Protocol):
         ...
 
     def is_polling(self, serial: str) -> bool:
-        """Tell whether this collector reaches the gateway of that serial now."""
+        """Return True if this collector reaches the gateway with this serial now."""
         ...
 
     def leave(self, polled_at: str) -> None:
@@ -27,7 +27,7 @@ class Claimant(Protocol):
 
 
 class Claims:
-    """Holds which collector polls which gateway, by the gateway's serial."""
+    """Holds the collector that polls each gateway, by the gateway's serial."""
 
     def __init__(self) -> None:
         self._holders: dict[str, Claimant] = {}
@@ -42,8 +42,8 @@ class Claims:
         if holder is not None and holder is not by:
             if holder.is_polling(serial):
                 text = (
-                    f"gateway {serial} answers at {by.address} too; it is polled once, at {holder.address}\n"
-                    "Try: remove one of both entries from the file that ENPHASE_GATEWAYS_FILE names."
+                    f"gateway {serial} answers at {by.address} too, but is polled only at {holder.address}\n"
+                    "Try: remove one of the two entries from the file that ENPHASE_GATEWAYS_FILE names."
                 )
                 by.changes.begin("second entry", text)
                 return holder.address

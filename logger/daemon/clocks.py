@@ -14,7 +14,7 @@ from logger.clock import Clock
 from logger.model import Event, GatewayInfo
 
 EARLIEST: Final = 1_767_225_600
-"""Unix time of 2026-01-01, before this program was released; a clock that shows less is not set yet."""
+"""2026-01-01 in unix seconds, before the release of this program. A clock that shows an earlier time is not set."""
 SET_OURS: Final = "timedatectl set-ntp true"
 _STEP_BACK_S: Final = 600
 _STEP_S: Final = 5
@@ -37,7 +37,10 @@ class Clocks:
         return self._clock.time() - self._clock.monotonic()
 
     def ours_held_still(self, tick: int, before: float) -> bool:
-        """Return False if this machine's clock jumped since `before`. The readings then belong to no known minute."""
+        """Return False if this machine's clock jumped since `ours` returned `before`.
+
+        After a jump the readings belong to no known minute.
+        """
         if abs(self.ours() - before) < _STEP_S:
             return True
         log.get("collect").warning(
@@ -61,7 +64,7 @@ class Clocks:
     def ours_is_set(self) -> bool:
         """Return True if this machine's clock is set.
 
-        Until then nothing is polled, because points would be dated 1970.
+        Before the clock is set, no gateway is polled, because its points would be dated 1970.
         """
         if self._clock.time() < EARLIEST:
             text = "this machine's clock is not set, so the gateway is not polled"
@@ -74,7 +77,7 @@ class Clocks:
         """Return True if `tick` may be stored. Return False while a clock that was set back repeats stored ticks."""
         if tick > last:
             self._changes.end(
-                "clock back", "this machine's clock is later than the last stored minute, so recording goes on"
+                "clock back", "this machine's clock is later than the last stored minute, so recording continues"
             )
             return True
         if last - tick <= _STEP_BACK_S:
@@ -95,7 +98,7 @@ class Clocks:
             if self._changes.end("gateway clock", "the gateway's clock is right again"):
                 self._record(Event(tick, "gateway_clock", "the gateway's clock is right again"))
             return
-        remedy = "corrected in the times of its reports" if skew <= _DAY_S else "its reports keep its own times"
+        remedy = f"the times of its reports are {'corrected' if skew <= _DAY_S else 'not corrected'}"
         fast = "ahead" if info.clock_skew_s > 0 else "behind"
         if "gateway clock" not in self._changes.troubles:
             text = f"the gateway's clock is {skew:.0f} s {fast}; {remedy}"

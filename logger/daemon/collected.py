@@ -60,9 +60,9 @@ class Findings:
         self._warnings = found
 
     def report_absences(self, after: Absences) -> None:
-        """Log each value that has been absent for long, with the reason. Log the value again when it is present.
+        """Log each value that has been absent for more than 15 minutes, with the reason, and log its return.
 
-        If the reason is an open problem, its values are not logged, because the problem itself was logged.
+        A value that is absent because of a logged problem is not logged.
         """
         logged = self._changes.list_messages()
         new = {

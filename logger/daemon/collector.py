@@ -42,16 +42,16 @@ OwnPoints: TypeAlias = Callable[[int, Mapping[str, str], Poller], Awaitable[list
 """Makes the recorder's points about itself: tick (unix seconds), tags and poller → points."""
 
 OnCommit: TypeAlias = Callable[[Collection[Role], Collection[Lease]], None]
-"""Hears of a stored tick: the roles that have new rows, and leases of these rows."""
+"""Receives, after a tick is stored, the roles that have new rows, and leases of these rows."""
 
 
 class Collector:
     """Polls one gateway until `stopping` is set, and commits each tick.
 
-    `on_commit` is called after each stored tick, `on_tick` after every tick, `on_recognised` when it is known which
-    gateway answers. `loop`: the name of this loop in `progress`. `address`, `expected_serial`: those of the gateway
-    in the settings. `share`: the gateway's part in a site of several gateways. A caller that holds `between_ticks`
-    may change the state.
+    `on_commit` is called after each stored tick, `on_tick` after every tick, `on_recognised` after the gateway is
+    identified. `loop`: the name of this loop in `progress`. `address`, `expected_serial`: the gateway's address and
+    serial in the settings. `share`: the gateway's part in a site of several gateways. A caller that holds
+    `between_ticks` may change the state.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class Collector:
         tick = self.site.next_tick(now)
         self._progress.move(self._loop, self.site.totals_s + 60)
 
-        with contextlib.suppress(TimeoutError):  # the first tick asks again
+        with contextlib.suppress(TimeoutError):  # the first tick repeats the request
             async with self._clock.timeout(max(0.0, tick + self.site.offset_s - now - 1)), self._stoppable.work():
                 await self.poller.identify(int(now))
                 await self.poller.ask_zone(int(now))
@@ -169,7 +169,7 @@ class Collector:
             async with self._clock.timeout(max(1.0, left)), self._stoppable.work():
                 await self.poller.poll(tick, roles)
         except TimeoutError:
-            text = "the gateway did not answer all fast requests within the tick; the answers in time are stored"
+            text = "the gateway did not answer all fast requests within the tick; all answers in time are stored"
             self.changes.begin("late", text)
         else:
             self.changes.end("late", "the gateway answers all fast requests within the tick again")
@@ -190,7 +190,7 @@ class Collector:
         return bool(self._polled_at)
 
     def is_polling(self, serial: str) -> bool:
-        """Tell whether this collector reaches the gateway of that serial now."""
+        """Return True if this collector reaches the gateway with this serial now."""
         return serial in (self.serial, self._recognising) and self.poller.requests.reachable
 
     def leave(self, polled_at: str) -> None:
@@ -199,7 +199,7 @@ class Collector:
         self._share.leave()
 
     def _claim(self, serial: str) -> bool:
-        """Claim a gateway. Return False if it is polled at the address of another entry."""
+        """Claim a gateway. Return False if the collector of another entry polls this gateway."""
         self._polled_at = self._claims.claim(serial, self)
         if self._polled_at:
             self._share.leave()
@@ -208,7 +208,7 @@ class Collector:
     async def _recognise(self, info: GatewayInfo) -> bool:
         """Load the stored state of a gateway when it is first identified.
 
-        Return False if this collector is not to poll the gateway.
+        Return False if another collector polls the gateway.
         """
         async with self.between_ticks:
             if not self._claim(info.serial):

@@ -16,9 +16,12 @@ from logger.settings.shards import choose_groups, spread
 from logger.site import Site
 
 FEW: Final = 4
-"""Up to so many gateways are polled at the second of the tick; more are spread over the time between two ticks."""
+"""The greatest number of gateways that are all polled at the second of the tick.
+
+The polls of more gateways are spread over the time between two ticks.
+"""
 _FRESH_S: Final = 10.0
-"""Seconds for which settings that were read again serve every gateway."""
+"""Seconds after a reading of the settings in which every gateway uses the settings that were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,9 @@ def gateways_of(settings: Settings, clock: Clock) -> tuple[GatewayConfig, ...]:
 
 
 class _NewestSettings:
-    """Holds the settings as they were last read.
+    """Holds the settings that were last read.
 
-    For 10 s all gateways use them before the files are read again.
+    All gateways use these settings for 10 s before the files are read again.
     """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:

@@ -14,14 +14,14 @@ from logger.gateway.endpoints import Endpoint
 
 _SAMPLES: Final = 12
 _DELAYED_ENOUGH: Final = 2
-"""Delayed answers among the last samples (beside a slow request) from which the two lanes take turns."""
+"""The number of delayed answers, among the last answers beside a slow request, from which the lanes take turns."""
 _DELAY_S: Final = 1.0
 _DELAY_FACTOR: Final = 3.0
 """An answer is delayed if it takes more than this many times its time alone, and more than `_DELAY_S` longer."""
 _WEIGHT: Final = 0.2
 """Weight of the newest answer in the moving average of answer times without a slow request."""
 _ONE_LANE_S: Final = (6 * 3600, 24 * 3600)
-"""Seconds in one lane before two lanes are tried again: first and longest pause. A failed trial costs a minute."""
+"""The first and the longest pause in seconds before two lanes are tried again. A failed trial costs a minute."""
 _RECENT: Final = 30
 _RECENT_ENOUGH: Final = 6
 _SLOW_S: Final = (2.0, 1.0)
@@ -83,9 +83,9 @@ class Contention:
             self._choose_lanes(now)
 
     def _choose_lanes(self, now: float) -> None:
-        """Let slow and fast requests take turns for a pause, after many delayed answers.
+        """After several delayed answers, let slow and fast requests take turns for a pause.
 
-        The pause doubles each time. The pause is short again after a dozen answers in a row without a delay.
+        The pause doubles each time. After 12 answers in a row without a delay, the pause is short again.
         """
         if sum(self._delayed) >= _DELAYED_ENOUGH:
             self._two_lanes_at = now + self._pause_s

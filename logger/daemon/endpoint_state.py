@@ -21,15 +21,16 @@ _BACK_OFF_S: Final[dict[Lane, tuple[tuple[int, int], ...]]] = {
     "slow": ((9, 4 * 3600), (6, 3600), (3, 900)),
     "fast": ((16, 4 * 3600), (13, 3600), (10, 900)),
 }
-"""(Failures in a row, seconds of back-off from then on) by lane (Q-C2); a request can crash a gateway (Q-C15)."""
+"""By lane: (failures in a row, seconds of back-off from that number on). The reasons are Q-C2 and Q-C15 of
+`docs/gateway-quirks.md`: a request can crash a gateway."""
 _RETRY_S: Final = 300
-"""Most seconds until a slow endpoint that failed is asked again, while no back-off applies."""
+"""The longest time in seconds until a failed slow endpoint is requested again, while no back-off applies."""
 _PROBE_S: Final = 86400
-"""Seconds until an endpoint that is absent or not allowed is asked again."""
+"""Seconds until an endpoint that is absent or not allowed is requested again."""
 _PROBE_AGAIN_S: Final = 3600
-"""Seconds until an absent endpoint is asked again if it answered under this firmware: it may come back."""
+"""Seconds until an absent endpoint that answered under this firmware is requested again; it may answer again."""
 _SLOW_ANSWER_S: Final[dict[Lane, float]] = {"fast": 2.0, "slow": 10.0}
-"""An endpoint whose answer takes more seconds than this is asked at its relaxed cadence."""
+"""The answer time in seconds, by lane, above which an endpoint is requested at its relaxed cadence."""
 _RARELY_S: Final = 900
 
 
@@ -67,7 +68,7 @@ class EndpointState:
     # --- answers and failures -----------------------------------------------------------------------------------
 
     def record_answer(self, document: Document, tick: int, *, counts: bool = True) -> None:
-        """Keep a document and set the time of the next request.
+        """Store a document, and set the time of the next request.
 
         `counts`: the answer counts as definitive, because it came outside the quiet window.
         """
@@ -79,7 +80,7 @@ class EndpointState:
         self.due_at = self._due_after(tick)
 
     def record_failure(self, error: EnvoyLoggerError, tick: int, *, counts: bool = True) -> None:
-        """Record a failed request and set the time of the next one.
+        """Record a failed request, and set the time of the next request.
 
         `counts`: this endpoint itself failed, and not the gateway as a whole.
         """
@@ -111,22 +112,22 @@ class EndpointState:
         return (self.has_answered or self.answered_before) and (self.is_absent or self.is_silent)
 
     def is_surely_absent(self, now: float) -> bool:
-        """Tell whether this gateway certainly lacks the document: absent, not allowed, or never answered."""
+        """Return True if this gateway certainly lacks the document: absent, not allowed, or never answered."""
         never_answered = self.is_silent and not self.has_answered
         failing_s = 0.0 if self.failing_since is None else now - self.failing_since
         return self.is_absent or (never_answered and failing_s >= _NEVER_S)
 
     def standing_document(self, now: float) -> Document | None:
-        """Return the last document; None if it is older than twice its cadence or twice the ticks' interval."""
+        """Return the last document; None if it is older than twice its cadence and twice the interval of ticks."""
         if self.document is None:
             return None
         stands_s = 2 * max(self._usual_cadence_s, self.intervals["totals"])
         return None if now - self.document.received_at > stands_s else self.document
 
-    # --- when it is due -----------------------------------------------------------------------------------------
+    # --- when the next request is due ---------------------------------------------------------------------------
 
     def is_due(self, tick: int, roles: frozenset[Role]) -> bool:
-        """Tell whether to request the endpoint at this tick.
+        """Return True if to request the endpoint at this tick.
 
         Fast device lists are requested only at devices ticks.
         """
@@ -135,9 +136,9 @@ class EndpointState:
 
     @property
     def can_wait(self) -> bool:
-        """Return True for a slow or rarely requested endpoint.
+        """Return True if the next request may wait for the end of the quiet window.
 
-        Its request may wait for the end of the quiet window.
+        Requests of slow and of rarely requested endpoints may wait.
         """
         return self.endpoint.lane == "slow" or (isinstance(self.endpoint.every, int) and self.document is not None)
 

@@ -1,4 +1,4 @@
-"""Keep events until they are stored, and make the `envoy_event` points for the dashboards' annotations."""
+"""Hold events until they are stored, and make the `envoy_event` points for the dashboards' annotations."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class PendingEvents:
         self._events: list[Event] = []
 
     def record(self, event: Event) -> None:
-        """Keep an event until it is stored."""
+        """Add an event to the events of the next commit."""
         self._events.append(event)
 
     def take(self) -> tuple[Event, ...]:
-        """Return every event that is not stored yet; `mark_stored` removes them afterwards."""
+        """Return all events that are not stored yet. A later call of `mark_stored` removes these events."""
         self._events += self._take_more()
         return tuple(self._events)
 

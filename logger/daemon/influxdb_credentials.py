@@ -35,12 +35,12 @@ class Credentials:
         return True
 
     def hint(self) -> str:
-        """Return the sentence that tells how a running recorder receives corrected credentials."""
+        """Return the sentence that explains how a running recorder receives corrected credentials."""
         fixed = [name for name in _NAMES if self._settings.is_fixed(name)]
         if fixed:
             return (
-                f"then systemctl restart envoy-logger (or restart the container): {' and '.join(fixed)} came with "
-                "the process and cannot change while it runs."
+                "then systemctl restart envoy-logger (or restart the container): the process received "
+                f"{' and '.join(fixed)} at its start, and reads no new value while it runs."
             )
         return "the recorder reads corrected credentials within a minute, without a restart."
 

@@ -21,10 +21,10 @@ from logger.tariff.prices import Prices
 def restore_past(
     live: GatewayState, past: GatewayState, gateway: str, site: Site, prices: Prices
 ) -> tuple[GatewayState, list[DayRow]]:
-    """Add the time before the `live` state from `past`. Return the new state, and the changed day rows.
+    """Add the days of `past` before the days of the `live` state. Return the new state, and the changed day rows.
 
-    An empty `live` state takes over energy and panels of `past`. A `past` that ends after `live` begins was joined
-    before, so it changes nothing.
+    If `live` is empty, the new state has the energy and panels of `past`. If `past` ends after `live` begins, nothing
+    changes, because these states were joined before.
     """
     if not live.energy.last_tick:
         return replace(live, energy=past.energy, panels=past.panels), []
@@ -42,7 +42,7 @@ def restore_past(
 def recompute_days(
     live: GatewayState, past: GatewayState, gateway: str, dates: Collection[str]
 ) -> tuple[GatewayState, list[DayRow]]:
-    """Replace the closed days of `dates` in the `live` state by those of `past`. Return the state, and their rows."""
+    """Replace the closed days of `dates` in the `live` state by the days of `past`. Return the state and the rows."""
     if not live.energy.last_tick:
         return live, []
     energy, days = rebuild.replace_days(live.energy, past.energy, dates)
@@ -56,7 +56,7 @@ def fill_days(
 ) -> tuple[GatewayState, list[DayRow]]:
     """Add to the days of `dates` in the `live` state the values that only `past` has.
 
-    Return the state and their rows.
+    Return the state, and the rows of the changed days.
     """
     if not live.energy.last_tick:
         return live, []
@@ -68,9 +68,9 @@ def fill_days(
 def restore_months(
     live: GatewayState, days: Mapping[str, Period], rows: Sequence[Reading]
 ) -> tuple[GatewayState, list[DayRow]]:
-    """Compute the sums of the months that contain `days` again; `rows` are the rows of days in the store.
+    """Compute again the sums of the months that contain `days`. `rows`: the day rows in the store.
 
-    Return the `live` state with these months, and the rows of these months and their years.
+    Return the `live` state with these months, and the rows of these months and of their years.
     """
     if not live.energy.days:
         return live, []

@@ -72,7 +72,7 @@ class LayoutFile:
         return self._layout
 
     def compare(self, snapshot: Snapshot) -> None:
-        """Report once the serials that only the file has, and those that only the gateway has."""
+        """Report once the serials that only the file has, and the serials that only the gateway has."""
         if not self._path:
             return
         installed = list_inverter_serials(snapshot)

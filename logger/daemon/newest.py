@@ -1,4 +1,4 @@
-"""Keep the newest reading of each series and the last events of one gateway, for all outlets that show them."""
+"""Hold the newest reading of each series and the last events of one gateway, for all outlets."""
 
 from __future__ import annotations
 
@@ -11,30 +11,33 @@ from logger.site import Site
 
 EVENTS_KEPT: Final = 500
 _TAGS: Final = ("serial", "meter", "phase", "contact", "kind", "endpoint", "band")
-"""The tags that tell the series of one measurement of one gateway apart."""
+"""The tags that distinguish the series of one measurement of one gateway."""
 
 _RECENT_INTERVALS: Final = 2
 _CURRENT_INTERVALS: Final = 3
 _CURRENT_S: Final = {"envoy_inverter": 7200, "envoy_gateway": 2700}
-"""Seconds for which a reading is current where it does not come with every poll of its role."""
+"""Seconds for which a reading of a measurement is current, if not every poll of its role has a new reading."""
 
 
 def is_current(reading: Reading, site: Site, now: float) -> bool:
-    """Tell whether the values of a reading may still be shown as present values. `now` in unix seconds."""
+    """Return True if the values of a reading may still be shown as present values. `now` in unix seconds."""
     usual_s = _CURRENT_INTERVALS * site.intervals[reading.role]
     return now - reading.time <= _CURRENT_S.get(reading.measurement, usual_s)
 
 
 def is_recent(at: float, site: Site, now: float) -> bool:
-    """Tell whether a tick is one of the last two. Readings of these ticks are shown as present."""
+    """Return True if the tick `at` is one of the last two ticks, whose readings are shown as present values.
+
+    `at` and `now` in unix seconds.
+    """
     return now - at < _RECENT_INTERVALS * site.totals_s + site.offset_s
 
 
 class NewestReadings:
     """Holds the newest stored readings, one for each series, and the events from oldest to newest.
 
-    `revision` rises each time that readings are taken. `heard_at`: the last stored tick at which the gateway
-    answered; 0 before the first. Readings of later ticks have only what is known without an answer.
+    `revision` rises each time that readings are added. `heard_at`: the last stored tick at which the gateway
+    answered; 0 before the first answer. Readings of later ticks hold only values that need no answer of the gateway.
     """
 
     def __init__(self) -> None:
@@ -43,7 +46,7 @@ class NewestReadings:
         self._series: dict[str, dict[tuple[str | None, ...], Reading]] = {}
 
     def take(self, readings: Iterable[Reading]) -> None:
-        """Take readings that were stored. An older reading of a series never replaces a newer one."""
+        """Add readings that were stored. An older reading never replaces a newer reading of its series."""
         self.revision += 1
         for reading in readings:
             if reading.measurement == "envoy_event":
@@ -56,7 +59,10 @@ class NewestReadings:
                 series[key] = reading
 
     def note_answer(self, tick: int, *, is_answered: bool | None) -> None:
-        """Note whether the gateway answered since the last stored tick. None: not asked, so nothing changes."""
+        """Record whether the gateway answered between the last stored tick and `tick`.
+
+        None: no request was sent, so the gateway counts as answering if it answered at the last stored tick.
+        """
         if is_answered or (is_answered is None and self.heard_at == self._noted_at > 0):
             self.heard_at = tick
         self._noted_at = tick
@@ -70,5 +76,5 @@ class NewestReadings:
         return max(self._series.get(measurement, {}).values(), key=lambda reading: reading.time, default=None)
 
     def is_heard(self, site: Site, now: float) -> bool:
-        """Tell whether the gateway is heard: it answered at one of the last two ticks. `now` in unix seconds."""
+        """Return True if the gateway answered at one of the last two ticks. `now` in unix seconds."""
         return is_recent(self.heard_at, site, now)

@@ -1,4 +1,4 @@
-"""Tell everyone who waits that the recorder has something new to report."""
+"""Wake waiting tasks when the recorder has news: a tick, a delivery, or a problem that begins or ends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class News:
         self._waiting: set[asyncio.Future[None]] = set()
 
     def announce(self) -> None:
-        """Raise the version and wake everyone who waits for it."""
+        """Raise the version by one, and wake all tasks that wait for news."""
         self.version += 1
         waiting, self._waiting = self._waiting, set()
         for future in waiting:
@@ -24,7 +24,7 @@ class News:
                 future.set_result(None)
 
     async def wait_beyond(self, version: int) -> int:
-        """Wait until the version is greater than the given one. Return the new version."""
+        """Wait until the version is greater than `version`. Return the new version."""
         while self.version <= version:
             future = asyncio.get_running_loop().create_future()
             self._waiting.add(future)

@@ -45,8 +45,8 @@ BOTH: frozenset[Role] = frozenset({"totals", "devices"})
 class Poll:
     """The answers of all endpoints of one gateway.
 
-    `refusals`: endpoints that this gateway does not have, or does not open to this user. `failures`: all other
-    endpoints without an answer.
+    `refusals`: endpoints that this gateway lacks, or that this user may not read. `failures`: all other endpoints
+    without an answer.
     """
 
     info: GatewayInfo
@@ -138,7 +138,7 @@ async def store(found: Poll, site: Site, into: StoreCalls) -> bool:
 
 
 async def drain(writer: Writer, from_store: StoreCalls, clock: Clock, seconds: float) -> Wait | Blocked | None:
-    """Deliver waiting rows for at most `seconds`. Return None when all are delivered, else the reason why not."""
+    """Deliver waiting rows for at most `seconds`. Return None if no row is left, else the reason of the failure."""
     shipper = Shipper(writer, from_store, clock, Progress(clock), log.Changes(None))
     try:
         async with clock.timeout(seconds):

@@ -33,10 +33,10 @@ _BOTH: Final[frozenset[Role]] = frozenset({"totals", "devices"})
 
 
 class Poller:
-    """Polls one gateway and keeps its answers.
+    """Polls one gateway and holds its answers.
 
-    `on_new_gateway` is awaited before a newly found gateway is polled. It returns False if that gateway is not to be
-    polled. `wants` names the documents to request.
+    `on_new_gateway` is awaited before a newly found gateway is polled, and returns False if that gateway must not be
+    polled. `wants` returns the documents to request.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Poller:
         self._wanted = Wanted(frozenset())
         self._occasion: object = None
         self.basis: object = None
-        """What was read at the last tick; where it differs, other documents may be wanted."""
+        """The fields and counters that were read at the last tick. If they change, other documents may be wanted."""
         self._info_due = 0.0
         self._stopped_by = ""
         self._slow_tick = self._slow_until = 0
@@ -116,13 +116,13 @@ class Poller:
         try:
             info = await self.requests.identify(tick)
         except (WireError, BusyError):
-            return  # reported; the known gateway is kept until another one answers
+            return  # the error is reported; the known gateway stays until another gateway answers
         except EnvoyLoggerError:
             self.info = None
             return
         self._info_due = tick + _INFO_EVERY_S
         if self.info is None or info.serial != self.info.serial:
-            self.info = None  # until its state is read, so that no point mixes two gateways
+            self.info = None  # until the gateway's state is read, so that no point mixes two gateways
             self.states = self._plan_states(info, {})
             if not await self._on_new_gateway(info):
                 self._info_due = 0.0
@@ -163,7 +163,7 @@ class Poller:
         """Return the next due endpoint of a lane that is not in `asked`. Silent endpoints come last.
 
         If an endpoint refuses the credentials, no further endpoint of its lane is requested at this tick. Therefore
-        an endpoint that refused them before comes after the others.
+        endpoints that refused credentials before come after the other endpoints.
         """
         quiet = self._zone.is_quiet(self._clock.time())
         due = [
@@ -178,7 +178,10 @@ class Poller:
         return min(due, key=lambda state: (state.is_silent, state.credentials_refused), default=None)
 
     async def _ask_fast(self, tick: int, roles: frozenset[Role]) -> None:
-        """Request the due fast endpoints one by one. The first document of an endpoint may change what is wanted."""
+        """Request the due fast endpoints one by one.
+
+        After the first document of an endpoint, review which documents are wanted.
+        """
         asked: set[str] = set()
         self._review_wanted(tick)
         while (state := self._next_due("fast", tick, roles, asked)) is not None:
@@ -193,7 +196,7 @@ class Poller:
             except WireError as error:
                 self._stopped_by = error.message
                 self.requests.report_trouble(tick, error)
-                return  # the gateway is away; the next tick tries again
+                return  # the gateway cannot be reached; the next tick tries again
             if first:
                 self._review_wanted(tick)
         if asked:
@@ -203,9 +206,9 @@ class Poller:
     def _review_wanted(self, tick: int) -> None:
         """Decide from the current documents which endpoints to request, and how often.
 
-        The review is due each hour, when a document appeared, disappeared or changed in more than its digits, and
-        when other values were read. While a document may have changed in any way, the review is due at each devices
-        tick.
+        The review is due each hour, when other values were read, and when a document appeared, disappeared or changed
+        in more than its digits. If a document has no skeleton to detect such changes, the review is due at each
+        devices tick.
         """
         now = self._clock.time()
         skeletons = {path: document.skeleton for path, document in self._list_documents(now).items()}
@@ -225,7 +228,7 @@ class Poller:
         The poll of that tick began `offset_s` seconds after the tick's own time.
         """
         if self.requests.contention.one_lane:
-            text = "slow requests to the gateway delay the fast ones, so both take turns from now on"
+            text = "slow requests to the gateway delay fast requests, so both take turns from now on"
             self._changes.begin("one lane", text, logging.INFO)
         else:
             self._changes.end("one lane", "slow and fast requests to the gateway run at the same time again")
@@ -248,14 +251,14 @@ class Poller:
                     async with self._clock.timeout(left_s):
                         await self.requests.send(state, int(self._clock.time()))
                 except CredentialsError:
-                    break  # the fast lane reports it; every other endpoint needs the same credentials
+                    break  # the fast lane reports the error; every other endpoint needs the same credentials
                 except (WireError, TimeoutError):
-                    continue  # recorded; the fast lane reports an outage of the gateway
+                    continue  # the failure is recorded; the fast lane reports an outage of the gateway
 
     def _slow_left_s(self, state: EndpointState) -> float:
         """Return the seconds that a slow request may take.
 
-        Return 0 if lanes take turns and too little time is left.
+        Return 0 if the lanes take turns and too little time is left before the next tick.
         """
         if not self.requests.contention.one_lane:
             return 2.0 * state.endpoint.timeout_s

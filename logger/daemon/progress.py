@@ -1,4 +1,4 @@
-"""Check that the loops keep their deadlines, and tell systemd's watchdog while all of them do."""
+"""Check the deadlines of the loops. While all loops meet their deadlines, send messages to systemd's watchdog."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def notify(address: str, message: str) -> None:
 class Progress:
     """Holds the deadline of each loop, in monotonic seconds.
 
-    systemd receives WATCHDOG=1 only while every loop keeps its deadline.
+    systemd receives WATCHDOG=1 only while every loop meets its deadline.
     """
 
     def __init__(self, clock: Clock, notify_address: str = "") -> None:
@@ -37,18 +37,18 @@ class Progress:
         self.tell()
 
     def tell(self) -> None:
-        """Tell systemd's watchdog, if all loops keep their deadlines."""
+        """Send WATCHDOG=1 to systemd if all loops meet their deadlines."""
         if self._address and self.is_alive:
             notify(self._address, "WATCHDOG=1")
 
     async def wait(self, loop: str, event: asyncio.Event, seconds: float) -> None:
-        """Wait `seconds`, or until the event is set. The next progress of `loop` is due after that time."""
+        """Wait `seconds`, or until the event is set. The next progress of `loop` is due 20 s after that time."""
         self.move(loop, max(0.0, seconds) + _SPARE_S)
         await self._clock.wait(event, seconds)
 
     @property
     def is_alive(self) -> bool:
-        """Return True while every loop keeps its deadline."""
+        """Return True while every loop meets its deadline."""
         now = self._clock.monotonic()
         return all(now <= deadline for deadline in self._deadlines.values())
 

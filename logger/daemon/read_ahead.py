@@ -11,7 +11,7 @@ from logger.store.thread import StoreCalls
 
 
 class ReadAhead:
-    """Holds the batches that are being read, one for each role, and the rows that were delivered meanwhile."""
+    """Holds the batch of each role that is being read, and the rows of the role that were delivered meanwhile."""
 
     def __init__(self, store: StoreCalls) -> None:
         self._store = store
@@ -19,27 +19,27 @@ class ReadAhead:
         self._sent: dict[Role, set[int]] = {}
 
     def begin(self, role: Role, lease: Lease, max_lines: int) -> None:
-        """Start to read the batch that follows `lease`, of at most so many lines."""
+        """Start to read the batch that follows `lease`, of at most `max_lines` lines."""
         self._sent[role] = set()
         following = self._store.call(Store.lease, role, newest=False, max_lines=max_lines, after=lease.end)
         self._reading[role] = asyncio.create_task(following)
         self._reading[role].add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def note_sent(self, role: Role, lease: Lease) -> None:
-        """Remember new rows that were delivered before the backlog.
+        """Record new rows that were delivered before the backlog.
 
-        A batch that was read ahead and has one of these rows is not sent.
+        If a batch that was read ahead contains a recorded row, the batch is not sent.
         """
         if role in self._reading:
             self._sent[role].update(lease.ids)
 
     async def take(self, role: Role) -> Lease | None:
-        """Return the batch that was read; None if there is none, or if a part of it was delivered meanwhile."""
+        """Return the batch that was read ahead; None if no batch was read, or if a row was delivered meanwhile."""
         reading = self._reading.pop(role, None)
         lease = None if reading is None else await reading
         return lease if lease is not None and self._sent[role].isdisjoint(lease.ids) else None
 
     def drop(self, role: Role) -> None:
-        """Forget the batch that was read."""
+        """Discard the batch that was read ahead."""
         if (reading := self._reading.pop(role, None)) is not None:
             reading.cancel()

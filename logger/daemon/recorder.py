@@ -59,9 +59,9 @@ class RecordedState:
 class Recorder:
     """Holds the parts of a running recorder.
 
-    `changes`: the present problems. `news` announces that `status.json` has something new. `between_ticks` is held
-    while a state changes. `stopping` is set to end the recorder. `outlets`: a text from each outlet, such as
-    its address. `sites`: the sites that have several gateways.
+    `changes`: the present problems. `news` announces each tick, delivery and changed problem. `between_ticks` is held
+    while a state changes. `stopping` is set to end the recorder. `outlets`: the text of each outlet for `status`,
+    such as its address. `sites`: the sites that have several gateways.
     """
 
     store: StoreThread
@@ -95,7 +95,7 @@ class Recorder:
         return sites.get(gateway) or next(iter(sites.values()), Site())
 
     def wake(self) -> None:
-        """Tell the shipper that the store has new rows to deliver."""
+        """Wake the shipper, because the store has new rows to deliver."""
         if self.shipper is not None:
             self.shipper.wake()
 
@@ -133,14 +133,14 @@ def build_recorder(
     stopping: asyncio.Event,
     on_tick: Callable[[Collector], None] = lambda collector: None,
 ) -> Recorder:
-    """Build the recorder of these gateways; nothing runs yet. Without a `writer` everything stays in the store."""
+    """Build the recorder of these gateways, and start no loop. Without a `writer` all readings stay in the store."""
     progress, shipped, between_ticks = Progress(clock, notify_address), Shipped(), asyncio.Lock()
     store_looks = StoreLooks(store, clock)
     gateways = [Gateway(config.access, clock, config.reread) for config in configs]
     events = [PendingEvents(gateway.take_events) for gateway in gateways]
 
     def record(gateway: str, event: Event) -> None:
-        """Record an event of InfluxDB for the gateway whose points the event concerns."""
+        """Record an event about InfluxDB for the gateway whose points the event concerns."""
         holder = next((each for each in events if each.serial == gateway), next(iter(events), None))
         if holder is not None:
             holder.record(event)
@@ -160,7 +160,7 @@ def build_recorder(
         )
 
     def react(collector: Collector) -> None:
-        """Request a new `status.json`, and call `on_tick`."""
+        """Announce news, so that `status.json` is written again, and call `on_tick`."""
         news.announce()
         on_tick(collector)
 

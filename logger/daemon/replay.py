@@ -1,12 +1,13 @@
 """Send recently confirmed points to InfluxDB once more, after a start of the recorder and after an outage.
 
 InfluxDB 1.x and 2.x can lose confirmed points after they are killed. If the server is killed while it writes its log,
-the log has a torn end. At its next start the server cuts off this end, but continues to write behind the old end. At
-the start after that, the server cuts the log at the same place again, and so loses every point that it confirmed in
-between. This ends only with a new shard (after a week, by default) or when the log has grown large.
+the end of the log is incomplete. At the next start the server cuts off the incomplete end, but continues to write
+behind the old end. At the second start the server cuts the log at the same place again. So the server loses every
+point that it confirmed between the two starts. These losses end only with a new shard (after a week, by default) or
+when the log has grown large.
 
-Therefore the recorder sends all points of that time again. InfluxDB overwrites each point with the same point, so
-nothing changes if nothing was lost.
+Therefore the recorder sends all points of the last eight days again. InfluxDB overwrites each point with the same
+point, so nothing changes if nothing was lost.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ from logger.store.store import Store
 from logger.store.thread import StoreCalls
 
 WINDOW_S: Final = 8 * 86400
-"""A shard holds one week; the eighth day covers points that were delivered late."""
+"""Seconds of points to send again. A shard holds one week; the eighth day covers points that were delivered late."""
 PAUSE_S: Final = 5.0
 """Seconds between two batches; resending is not urgent."""
 _PARTS: Final[dict[str, Role]] = {"totals": "totals", "devices": "devices", "days": "daily", "hours": "daily"}
-"""What is sent again, in this order, and its role."""
+"""The kinds of rows that are sent again, in this order, and the role of each kind."""
 
 
 class Resending:
-    """Sends all recently delivered points again, in one pass. Of each day the current rows are sent.
+    """Sends the delivered points of the last eight days again, in one pass. Of each day the current rows are sent.
 
     The pass changes nothing in the store, so no point counts as waiting or as delivered twice. A row of a day that
     changes during the pass waits for delivery, so its new value is sent after the old one.
@@ -47,11 +48,11 @@ class Resending:
 
     @property
     def role(self) -> Role | None:
-        """Return the role to send next; None when nothing is left to send."""
+        """Return the role of the next batch to send again; None if no batch is left."""
         return next(map(_PARTS.__getitem__, self._left), None)
 
     async def plan(self) -> None:
-        """Plan to send again everything that was delivered in the last 8 days. A running pass starts again."""
+        """Plan to send again all rows that were delivered in the last 8 days. A running pass begins again."""
         self._until = await self._store.call(Store.find_last_sent)
         self._since = int(self._clock.time()) - WINDOW_S
         self._left = dict.fromkeys(_PARTS, (self._since, 0)) if self._until[0] >= self._since else {}
@@ -62,10 +63,10 @@ class Resending:
         self._left = {}
 
     async def step(self, writer: Writer, max_lines: int) -> Done | Wait | Blocked:
-        """Send one batch of `role`, which must not be None. After an outage the next call sends the same batch.
+        """Send the next batch of `role` again. After an outage the next call sends the same batch.
 
-        Lines that are refused, and batches that the server answers with 500, are skipped. They were reported when
-        they were first sent.
+        `role` must not be None. Refused lines, and batches that the server answers with status 500, are skipped,
+        because they were reported at their first delivery.
         """
         part, role = next((part, _PARTS[part]) for part in self._left)
         sent = await self._read(part, max_lines)
@@ -88,7 +89,7 @@ class Resending:
     def _report_end(self) -> None:
         if self.role is None and self._lines:
             log.get("ship").info(
-                "the points of the last days were sent again, because an InfluxDB that stops suddenly may lose them",
+                "the points of the last days were sent again, because an InfluxDB that is killed may lose points",
                 extra={"points": self._lines, "days": WINDOW_S // 86400},
             )
 

@@ -43,7 +43,7 @@ class GatewayPort(Protocol):
         ...
 
     async def identify(self) -> GatewayInfo:
-        """Request `/info`. Return its facts about the gateway."""
+        """Request `/info`. Return the facts about the gateway from the answer."""
         ...
 
     async def fetch(self, endpoint: Endpoint) -> Document:
@@ -51,7 +51,7 @@ class GatewayPort(Protocol):
         ...
 
     def take_events(self) -> list[Event]:
-        """Return the events since the last call."""
+        """Return the events that happened since the previous call."""
         ...
 
 
@@ -78,7 +78,7 @@ class Requests:
         return Counter(map(itemgetter(1), self._sent))
 
     def was_answered_since(self, at: float) -> bool | None:
-        """Tell whether a request since `at`, in unix seconds, was answered; None if no request was sent."""
+        """Return True if a request since `at`, in unix seconds, was answered; None if no request was sent."""
         if self._answered_at > at:
             return True
         return False if self._sent and self._sent[-1][0] > at else None
@@ -88,7 +88,7 @@ class Requests:
             self._sent.popleft()
 
     async def identify(self, tick: int) -> GatewayInfo:
-        """Request `/info`. If the request fails, log the error, and then raise it."""
+        """Request `/info`. If the request fails, log and raise the error."""
         self._count(INFO)
         try:
             info = await self._gateway.identify()

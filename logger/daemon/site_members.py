@@ -1,4 +1,4 @@
-"""Follow the gateways of one site. The last gateway that reports at a tick writes the sums of the site."""
+"""Sum the figures of the gateways of one site. The last gateway that reports at a tick writes the sums."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOT_HEARD: dict[str, Value] = {}
 
 
 class SiteMembers:
-    """Holds what the gateways of one site reported at the present tick.
+    """Holds the reports of the gateways of one site at the present tick.
 
     `names`: the address or serial of each gateway. The site's day rows are made at the ticks of the first gateway
     only, because the store holds one current row of each day.
@@ -43,9 +43,9 @@ class SiteMembers:
     def note(
         self, name: str, tick: int, totals: Mapping[str, Value] = _NOT_HEARD, energy: EnergyState | None = None
     ) -> list[Reading]:
-        """Remember what a gateway reported at a tick. Return the points of the site that are complete now.
+        """Store the report of a gateway at a tick. Return the points of the site that are complete now.
 
-        A point of an earlier tick that still lacks a report is returned, too.
+        A point of an earlier tick is also returned, even if the report of a gateway is missing.
         """
         done = []
         if tick > self._tick:
@@ -66,15 +66,15 @@ class SiteMembers:
             self._reported.discard(name)
 
     def renew(self, name: str, energy: EnergyState, rows: Iterable[DayRow]) -> None:
-        """Remember the energy state of a gateway, and the days of its rows that changed."""
+        """Store the energy state of a gateway, and the dates of its changed day rows."""
         if dates := {row.day for row in rows if row.reading.measurement == "envoy_day"}:
             self._members[name] = replace(self._members.get(name, SiteMember(name)), energy=energy)
             self._dates |= dates
 
     def list_rows(self, name: str) -> list[DayRow]:
-        """Return the site's day rows, once the days of every gateway are known.
+        """Return the site's changed day rows. Return no rows before the days of every gateway are known.
 
-        Only the first gateway of the site gets them, so that each row is written once.
+        Only the first gateway of the site gets rows, so that each row is written once.
         """
         if name != next(iter(self._members)) or self._known < self._members.keys():
             return []
@@ -82,7 +82,7 @@ class SiteMembers:
         return sum_days(self.site, dates, [*self._members.values()])
 
     def _finish(self) -> list[Reading]:
-        """Make the point of the tick. A gateway that did not report at this tick counts as not heard."""
+        """Make the site's point of the tick. A gateway without a report at this tick counts as silent."""
         reported, self._reported = self._reported, set()
         members = [
             each if each.name in reported else SiteMember(each.name, _NOT_HEARD, each.energy)
@@ -111,11 +111,11 @@ class SiteShare:
         return replace(result, readings=[*result.readings, *points], daily=[*result.daily, *rows])
 
     def note_silence(self, tick: int) -> list[Reading]:
-        """Remember that the gateway is not heard at a tick. Return the points of the site that are complete now."""
+        """Record that the gateway is silent at a tick. Return the points of the site that are complete now."""
         return [] if self.members is None else self.members.note(self.name, tick)
 
     def renew(self, energy: EnergyState, rows: Iterable[DayRow]) -> None:
-        """Remember the energy state of the gateway, and the days of its rows that changed."""
+        """Store the energy state of the gateway, and the dates of its changed day rows."""
         if self.members is not None:
             self.members.renew(self.name, energy, rows)
 

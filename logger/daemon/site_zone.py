@@ -21,7 +21,7 @@ class SiteZone:
         self._site = site
 
     def restore(self, stored: str) -> None:
-        """Use the zone that the store has for a gateway (empty for none), unless a zone is configured."""
+        """Use the configured zone. If no zone is configured, use the zone `stored` of a gateway (empty for none)."""
         self.name = self._site.zone or stored
 
     def learn(self, home: Json) -> None:
@@ -39,7 +39,7 @@ class SiteZone:
         return self.name
 
     def is_quiet(self, now: float) -> bool:
-        """Tell whether `now`, in unix seconds, is in the quiet window, in which the gateway may not answer."""
+        """Return True if `now`, in unix seconds, is in the quiet window, in which the gateway may not answer."""
         return bool(self.name) and is_quiet(now, self.name)
 
 

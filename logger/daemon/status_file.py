@@ -27,10 +27,10 @@ from logger.settings.environment import read_hostname
 from logger.store.figures import StoreFigures
 
 RENEWED_WITHIN_S: Final = 90.0
-"""The recorder writes the status again after this time at the latest."""
+"""The longest time in seconds between two writes of the status."""
 _SPARE_S: Final = 30.0
 _OWN_ADDRESS: Final = re.compile(r"http://(127\.[\d.]+|\[::1\]):(?P<port>\d+)/")
-"""An address that answers this machine alone. Where everybody is answered, the recorder writes `localhost`."""
+"""The address of an outlet that only this machine can reach. Other outlets have addresses with `localhost`."""
 
 
 def describe(recorder: Recorder, waiting: StoreFigures, clock: Clock) -> dict[str, Json]:
@@ -78,10 +78,9 @@ def describe(recorder: Recorder, waiting: StoreFigures, clock: Clock) -> dict[st
 
 
 def _find_end(progress: Progress) -> float:
-    """Return for how many seconds a status is valid.
+    """Return the seconds for which a status is valid; 0 if a loop has missed its deadline.
 
-    It is valid until the next deadline of a loop, or until the next status is due if that is later. Once a loop has
-    missed its deadline, return 0.
+    A status is valid until the next deadline of a loop, or until the next status is due, whichever is later.
     """
     return max(progress.deadline_s, RENEWED_WITHIN_S) if progress.is_alive else 0.0
 
@@ -140,12 +139,15 @@ def _describe_gateway(collector: Collector, clock: Clock) -> dict[str, Json]:
 
 
 def describe_health(recorder: Recorder) -> dict[str, Json]:
-    """Describe health. `live`: all loops keep their deadlines. `ready`: polled and, with a database, delivered."""
+    """Describe the health of the recorder as JSON.
+
+    `live`: all loops meet their deadlines. `ready`: a poll was stored and, if InfluxDB is set, a batch was delivered.
+    """
     reasons: list[Json] = []
     if not all(each.collected.ticks or each.is_second_entry for each in recorder.collectors):
         reasons.append("no poll was stored yet")
     if recorder.shipper is not None and recorder.shipper.shipped.last_delivery is None:
-        reasons.append("nothing was delivered yet")
+        reasons.append("no reading was delivered yet")
     return {"live": recorder.progress.is_alive, "ready": not reasons, "reasons": reasons}
 
 
@@ -156,7 +158,7 @@ def _delivery(shipper: Shipper, waiting: StoreFigures) -> dict[str, Json]:
 
 
 def write(folder: Path, status: Mapping[str, Json]) -> None:
-    """Replace `status.json` in one step, readable by all users; write errors are ignored."""
+    """Replace `status.json` in one step, readable by all users. Ignore write errors."""
     data, part = _format(status).encode(), f"{folder}/.{STATUS_FILE}.part"
     with contextlib.suppress(OSError):
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC)
@@ -200,9 +202,9 @@ def serial_in(gateway: Mapping[str, Json]) -> str:
 def describe_outlet(address: str) -> str:
     """Write the address of an outlet.
 
-    If the outlet answers this machine alone, also write how to reach it from another machine.
+    If only this machine can reach the outlet, also write how to reach the outlet from another machine.
     """
     if not (own := _OWN_ADDRESS.match(address)):
         return address
     tunnel = f"ssh -L {own['port']}:localhost:{own['port']} {read_hostname()}"
-    return f"{address} on this machine; from another one first run there: {tunnel}"
+    return f"{address} on this machine; on another machine first run: {tunnel}"

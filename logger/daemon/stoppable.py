@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator
 
 
 class Stoppable:
-    """Ends the work of one loop when `stopping` is set, while `watch` runs."""
+    """Ends the work of one loop when `stopping` is set. The method `watch` must run meanwhile."""
 
     def __init__(self, stopping: asyncio.Event) -> None:
         self._stopping = stopping
         self._bound: asyncio.Timeout | None = None
 
     async def watch(self) -> None:
-        """Wait until `stopping` is set, and end the work that runs."""
+        """Wait until `stopping` is set, and then end the work that is running."""
         await self._stopping.wait()
         if self._bound is not None:
             self._bound.reschedule(asyncio.get_running_loop().time())

@@ -1,4 +1,4 @@
-"""Reads the store's figures, and keeps them for some time, so that not every tick reads them again."""
+"""Reads the figures of the store, and reuses them for 150 s, so that not every tick reads the store."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from logger.store.store import Store
 from logger.store.thread import StoreCalls
 
 _OLD_S: Final = 150.0
-"""Figures that are older are read anew."""
+"""The age in seconds above which figures are read again."""
 
 
 class StoreLooks:
-    """Reads the store's figures, and logs the store's notes. The last figures are used until they are old."""
+    """Reads the store's figures, and logs the store's notes. Figures are reused for 150 s."""
 
     def __init__(self, store: StoreCalls, clock: Clock) -> None:
         self._store, self._clock = store, clock
@@ -23,7 +23,7 @@ class StoreLooks:
         self._at = 0.0
 
     async def look(self) -> StoreFigures:
-        """Read the figures now."""
+        """Read the store's figures now, and log the store's notes."""
         figures, notes = await self._store.call(Store.take_report)
         for note in notes:
             log.get("store").warning(note)
@@ -31,7 +31,7 @@ class StoreLooks:
         return figures
 
     async def recall(self) -> StoreFigures:
-        """Return the last figures, or new ones if the last are old."""
+        """Return the figures of the last reading. If these figures are older than 150 s, read the store again."""
         if self._figures is None or self._clock.monotonic() - self._at > _OLD_S:
             return await self.look()
         return self._figures

@@ -1,4 +1,7 @@
-"""Read the tariff file and its price files at the start and when they change. A broken file replaces no good one."""
+"""Read the tariff file and its price files at the start and when they change.
+
+If the tariff file is broken, the last good tariff stays in use.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ def read_prices(path: str) -> tuple[Prices, tuple[str, ...]]:
     """
     if not path:
         return Prices(), ()
-    # Loaded here, because it takes a while, and many have no tariff file.
+    # Imported here, because the import is slow, and many owners have no tariff file.
     from logger.tariff.tariff_file import HIGHEST, has_cents, parse_tariff
 
     try:
@@ -55,7 +58,8 @@ def tariff_problems(settings: Settings) -> tuple[Problem, ...]:
 def _read_tables(files: list[Path], highest: float) -> tuple[PriceTable, list[str]]:
     """Read the price files. Each line that cannot be read is a problem. All other lines are used.
 
-    If the usual price of a file is above `highest`, none of its lines is used: its prices are in cents, or for a MWh.
+    If the usual price of a file is above `highest`, no line of the file is used, because its prices are in cents or
+    for a MWh.
     """
     tables, problems = [], list[str]()
     for file in files:
@@ -68,8 +72,8 @@ def _read_tables(files: list[Path], highest: float) -> tuple[PriceTable, list[st
         usual = median(abs(buy) for buy, _ in prices.values()) if prices else 0.0
         if usual > highest:
             problems.append(
-                f"names the price file {file.name}: its usual price is {usual:g}; write prices for a kWh, "
-                "not for a MWh and not in cents, so no line of this file is used"
+                f"names the price file {file.name}: its usual price is {usual:g}; such a price is in cents or for a "
+                "MWh, so no line of this file is used; write prices for a kWh, and not in cents"
             )
             continue
         tables.append(prices)
@@ -80,8 +84,8 @@ def _read_tables(files: list[Path], highest: float) -> tuple[PriceTable, list[st
 class TariffFiles:
     """Hold the prices of the owner's files.
 
-    While the tariff file is broken or missing, the last good tariff is used. A broken line of a price file is left
-    out.
+    While the tariff file is broken or missing, the last good tariff is used. A broken line of a price file is
+    ignored.
     """
 
     def __init__(self, path: str, changes: log.Changes) -> None:
@@ -105,7 +109,7 @@ class TariffFiles:
         is_good = bool(prices.tariff.periods)
         if problems:
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-            kept = "what can be read is used" if is_good else "the last good tariff stays in use"
+            kept = "all readable lines are used" if is_good else "the last good tariff stays in use"
             self._changes.begin("tariff file", f"{SETTING}: {self._path} {problems[0]}{more}; {kept}\nTry: {_FIX}")
         else:
             self._changes.end("tariff file", f"{SETTING}: {self._path} can be used again")

@@ -1,4 +1,4 @@
-"""Run one tick: make points, events and the next state from the documents and the state before it. Pure.
+"""Run one tick: make points, events and the next state from the documents and the previous state. Pure.
 
 Five steps: observe, account for energy, account for panels, collect the events, collect the points. Each of the first
 three steps replaces its own part of the state.
@@ -37,7 +37,7 @@ _RECENT: Final = (
     "inverters",
     "inverters_producing",
 )
-"""Names of the values that are kept for `status` and for the curves of the demo."""
+"""Names of the values that are stored for `status` and for the curves of the demo."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -346,7 +346,7 @@ def test_credentials_that_came_with_the_process_need_a_restart_and_that_is_said(
     credentials = Credentials(Writer(target, SystemClock()), settings)
     assert not credentials.renew()
     assert credentials.hint().startswith("then systemctl restart envoy-logger")
-    assert "INFLUXDB_TOKEN came with the process" in credentials.hint()
+    assert "the process received INFLUXDB_TOKEN at its start" in credentials.hint()
 
 
 class Forgetful(ScriptedWriter):

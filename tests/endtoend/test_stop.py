@@ -120,7 +120,7 @@ def test_sigterm_while_the_disk_does_not_answer_ends_all_the_same(tmp_path: Path
         assert process.poll() is None, (tmp_path / "log").read_text()
         process.terminate()
         assert process.wait(LONGEST_S) == 0
-    assert "stopped without waiting for a disk" in (tmp_path / "log").read_text()
+    assert "the recorder stopped without waiting for a disk" in (tmp_path / "log").read_text()
     second = Recorder(tmp_path, here.recorder.settings, clock)
     second.start()
     second.wait_until(lambda status: True)
