@@ -9,33 +9,26 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-import zlib
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from json import dumps, loads
+from json import dumps
 from typing import Literal
 from urllib.parse import urlencode, urlsplit
 
 from logger import __version__
+from logger.answer import Answer, decode, join_fields, read_body
 from logger.clock import Clock
 from logger.digest import Challenge, Digest, read_challenge
-from logger.errors import (
-    BrokenError,
-    OversizeError,
-    TimedOutError,
-)
+from logger.errors import BrokenError, TimedOutError
 from logger.lean_httpx import httpx
-from logger.model import Json
 from logger.proxies import proxy_for
-from logger.transport import Call, KeptConnections, ProxiedConnections, RawFields, Reply, Transport
+from logger.transport import Call, KeptConnections, ProxiedConnections, Reply, Transport
 from logger.wire_failures import explain_failure
 
 USER_AGENT = f"envoy-logger/{__version__}"
 _HEADERS = {"accept": "*/*", "accept-encoding": "gzip", "user-agent": USER_AGENT}
-_PASSES = "check the address and restart the device if this lasts."
-_MOST_FIELDS_BYTES = 64 * 1024
 _MOST_COOKIES = 16
 """A gateway sets one, Enphase a handful; more are forgotten, so that nobody can make the requests grow."""
 _MOST_CHALLENGES = 2
@@ -43,30 +36,6 @@ _MOST_CHALLENGES = 2
 _CLOSED = re.compile(r"disconnected|closed|without sending", re.I)
 """What httpx says of an answer that did not come whole; it says other words of one that is no HTTP."""
 _COOKIE = re.compile(r"[\x21-\x7e]{0,4096}")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Hold one complete answer. Header names are in lower case. `body` is unpacked. `took_s` in seconds."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    took_s: float
-
-    @property
-    def text(self) -> str:
-        """Return the body as text. Bytes that are not UTF-8 are replaced."""
-        return self.body.decode("utf-8", "replace")
-
-    @property
-    def fields(self) -> dict[str, Json]:
-        """Return the body as a JSON object; empty if the body is no such object, or is larger than 64 KiB."""
-        try:
-            found: Json = loads(self.text) if len(self.body) <= _MOST_FIELDS_BYTES else None
-        except (ValueError, RecursionError):
-            return {}
-        return found if isinstance(found, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +164,7 @@ class Wire:
             return None
         try:
             return read_challenge(
-                [_decode(value) for name, value in reply.fields if name.lower() == b"www-authenticate"]
+                [decode(value) for name, value in reply.fields if name.lower() == b"www-authenticate"]
             )
         except ValueError as error:
             raise BrokenError(
@@ -206,9 +175,9 @@ class Wire:
     async def _send(self, call: Call, where: str) -> tuple[Reply, dict[str, str], bytes]:
         """Send a call once. Return the answer, its headers, and its body, read whole within its limits."""
         reply = await self._transport.send(call)
-        answered = _join_fields(reply.fields)
+        answered = join_fields(reply.fields)
         try:
-            body = await _read(reply, answered, self._max_bytes, where)
+            body = await read_body(reply.read, answered, self._max_bytes, where)
         finally:
             await reply.close()
         if "set-cookie" in answered:
@@ -287,44 +256,3 @@ def _encode_body(
     if json is not None:
         return dumps(json, separators=(",", ":")).encode("ascii"), {"content-type": "application/json"}
     return content or b"", {}
-
-
-def _join_fields(fields: RawFields) -> dict[str, str]:
-    """Return the header of an answer with its names in lower case. Values of the same name are joined by commas."""
-    found: dict[str, str] = {}
-    for name, value in fields:
-        key, text = _decode(name).lower(), _decode(value)
-        found[key] = f"{found[key]}, {text}" if key in found else text
-    return found
-
-
-def _decode(text: bytes) -> str:
-    """Decode a name or a value of a header."""
-    try:
-        return text.decode("utf-8")
-    except UnicodeDecodeError:
-        return text.decode("latin-1")
-
-
-async def _read(reply: Reply, headers: Mapping[str, str], limit: int, where: str) -> bytes:
-    """Read the body and unpack gzip. Never hold more than `limit` bytes of either form."""
-    encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("identity", "", "gzip", "deflate"):
-        raise BrokenError(f"{where} answered in the encoding {encoding[:40]!r}, which was not asked for", _PASSES)
-    unpack = zlib.decompressobj(47) if encoding in ("gzip", "deflate") else None
-    body = bytearray()
-    received = 0
-    while chunk := await reply.read():
-        received += len(chunk)
-        try:
-            body += unpack.decompress(chunk, limit + 1 - len(body)) if unpack else chunk
-        except zlib.error as error:
-            raise BrokenError(f"{where} sent a compressed answer that does not unpack", _PASSES) from error
-        if received > limit or len(body) > limit:
-            raise OversizeError(
-                f"{where} sent more than {limit // 1024} KiB",
-                "check that the address is the device's own; no device sends this much.",
-            )
-    if unpack is not None and received and not unpack.eof:
-        raise BrokenError(f"{where} sent a compressed answer that ends too early", _PASSES)
-    return bytes(body)

@@ -27,12 +27,12 @@ GROUND = {
     "toml_mistakes",
     "logger",
 }
-DOORS = {"settings", "log", "wire", "retry"}
+DOORS = {"settings", "log", "wire", "answer", "retry"}
 TALK = DOORS - {"settings"}
 BELOW_DAEMON = ("gateway", "readings", "tariff", "energy", "panels", "store", "influx", "control")
 ALLOWED: dict[str, set[str]] = {
     **dict.fromkeys((*GROUND, *DOORS), GROUND),
-    "wire": GROUND | {"transport", "wire_failures"},
+    "wire": GROUND | {"transport", "answer", "wire_failures"},
     "wire_failures": GROUND,
     "transport": GROUND | {"http_connection"},
     "http_connection": GROUND,

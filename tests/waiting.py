@@ -9,7 +9,8 @@ from typing import Any, Final, TypeVar
 
 import pytest
 
-from logger.wire import Answer, Wire
+from logger.answer import Answer
+from logger.wire import Wire
 
 T = TypeVar("T")
 LONGEST_S: Final = 300.0

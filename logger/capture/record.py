@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from logger import log
+from logger.answer import Answer
 from logger.capture.anonymise import Anonymiser
 from logger.capture.extra_endpoints import list_endpoints
 from logger.capture.unread_keys import list_unread_keys
@@ -25,7 +26,6 @@ from logger.gateway.documents import read_document
 from logger.gateway.endpoints import INFO, auth_kind
 from logger.model import GatewayInfo, Json
 from logger.store.folder import prepare
-from logger.wire import Answer
 
 MANIFEST: Final = "manifest.json"
 UNKNOWN_KEYS: Final = "unknown-keys.txt"

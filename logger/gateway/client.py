@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from logger import log
+from logger.answer import Answer
 from logger.clock import Clock
 from logger.digest import Digest
 from logger.errors import (
@@ -29,7 +30,7 @@ from logger.gateway.probe import ask_info
 from logger.gateway.token_session import TokenSession
 from logger.model import Document, Event, GatewayInfo
 from logger.retry import POLL, SLOW_POLL, attempt
-from logger.wire import Answer, Wire
+from logger.wire import Wire
 
 
 class Gateway:

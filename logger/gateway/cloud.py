@@ -15,6 +15,7 @@ from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from logger import log
+from logger.answer import Answer
 from logger.clock import Clock, format_span
 from logger.errors import (
     CertificateError,
@@ -29,7 +30,7 @@ from logger.errors import (
 )
 from logger.gateway.access import Access
 from logger.gateway.tokens import Token, read_token
-from logger.wire import Answer, Wire
+from logger.wire import Wire
 
 _TIMEOUT_S: Final = 30.0
 _LIMIT: Final = 1024 * 1024

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from logger import log
+from logger.answer import Answer
 from logger.clock import Clock
 from logger.digest import Digest
 from logger.errors import CertificateError, WireError
@@ -24,7 +25,7 @@ from logger.gateway.probe import HEADERS, ask_info, try_each
 from logger.gateway.tokens import Token
 from logger.gateway.trust import Trust
 from logger.model import GatewayInfo
-from logger.wire import Answer, Wire
+from logger.wire import Wire
 
 RECHECK_S: Final = 50.0
 """Seconds between two checks of a refused certificate: slightly under a minute, so that each minute's poll may check.

@@ -12,6 +12,7 @@ import re
 from typing import Final
 from xml.etree import ElementTree as Xml
 
+from logger.answer import Answer
 from logger.errors import (
     AbsentError,
     BusyError,
@@ -23,7 +24,6 @@ from logger.errors import (
 from logger.gateway.endpoints import FIRST_TOKEN, Endpoint, Form, auth_kind
 from logger.log import mask
 from logger.model import GatewayInfo, Json
-from logger.wire import Answer
 
 INFO_LIMIT: Final = 64 * 1024
 """Largest `/info` accepted, in bytes; real ones are under 8 KiB."""

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from logger.answer import Answer
 from logger.clock import Clock, format_span
 from logger.errors import BusyError, SerialDiffersError, TokenError
 from logger.gateway.access import Access
@@ -21,7 +22,6 @@ from logger.gateway.gateway_events import GatewayEvents
 from logger.gateway.probe import ask_info
 from logger.gateway.tokens import Token
 from logger.model import GatewayInfo
-from logger.wire import Answer
 
 _CHECK: Final = "/auth/check_jwt"
 _CHECK_S: Final = 10.0

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from logger.answer import Answer
 from logger.errors import InfluxError, InfluxRefusedError
 from logger.model import Role
-from logger.wire import Answer, Basic
+from logger.wire import Basic
 
 Dialect: TypeAlias = Literal["1", "2", "3"]
 Scheme: TypeAlias = Literal["Token", "Bearer"]

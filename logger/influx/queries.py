@@ -12,8 +12,8 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from logger.answer import Answer
 from logger.model import Value
-from logger.wire import Answer
 
 
 @dataclass(frozen=True, slots=True)

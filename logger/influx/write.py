@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from logger.answer import Answer
 from logger.clock import Clock
 from logger.errors import BrokenError, InfluxError, InfluxRefusedError, UnreachableError, WireError
 from logger.influx.classify import Blocked, Done, Kind, Outcome, Wait, classify
 from logger.influx.dialects import MOST_LINES, Dialect, Target, make_write_call, recognise_dialect
 from logger.log import mask
 from logger.model import ROLES, Role
-from logger.wire import Answer, Wire
+from logger.wire import Wire
 
 WRITE_TIMEOUT_S = 30.0
 """A full batch takes a slow server some seconds; InfluxDB 3 answers once a second."""

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlsplit
 
+from logger.answer import Answer
 from logger.clock import Clock
 from logger.errors import (
     BrokenError,
@@ -26,7 +27,7 @@ from logger.influx.dialects import Dialect, Target, is_sendable, recognise_diale
 from logger.influx.queries import quote_flux
 from logger.influx.write import ask_identity
 from logger.log import mask
-from logger.wire import Answer, Wire
+from logger.wire import Wire
 
 _TIMEOUT_S: Final = 10.0
 _LIMIT: Final = 1024 * 1024

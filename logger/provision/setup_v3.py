@@ -10,13 +10,14 @@ from typing import Final
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
+from logger.answer import Answer
 from logger.clock import Clock
 from logger.errors import InfluxError, InfluxRefusedError, WireError
 from logger.influx.classify import is_no_sign_in
 from logger.influx.limits import choose_cure, has_limit
 from logger.log import mask
 from logger.provision.plan import DAY_S, Admin, SetupPlan, SetupResult, Step, describe_retention
-from logger.wire import Answer, Wire
+from logger.wire import Wire
 
 _PATH: Final = "/api/v3/configure/database"
 _TIMEOUT_S: Final = 20.0

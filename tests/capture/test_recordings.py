@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from logger import log
+from logger.answer import Answer
 from logger.capture.anonymise import Anonymiser
 from logger.capture.record import MANIFEST, UNKNOWN_KEYS, Captured, make_anonymiser, write_recording
 from logger.errors import StateError
@@ -17,7 +18,6 @@ from logger.gateway.access import Access
 from logger.gateway.documents import read_info
 from logger.influx.line_protocol import encode
 from logger.model import Value
-from logger.wire import Answer
 from tests.readings import recordings
 
 STAND_IN_NUMBER = re.compile(r"9\d{11}")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from logger.answer import Answer
 from logger.clock import Clock
 from logger.daemon.collector import Collector
 from logger.daemon.progress import Progress
@@ -19,7 +20,6 @@ from logger.gateway.endpoints import ENDPOINTS, Endpoint
 from logger.model import Document, Event, GatewayInfo
 from logger.simulator.invented_gateway import InventedGateway, invent_gateway
 from logger.site import Site
-from logger.wire import Answer
 from tests.daemon.parts import InlineStore, collecting
 from tests.virtual import VirtualClock, run_virtually
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
+from logger.answer import Answer
 from logger.clock import Clock
 from logger.daemon.collector import Collector
 from logger.errors import AbsentError, EnvoyLoggerError
@@ -19,7 +20,6 @@ from logger.gateway.endpoints import Endpoint
 from logger.model import Document, Event, GatewayInfo, Json
 from logger.store.records import Commit
 from logger.store.store import Store
-from logger.wire import Answer
 
 P = ParamSpec("P")
 T = TypeVar("T")

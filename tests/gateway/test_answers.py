@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logger import log
+from logger.answer import Answer
 from logger.errors import (
     AbsentError,
     BrokenError,
@@ -29,7 +30,6 @@ from logger.errors import (
 from logger.gateway.documents import read_document, read_info
 from logger.simulator.connections import Response
 from logger.simulator.faults import Fault
-from logger.wire import Answer
 from tests.gateway.parts import CUT, HANG, READINGS, RESET, SERIAL, Box, EchoGateway, answer, endpoint, html, site
 
 V1 = "/api/v1/production"

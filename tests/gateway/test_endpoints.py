@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from logger.answer import Answer
 from logger.gateway.access import Access
 from logger.gateway.documents import read_info
 from logger.gateway.endpoints import ENDPOINTS, INFO, auth_kind, plan
 from logger.model import GatewayInfo
 from logger.readings.paths import PATHS
-from logger.wire import Answer
 
 RECORDINGS = Path(os.environ.get("ENVOY_LOGGER_RECORDINGS", Path(__file__).parents[3] / "shared" / "gateway-corpus"))
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from logger.answer import Answer
 from logger.errors import InfluxError, InfluxRefusedError
 from logger.influx.dialects import Target, make_write_call, recognise_dialect
-from logger.wire import Answer, Basic
+from logger.wire import Basic
 
 BUCKETS = {"totals": "envoy", "devices": "envoy/autogen", "daily": "d"}
 TARGET = Target("http://db:8086", "auto", "secret-token", "home", "", "", BUCKETS)  # type: ignore[arg-type]

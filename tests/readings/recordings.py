@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from logger.answer import Answer
 from logger.daemon.gateway_state import GatewayState
 from logger.daemon.tick import TickResult, run_tick
 from logger.errors import EnvoyLoggerError
@@ -20,7 +21,6 @@ from logger.readings import paths
 from logger.readings.drift import Shape
 from logger.readings.observe import ReadingsState
 from logger.site import Site
-from logger.wire import Answer
 
 CORPUS = Path(__file__).parents[3] / "shared" / "gateway-corpus"
 SITE = Site(zone="UTC")

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from logger.answer import Answer
 from logger.gateway.documents import number_skeleton
 from logger.model import Document, Event, Json
 from logger.readings import paths
 from logger.readings.drift import LASTS_S, READ, Shape, watch
-from logger.wire import Answer
 from tests.readings.recordings import SITE, load, names, needs_recordings
 from tests.readings.site import (
     METERED,

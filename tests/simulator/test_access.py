@@ -12,12 +12,13 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from logger.answer import Answer
 from logger.digest import Digest
 from logger.errors import BrokenError, UnreachableError
 from logger.simulator.generations import GENERATIONS
 from logger.simulator.invented_gateway import invent_gateway
 from logger.simulator.server import SESSION_S, Simulator
-from logger.wire import Answer, Wire
+from logger.wire import Wire
 from tests.clocks import HandClock
 from tests.simulator.ask import NOON, bearer, running, wire_to
 

@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from logger.answer import Answer
 from logger.clock import FastClock, SystemClock
 from logger.errors import UnreachableError
 from logger.simulator.faults import Fault
 from logger.simulator.household import Household
 from logger.simulator.invented_gateway import invent_gateway
 from logger.simulator.server import Simulator, serve
-from logger.wire import Answer
 from tests.clocks import HandClock
 from tests.simulator.ask import NOON, bearer, wire_to
 from tests.standin import BackgroundSimulator

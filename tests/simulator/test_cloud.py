@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 import jwt
 import pytest
 
+from logger.answer import Answer
 from logger.errors import BrokenError
 from logger.simulator.enphase_cloud import Cloud, Mode
 from logger.simulator.faults import Fault
 from logger.simulator.invented_gateway import invent_gateway
 from logger.simulator.server import Simulator
-from logger.wire import Answer, Wire
+from logger.wire import Wire
 from tests.clocks import HandClock
 from tests.simulator.ask import NOON, bearer, wire_to
 

@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 
+from logger.answer import Answer
 from logger.errors import BrokenError, OversizeError, TimedOutError
 from logger.simulator.faults import Fault, Faults
 from logger.simulator.server import Simulator
-from logger.wire import Answer, Wire
+from logger.wire import Wire
 from tests.clocks import HandClock
 from tests.simulator.ask import NOON, bearer, running, wire_to
 

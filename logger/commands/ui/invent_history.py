@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from logger.answer import Answer
 from logger.clock import Clock
 from logger.daemon.batches import make_commit
 from logger.daemon.gateway_state import GatewayState
@@ -24,7 +25,6 @@ from logger.readings.layout import list_inverter_serials
 from logger.simulator.site_model import SiteModel
 from logger.site import Site
 from logger.store.store import Store
-from logger.wire import Answer
 
 _FINE_S: Final = 300
 """Seconds between two ticks of the present day, of which a curve is drawn."""
