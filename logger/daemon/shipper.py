@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from logger import log
 from logger.clock import Clock
 from logger.daemon.batch_sizes import BatchSizes
+from logger.daemon.delivery_troubles import SERVER, DeliveryTroubles, backlog_of
 from logger.daemon.influxdb_credentials import Credentials
 from logger.daemon.progress import Progress
 from logger.daemon.read_ahead import ReadAhead
@@ -33,7 +33,6 @@ from logger.store.store import Store
 from logger.store.thread import StoreCalls
 
 _BACKLOG: Final[tuple[Role, ...]] = ("totals", "devices")
-_BLOCKED_S: Final = 60.0
 _IDLE_S: Final = 300.0
 """Longer than from tick to tick: what is new wakes the loop."""
 _STORE_S: Final = 60.0
@@ -45,11 +44,8 @@ _LINES_AFTER: Final = 10
 """Failures in a row before batches, and then lines, that the server answers with 500 are searched for: 2 s, 4 min."""
 _SUSPECTED_S: Final = 3600.0
 """Seconds for which a bucket that had such a line is searched at once."""
-_SERVER: Final = "server"
 _STORE: Final = "store"
 _RESENDING: Final = "resending"
-_OF_THE_SERVER: Final = frozenset({0, 408, 425, 429, 502, 503, 504})
-"""HTTP statuses (0: no answer) that concern the whole server, not one bucket."""
 
 
 @dataclass(slots=True)
@@ -84,20 +80,24 @@ class Shipper:
         on_delivered: Callable[[], None] = lambda: None,
     ) -> None:
         self.shipped = shipped or Shipped()
-        self.troubles: dict[Role, Wait | Blocked] = {}
         self._writer, self._store, self._clock, self._progress = writer, store, clock, progress
-        self._changes, self._credentials, self._record = changes, credentials, record
+        self._changes, self._record = changes, record
         self._on_delivered = on_delivered
         self._wake = asyncio.Event()
         self._news: set[Role] = set(ROLES)
         self._new: dict[Role, Lease] = {}
         self._older: set[Role] = set(_BACKLOG)
         self._backoff = Backoff(DELIVERY, clock)
+        self._troubles = DeliveryTroubles(self._backoff, changes, credentials)
         self._sizes = BatchSizes(writer)
         self._suspected_until: dict[Role, float] = {}
         self._ahead = ReadAhead(store)
-        self._well = False
         self._resending = Resending(store, clock)
+
+    @property
+    def troubles(self) -> Mapping[Role, Wait | Blocked]:
+        """Return why the last delivery of a role failed, for each role that fails now."""
+        return self._troubles.of_roles
 
     @property
     def is_resending(self) -> bool:
@@ -132,14 +132,14 @@ class Shipper:
 
     async def round(self) -> bool:
         """Send new rows, then one batch of backlog for each role. Return True if anything was delivered."""
-        self._well = False
+        self._troubles.begin_round()
         delivered = False
         for role in ROLES:
-            if role in self._news and self._backoff.may_try(_SERVER, role):
+            if role in self._news and self._backoff.may_try(SERVER, role):
                 delivered |= await self._ship(role, live=True)
         failed = set(self.troubles)
         for role in _BACKLOG:
-            if role in self._older - failed and self._backoff.may_try(_SERVER, role, _backlog(role)):
+            if role in self._older - failed and self._backoff.may_try(SERVER, role, backlog_of(role)):
                 delivered |= await self._ship(role, live=False)
         return delivered
 
@@ -175,7 +175,7 @@ class Shipper:
             self._sizes.fit(role, self._clock.monotonic() - started)
         else:
             self._ahead.note_sent(role, lease)
-        self._is_well(role, live=live)
+        self._end_trouble(role, live=live)
         return True
 
     def _note_older(self, role: Role, lease: Lease | None, *, live: bool) -> None:
@@ -189,7 +189,7 @@ class Shipper:
 
     def _choose_search(self, role: Role, *, live: bool) -> Search:
         """Choose how finely to search for lines that the server answers with 500: more finely after each failure."""
-        failures = self._backoff.failures(role if live else _backlog(role))
+        failures = self._backoff.failures(role if live else backlog_of(role))
         if failures >= _LINES_AFTER or self._suspected_until.get(role, 0.0) > self._clock.monotonic():
             return "lines"
         return "batches" if not live and failures >= _BATCHES_AFTER else "none"
@@ -201,7 +201,7 @@ class Shipper:
     async def _resend(self) -> None:
         """Send again one batch of points, because a crashed server may have lost them."""
         role = self._resending.role
-        if role is None or not self._backoff.may_try(_SERVER, role, _backlog(role), _RESENDING):
+        if role is None or not self._backoff.may_try(SERVER, role, backlog_of(role), _RESENDING):
             return
         if not self._writer.may_forget:
             if self.shipped.batches:  # the server has answered, so `may_forget` is valid
@@ -214,7 +214,7 @@ class Shipper:
         if isinstance(outcome, (Wait, Blocked)):
             await self._put_off(role, outcome, live=False)
             return
-        self._is_well(role, live=False)
+        self._end_trouble(role, live=False)
         self._sizes.fit(role, self._clock.monotonic() - started)
 
     async def _lease(self, role: Role, *, live: bool) -> Lease | None:
@@ -255,44 +255,20 @@ class Shipper:
                 "Try: set a longer retention, then run envoy-logger outbox replay.",
             )
 
-    def _is_well(self, role: Role, *, live: bool) -> None:
-        self._well = True
-        self.troubles.pop(role, None)
-        for key in (_SERVER, role, *(() if live else (_backlog(role),))):
-            self._backoff.succeed(key)
+    def _end_trouble(self, role: Role, *, live: bool) -> None:
+        self._troubles.end(role, live=live)
         self.shipped.waiting_for = ""
-        self._changes.end("influx", "InfluxDB answers again")
-        self._changes.end(f"influx {role}", f"InfluxDB accepts writes to the {role} bucket again")
-        if not live:
-            self._changes.end(f"influx {role} backlog", f"InfluxDB accepts the backlog of the {role} bucket again")
 
     async def _put_off(self, role: Role, outcome: Wait | Blocked, *, live: bool) -> None:
-        """Report a failed delivery once and plan the next try: with back-off, or each minute if a person must act."""
-        self.troubles[role] = outcome
+        """Plan the next delivery after a failed one. If InfluxDB was away, plan to send recent points again."""
         self.shipped.waiting_for = outcome.reason
         if live:
             self._news.add(role)
         if isinstance(outcome, Blocked):
-            hint = outcome.hint
-            self._backoff.pause(role, _BLOCKED_S)
-            if outcome.kind == "credentials" and self._credentials is not None:
-                if self._credentials.renew():
-                    self._backoff.pause(role, 0.0)
-                    self.wake()
-                hint = f"{hint.removesuffix('.')}; {self._credentials.hint()}"
-            self._changes.begin(f"influx {role}", f"{outcome.reason}\nTry: {hint}", logging.ERROR)
+            if self._troubles.begin_block(role, outcome):
+                self.wake()
             return
-        asked = outcome.retry_after_s or 0.0
-        if asked or (outcome.status in _OF_THE_SERVER and not self._well):
-            key, trouble = _SERVER, "influx"
-        elif live:
-            key, trouble = role, f"influx {role}"
-        else:
-            key, trouble = _backlog(role), f"influx {role} backlog"
-        self._backoff.fail(key, asked)
-        cure = f"\nTry: {outcome.hint}" if outcome.hint else ""
-        reason = outcome.reason if "InfluxDB" in outcome.reason else f"InfluxDB: {outcome.reason}"
-        self._changes.begin(trouble, f"{reason}; the readings wait in the store{cure}")
+        self._troubles.begin_wait(role, outcome, live=live)
         if not live:
             self._sizes.halve(role)
         if outcome.away:
@@ -304,7 +280,3 @@ class Shipper:
         if not self._wake.is_set():
             self._news.add("daily")
             self._older.update(_BACKLOG)
-
-
-def _backlog(role: Role) -> str:
-    return f"{role} backlog"

@@ -1,0 +1,82 @@
+"""Logs each failure of the delivery when it begins and when it ends, and plans when to try again."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from logger import log
+from logger.daemon.influxdb_credentials import Credentials
+from logger.influx.classify import Blocked, Wait
+from logger.model import Role
+from logger.retry import Backoff
+
+SERVER: Final = "server"
+"""The key of the back-off of the whole server."""
+_BLOCKED_S: Final = 60.0
+"""Seconds between two deliveries while a person must act."""
+_OF_THE_SERVER: Final = frozenset({0, 408, 425, 429, 502, 503, 504})
+"""HTTP statuses (0: no answer) that concern the whole server, not one bucket."""
+
+
+class DeliveryTroubles:
+    """Keeps the present failure of each role. A failure concerns the server, a bucket, or the backlog of a bucket.
+
+    `of_roles`: the outcome of the last failed delivery, for each role that fails now.
+    """
+
+    def __init__(self, backoff: Backoff, changes: log.Changes, credentials: Credentials | None) -> None:
+        self.of_roles: dict[Role, Wait | Blocked] = {}
+        self._backoff, self._changes, self._credentials = backoff, changes, credentials
+        self._is_server_well = False
+
+    def begin_round(self) -> None:
+        """Forget whether the server accepted a delivery in the last round."""
+        self._is_server_well = False
+
+    def end(self, role: Role, *, live: bool) -> None:
+        """End the failures that a successful delivery disproves. `live`: new rows were delivered, not backlog."""
+        self._is_server_well = True
+        self.of_roles.pop(role, None)
+        for key in (SERVER, role, *(() if live else (backlog_of(role),))):
+            self._backoff.succeed(key)
+        self._changes.end("influx", "InfluxDB answers again")
+        self._changes.end(f"influx {role}", f"InfluxDB accepts writes to the {role} bucket again")
+        if not live:
+            self._changes.end(f"influx {role} backlog", f"InfluxDB accepts the backlog of the {role} bucket again")
+
+    def begin_block(self, role: Role, outcome: Blocked) -> bool:
+        """Log a failure that only a person can end, and plan a delivery for each minute.
+
+        Return True if the credentials were renewed, so that the delivery can be tried immediately.
+        """
+        self.of_roles[role] = outcome
+        hint, is_renewed = outcome.hint, False
+        self._backoff.pause(role, _BLOCKED_S)
+        if outcome.kind == "credentials" and self._credentials is not None:
+            is_renewed = self._credentials.renew()
+            if is_renewed:
+                self._backoff.pause(role, 0.0)
+            hint = f"{hint.removesuffix('.')}; {self._credentials.hint()}"
+        self._changes.begin(f"influx {role}", f"{outcome.reason}\nTry: {hint}", logging.ERROR)
+        return is_renewed
+
+    def begin_wait(self, role: Role, outcome: Wait, *, live: bool) -> None:
+        """Log a failure that can end by itself, and plan the next delivery with back-off."""
+        self.of_roles[role] = outcome
+        asked_s = outcome.retry_after_s or 0.0
+        if asked_s or (outcome.status in _OF_THE_SERVER and not self._is_server_well):
+            key, trouble = SERVER, "influx"
+        elif live:
+            key, trouble = role, f"influx {role}"
+        else:
+            key, trouble = backlog_of(role), f"influx {role} backlog"
+        self._backoff.fail(key, asked_s)
+        cure = f"\nTry: {outcome.hint}" if outcome.hint else ""
+        reason = outcome.reason if "InfluxDB" in outcome.reason else f"InfluxDB: {outcome.reason}"
+        self._changes.begin(trouble, f"{reason}; the readings wait in the store{cure}")
+
+
+def backlog_of(role: Role) -> str:
+    """Return the key of the back-off of a role's backlog."""
+    return f"{role} backlog"
