@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import sqlite3
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from logger.store.packed_lines import pack_line, unpack_line
 from logger.store.records import DailyRow, Lease, Sent
@@ -86,23 +87,27 @@ def ack(connection: sqlite3.Connection, lease: Lease, refused_lines: int) -> Non
     )
 
 
-def replay(connection: sqlite3.Connection, since_day: str, after: int, limit: int) -> tuple[int, int | None]:
-    """Mark up to `limit` rows of days from `since_day` on, with ids after `after`.
+def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -> tuple[int, int | None]:
+    """Mark up to `limit` rows with ids after `after`. The days are those of `read_sent`.
 
     Returns the number of marked rows, and the id to continue from; None at the end.
     """
     ids = connection.execute(
-        "SELECT id FROM daily WHERE id > ? AND day >= ? ORDER BY id LIMIT ?", (after, since_day, limit)
+        "SELECT id FROM daily WHERE id > ? AND day >= ? ORDER BY id LIMIT ?",
+        (after, _find_earliest_day(since), limit),
     ).fetchall()
     connection.executemany("UPDATE daily SET dirty = 1, revision = revision + 1 WHERE id = ?", ids)
     return len(ids), ids[-1][0] if len(ids) == limit else None
 
 
-def read_sent(connection: sqlite3.Connection, since_day: str, after: int, max_lines: int) -> Sent | None:
-    """Read undamaged rows of days from `since_day` on that do not wait, with ids after `after`; None at the end."""
+def read_sent(connection: sqlite3.Connection, since: int, after: int, max_lines: int) -> Sent | None:
+    """Read undamaged rows that do not wait, with ids after `after`; None at the end.
+
+    Only rows of days are read that were not over everywhere on earth at `since`, in unix seconds.
+    """
     found = connection.execute(
         "SELECT id, line FROM daily WHERE id > ? AND day >= ? AND NOT dirty ORDER BY id LIMIT ?",
-        (after, since_day, max_lines),
+        (after, _find_earliest_day(since), max_lines),
     ).fetchall()
     batches = tuple(_compress(line) for _, stored in found if (line := unpack_line(stored)) is not None)
     return Sent(batches, len(batches), (0, found[-1][0])) if found else None
@@ -155,3 +160,8 @@ def count_marked(connection: sqlite3.Connection) -> tuple[int, int]:
 
 def _compress(line: bytes) -> bytes:
     return gzip.compress(line + b"\n", 1, mtime=0)
+
+
+def _find_earliest_day(at: int) -> str:
+    """Find the date that the westernmost zone of the earth has at a time (unix seconds)."""
+    return datetime.fromtimestamp(max(0, at - 14 * 3600), UTC).date().isoformat()

@@ -81,6 +81,13 @@ class Lease:
         """Return all batches as one body of several gzip members."""
         return b"".join(self.batches)
 
+    def date_delivery(self, at: float) -> int:
+        """Return the second at which the rows count as delivered. `at`: when they were delivered, in unix seconds.
+
+        This second is never before the tick: a row of a clock that was not set yet would be deleted early.
+        """
+        return max(int(at), self.newest_tick)
+
     def select(self, numbers: Iterable[int]) -> Lease:
         """Select rows of the lease by their places in `batches`, to acknowledge only these."""
         chosen = tuple(numbers)

@@ -6,14 +6,13 @@ import contextlib
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from logger.clock import Clock
 from logger.errors import StoreFullError
 from logger.model import RefusedLine, Report, Role
-from logger.store import daily_rows, figures, outbox_rows, refused_rows, rescue, state_rows
+from logger.store import daily_rows, figures, kept_lines, outbox_rows, refused_rows, rescue, state_rows
 from logger.store.figures import StoreFigures
 from logger.store.folder import FolderLock, claim
 from logger.store.pending_acks import PendingAcks
@@ -22,11 +21,8 @@ from logger.store.store_file import STEP, StoreFile
 
 MAX_LINES: Final = 5000
 MAX_BYTES: Final = 4 * 1024 * 1024
-_PAGE_BYTES: Final = 256 * 1024
-"""Compressed bytes of one page of lines."""
 _FOR_EVER: Final = 2**62
-_HOURS: Final = 2**48
-"""Among the lines of the role `daily`, the hours follow the daily rows: this is added to their ids."""
+"""After every tick, in unix seconds."""
 
 
 class Store:
@@ -181,7 +177,7 @@ class Store:
 
     def ack_soon(self, lease: Lease, at: float) -> None:
         """Mark a lease delivered at `at` (unix seconds), in the transaction of the next tick, see PendingAcks."""
-        self._pending.add(lease, _find_delivery(lease, at))
+        self._pending.add(lease, lease.date_delivery(at))
 
     def ack(self, lease: Lease, refused_lines: Sequence[RefusedLine] = ()) -> None:
         """Mark a lease delivered. Its refused lines are kept with their reason.
@@ -189,7 +185,7 @@ class Store:
         A daily row that changed since it was leased stays marked for sending.
         """
         now = self._now()
-        at = _find_delivery(lease, now)
+        at = lease.date_delivery(now)
 
         def mark(connection: sqlite3.Connection, keep: bool) -> None:
             self._pending.mark(connection, keep=keep)
@@ -230,7 +226,7 @@ class Store:
 
         `after`: the id in `end` of the rows that were read before.
         """
-        return self._file.read(daily_rows.read_sent, _find_earliest_day(since), after, max_lines)
+        return self._file.read(daily_rows.read_sent, since, after, max_lines)
 
     # -- looking in and trying again ----------------------------------------------------------------------------
 
@@ -264,7 +260,7 @@ class Store:
 
     def replay_daily(self, since: int, after: int = 0) -> tuple[int, int | None]:
         """Let daily rows wait again, from the earliest local day on earth at the time `since`. See replay()."""
-        return self._file.write(daily_rows.replay, _find_earliest_day(since), after, STEP)
+        return self._file.write(daily_rows.replay, since, after, STEP)
 
     def read_lines(
         self, role: Role, since: int = 0, until: int = _FOR_EVER, after: int = 0
@@ -274,16 +270,7 @@ class Store:
         Returns also the id to continue from as `after`; None at the end. Daily rows are read whatever their day, and
         before the hours.
         """
-        if role != "daily":
-            return self._file.read(outbox_rows.read_lines, role, since, until, after, _PAGE_BYTES)
-        rows: list[bytes] = []
-        if after < _HOURS:
-            rows, following = self._file.read(daily_rows.read_lines, after, STEP)
-            if following is not None:
-                return rows, following
-            after = _HOURS
-        hours, following = self._file.read(outbox_rows.read_lines, role, since, until, after - _HOURS, _PAGE_BYTES)
-        return [*rows, *hours], None if following is None else _HOURS + following
+        return self._file.read(kept_lines.read, role, since, until, after)
 
     # -- keeping house ------------------------------------------------------------------------------------------
 
@@ -305,16 +292,3 @@ class Store:
 
     def _now(self) -> int:
         return int(self._clock.time())
-
-
-def _find_delivery(lease: Lease, at: float) -> int:
-    """Find when a lease counts as delivered.
-
-    This is never before its tick, or a row of a clock that was not set yet would be deleted early.
-    """
-    return max(int(at), lease.newest_tick)
-
-
-def _find_earliest_day(at: int) -> str:
-    """Find the date that the westernmost zone of the earth has at a time (unix seconds)."""
-    return datetime.fromtimestamp(max(0, at - 14 * 3600), UTC).date().isoformat()
