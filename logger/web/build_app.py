@@ -21,9 +21,9 @@ from logger.web.cached_documents import JSON, FewKept, NewsCache, WebDocument
 from logger.web.front_page import FrontPage
 from logger.web.guard import Guard, HostNames, Passwords
 from logger.web.health_answers import answer_health, answer_ready
-from logger.web.json_answers import Question, QuestionError
 from logger.web.live_stream import LiveResponse, LiveStreams
 from logger.web.page_texts import LANGUAGES, Language, choose_language
+from logger.web.question import Question, QuestionError
 from logger.web.routes import ROUTES, Route
 from logger.web.shown_sites import ShownSite
 

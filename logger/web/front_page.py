@@ -12,10 +12,11 @@ from logger.web.assets_folder import STAMP, STYLE, read_asset
 from logger.web.cached_documents import HTML, FewKept, WebDocument
 from logger.web.day_curve import draw_curve
 from logger.web.gathered_facts import GatheredFacts, PageFacts
-from logger.web.json_answers import Question, answer_curve
+from logger.web.json_answers import answer_curve
 from logger.web.kept_parts import KeptParts, ShownParts
 from logger.web.markup import Markup, el, join
 from logger.web.page_texts import LANGUAGES, NAMES, Language
+from logger.web.question import Question
 from logger.web.shown_sites import ShownSite
 from logger.web.wording import Wording
 

@@ -11,8 +11,9 @@ from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
 from logger.model import Json, Reading
-from logger.web import json_answers
-from logger.web.json_answers import CURVE, Question
+from logger.web import json_answers, site_answers, span_answers
+from logger.web.json_answers import CURVE
+from logger.web.question import Question
 
 _OF_INVERTERS: Final = ("envoy_inverter", "envoy_inverter_status", "envoy_inverter_day")
 _OF_ROWS: Final = ("envoy_day", "envoy_month", "envoy_site_day")
@@ -119,7 +120,7 @@ class GatheredFacts:
             days=rows.days,
             months=rows.months,
             inverters=await self._find_inverters(),
-            whole=await json_answers.sum_now(question),
+            whole=await site_answers.sum_now(question),
             whole_days=rows.whole,
             time=question.clock.time(),
             span=(scope.since, await question.site.find_end_of_day()),
@@ -136,9 +137,9 @@ class GatheredFacts:
         )
         if self._rows is None or of != self._rows_of:
             self._rows = _Rows(
-                _as_mapping(await json_answers.answer_days(question))["days"],
-                _as_mapping(await json_answers.answer_months(question))["months"],
-                [_as_mapping(row) for row in await json_answers.sum_days(question)],
+                _as_mapping(await span_answers.answer_days(question))["days"],
+                _as_mapping(await span_answers.answer_months(question))["months"],
+                [_as_mapping(row) for row in await site_answers.sum_days(question)],
             )
             self._rows_of = of
         return self._rows

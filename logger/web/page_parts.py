@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache
 from typing import Any, Final, TypeAlias
 
 from logger.web.flow_picture import draw_flow
 from logger.web.gathered_facts import PageFacts, only_true_now
-from logger.web.markup import GAP, Frame, Markup, el, join
+from logger.web.markup import Markup, el, join
 from logger.web.roof_picture import draw_roof, list_fresh, name_of
 from logger.web.span_bars import BarPlace, draw_bars
+from logger.web.tiles import write_tiles
 from logger.web.wording import Wording
 
 _DAYS: Final = 14
@@ -62,7 +62,7 @@ def _is_metered(facts: PageFacts) -> bool:
 def _write_today(facts: PageFacts, words: Wording) -> Markup:
     """Write the tiles of today: energies, shares and money."""
     row = next((row for row in facts.days if row.get("local_date") == facts.today.isoformat()), {})
-    return _write_tiles(facts, facts.now, row, words)
+    return write_tiles(facts, facts.now, row, words)
 
 
 def _write_whole(facts: PageFacts, words: Wording) -> Markup:
@@ -81,7 +81,7 @@ def _write_whole(facts: PageFacts, words: Wording) -> Markup:
         el("p", heard, class_="count"),
         lacking,
         el("div", draw_flow(only_true_now(whole), {}, words, is_metered=False)) if whole["totals"] else None,
-        el("div", _write_tiles(facts, whole, row, words)) if whole["totals"] else None,
+        el("div", write_tiles(facts, whole, row, words)) if whole["totals"] else None,
     )
 
 
@@ -90,69 +90,6 @@ def _draw_whole_days(facts: PageFacts, words: Wording) -> Markup:
         return Markup("")
     title = words.say("whole_days")
     return join(el("h2", title), draw_bars(_place_days(facts.whole_days, facts.today, words), title, words))
-
-
-def _write_tiles(facts: PageFacts, answer: Mapping[str, Any], row: Mapping[str, Any], words: Wording) -> Markup:
-    """Write the tiles of the energies and shares in an answer, and of the money in the row of the day.
-
-    A figure that is counted only since a time of today names that time. An energy that the answer lacks, as while the
-    gateway is away, is taken from the row of the day.
-    """
-    totals, shares, counted = answer["totals"], answer["today"], answer["counted"]
-    since = words.say("since", time=words.clock(facts.local(counted["since"]))) if counted else ""
-    energies = (
-        ("sun", "made", "production"),
-        ("house", "used", "load"),
-        ("grid", "bought", "grid_import"),
-        ("sun", "sold", "grid_export"),
-        ("battery", "charged", "battery_charged"),
-        ("battery", "discharged", "battery_discharged"),
-    )
-    tiles = []
-    for kind, text, name in energies:
-        whole = totals.get(f"{name}_today_wh")
-        wh = whole if whole is not None else (counted or row).get(f"{name}_wh")
-        if wh is not None:
-            note = since if whole is None else ""
-            tiles.append(_write_tile(kind, words.say(text), words.energy(wh), note=note))
-    for kind, name in (("good", "self_sufficient"), ("sun", "own_use")):
-        of_day = shares.get(f"{name}_percent")
-        if (percent := of_day if of_day is not None else counted.get(f"{name}_percent")) is not None:
-            note = since if of_day is None else ""
-            tiles.append(_write_tile(kind, words.say(name), words.percent(percent), percent, note))
-    tiles += _write_money(row, words)
-    return el("ul", *tiles, class_="tiles") if tiles else el("p", words.say("nothing"), class_="empty")
-
-
-def _write_money(row: Mapping[str, Any], words: Wording) -> Iterator[Markup]:
-    """Write the tiles of money, if prices are known."""
-    if "cost" not in row:
-        return
-    currency = str(row.get("currency", ""))
-    cost, income = row["cost"], row.get("income") or 0.0
-    part = words.say("cost_part", cost=words.money(cost, currency), income=words.money(income, currency))
-    yield _write_tile("grid", words.say("cost"), words.money(cost - income, currency), note=part)
-    if "saved" in row:
-        yield _write_tile("good", words.say("saved"), words.money(row["saved"], currency))
-
-
-def _write_tile(kind: str, name: str, value: str, percent: float | None = None, note: str = "") -> Markup:
-    """Write one tile: its name, its value, and a bar for a percentage."""
-    shown: list[str | float] = [value]
-    shown += [] if percent is None else [max(0.0, min(100.0, percent))]
-    shown += [note] if note else []
-    return _frame_tile(kind, name, has_bar=percent is not None, has_note=bool(note)).fill(*shown)
-
-
-@cache
-def _frame_tile(kind: str, name: str, *, has_bar: bool, has_note: bool) -> Frame:
-    """Write a tile. Its value, the width of its bar and its note are left open as gaps."""
-    bar = None
-    if has_bar:
-        rects = (el("rect", width=100, height=4, class_="rail"), el("rect", width=GAP, height=4, class_=kind))
-        bar = el("svg", *rects, viewBox="0 0 100 4", preserveAspectRatio="none", aria_hidden="true", class_="share")
-    small = el("small", GAP) if has_note else None
-    return Frame(el("li", el("span", name, class_=f"key {kind}"), el("b", GAP), bar, small, class_="tile"))
 
 
 def _write_battery(facts: PageFacts, words: Wording) -> Markup:

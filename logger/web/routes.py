@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from logger.model import Json
-from logger.web import json_answers
-from logger.web.json_answers import Question
+from logger.web import json_answers, site_answers, span_answers
+from logger.web.question import Question
 
 API: Final = "/api/v1"
 
@@ -44,20 +44,20 @@ ROUTES: Final = (
     Route(
         f"{API}/days",
         "One row for each local day, as in `envoy_day`, with own use and self-sufficiency.",
-        json_answers.answer_days,
+        span_answers.answer_days,
         (
             ("from", "the first local date; by default 13 days before `to`"),
             ("to", "the last local date; by default today"),
         ),
         "from=2026-06-21&to=2026-06-22",
     ),
-    Route(f"{API}/months", "The last twelve months, as in `envoy_month`.", json_answers.answer_months),
-    Route(f"{API}/years", "All years, as in `envoy_year`.", json_answers.answer_years),
+    Route(f"{API}/months", "The last twelve months, as in `envoy_month`.", span_answers.answer_months),
+    Route(f"{API}/years", "All years, as in `envoy_year`.", span_answers.answer_years),
     Route(
         f"{API}/site",
         "The sums over a site of several gateways, as in `envoy_site`, and its days, as in `envoy_site_day`; "
         "`gateways` is null at a site of one gateway.",
-        json_answers.answer_site,
+        site_answers.answer_site,
     ),
     Route(
         f"{API}/inverters",

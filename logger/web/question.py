@@ -1,0 +1,49 @@
+"""Holds one request to the JSON API, and the values with which the answers begin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from logger import __version__
+from logger.clock import Clock
+from logger.daemon.recorder import Recorder
+from logger.errors import EnvoyLoggerError
+from logger.model import Json, Reading, Value, round_value
+from logger.query.named_query import Scope
+from logger.web.shown_sites import ShownSite
+
+
+class QuestionError(EnvoyLoggerError):
+    """A request to the API that makes no sense."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Hold one request to the API: its site, its parameters, the recorder, and all its sites."""
+
+    site: ShownSite
+    parameters: Mapping[str, str]
+    recorder: Recorder
+    clock: Clock
+    sites: tuple[ShownSite, ...] = ()
+
+
+def head_of(site: ShownSite, scope: Scope) -> dict[str, Json]:
+    """Return the values with which every answer about a site begins."""
+    return {"site": site.number, "name": site.name, "zone": scope.zone.key, "version": __version__}
+
+
+def fields_of(reading: Reading | None) -> dict[str, Value]:
+    """Return the fields of a reading, rounded; empty without a reading."""
+    return {} if reading is None else round_all(reading.fields)
+
+
+def round_all(fields: Mapping[str, Value]) -> dict[str, Value]:
+    """Return fields rounded as they are written to InfluxDB."""
+    return {name: round_value(name, value) for name, value in fields.items()}
+
+
+def tags_of(reading: Reading, *names: str) -> dict[str, str]:
+    """Return the tags of a reading that have one of the names."""
+    return {name: reading.tags[name] for name in names if name in reading.tags}

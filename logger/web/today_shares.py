@@ -1,0 +1,40 @@
+"""Answers the shares of today in percent, and the energies that were counted since a time of today."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from logger.energy.counting import Counting
+from logger.model import Json, Reading, Value
+from logger.query.catalog import QUERIES
+from logger.query.named_query import AnswerTable, Rows, Scope
+from logger.query.today_query import has_counted
+from logger.web.question import round_all
+from logger.web.shown_sites import as_point
+
+_RATIOS: Final = ("own_use_percent", "self_sufficient_percent")
+
+
+def answer_today(reading: Reading | None, scope: Scope) -> dict[str, Json]:
+    """Return today's shares in percent, and what was counted so far if the whole day is unknown.
+
+    `counted` in the answer holds what was counted `since` a time in unix seconds; empty if the whole day is known.
+    """
+    totals = Rows({"envoy_totals": [as_point(reading)] if reading else []})
+    answer, counting = QUERIES["today"].answer(totals, scope), scope.counting
+    shares = pick_ratios(answer)
+    counted: dict[str, Json] = {}
+    if counting is not None and has_counted(answer):
+        counted = {"since": counting.since, **_name_energies(counting), **shares.pop()}
+    return {"today": {**(shares[0] if shares else {})}, "counted": counted}
+
+
+def _name_energies(counting: Counting) -> dict[str, Value]:
+    return round_all({f"{quantity}_wh": wh for quantity, wh in counting.wh.items()})
+
+
+def pick_ratios(answer: AnswerTable) -> list[dict[str, Value]]:
+    """Return the two percentages of each row; a percentage that is unknown is left out."""
+    names = [column.name for column in answer.columns]
+    rows = [dict(zip(names, row, strict=True)) for row in answer.rows]
+    return [{name: round(v, 1) for name in _RATIOS if isinstance(v := row.get(name), float)} for row in rows]
