@@ -56,7 +56,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class OpenAnswer:
     """Hold the beginning of an answer.
 
     `read` returns the next part of its body, and nothing at the end. `close` ends the answer, and must be called.
@@ -71,7 +71,7 @@ class Reply:
 class Transport(Protocol):
     """Sends calls to one server."""
 
-    async def send(self, call: Call) -> Reply:
+    async def send(self, call: Call) -> OpenAnswer:
         """Send a call. Return the beginning of its answer. Raises an error of httpx or an OSError."""
         ...
 
@@ -89,7 +89,7 @@ class KeptConnections:
         self._idle: list[HttpConnection] = []
         self._is_closed = False
 
-    async def send(self, call: Call) -> Reply:
+    async def send(self, call: Call) -> OpenAnswer:
         """Send a call. If the server had closed the idle connection, send it once more on a new connection."""
         await self._free.acquire()
         connection = None
@@ -116,9 +116,9 @@ class KeptConnections:
         for connection in idle:
             await connection.aclose()
 
-    async def _send(self, call: Call, connection: HttpConnection) -> Reply:
+    async def _send(self, call: Call, connection: HttpConnection) -> OpenAnswer:
         status, fields = await connection.send(call.method, call.target, call.make_fields(), call.content)
-        return Reply(status, fields, connection.read, lambda: self._take_back(connection))
+        return OpenAnswer(status, fields, connection.read, lambda: self._take_back(connection))
 
     async def _find_idle(self) -> HttpConnection | None:
         while self._idle:
@@ -151,7 +151,7 @@ class ProxiedConnections:
     def __init__(self, tls: ssl.SSLContext, proxy: str) -> None:
         self._transport = httpx.AsyncHTTPTransport(verify=tls, proxy=proxy, trust_env=False)
 
-    async def send(self, call: Call) -> Reply:
+    async def send(self, call: Call) -> OpenAnswer:
         """Send a call through the proxy."""
         limits = {"timeout": {"connect": call.connect_s}}
         request = httpx.Request(
@@ -159,7 +159,7 @@ class ProxiedConnections:
         )
         response = await self._transport.handle_async_request(request)
         parts = aiter(cast("AsyncIterable[bytes]", response.stream))
-        return Reply(response.status_code, response.headers.raw, lambda: anext(parts, b""), response.aclose)
+        return OpenAnswer(response.status_code, response.headers.raw, lambda: anext(parts, b""), response.aclose)
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -24,7 +24,7 @@ from logger.digest import Challenge, Digest, read_challenge
 from logger.errors import BrokenError, TimedOutError
 from logger.lean_httpx import httpx
 from logger.proxies import proxy_for
-from logger.transport import Call, KeptConnections, ProxiedConnections, Reply, Transport
+from logger.transport import Call, KeptConnections, OpenAnswer, ProxiedConnections, Transport
 from logger.wire_failures import explain_failure
 
 USER_AGENT = f"envoy-logger/{__version__}"
@@ -132,7 +132,7 @@ class Wire:
 
     async def _send_signed(
         self, call: Call, digest: Digest | None, path: str, where: str
-    ) -> tuple[Reply, dict[str, str], bytes]:
+    ) -> tuple[OpenAnswer, dict[str, str], bytes]:
         """Send a call.
 
         The call is signed if the path was signed before. After a challenge it is signed and sent again. A path
@@ -155,7 +155,7 @@ class Wire:
             challenge.follow(answered.get("authentication-info", ""))
         return reply, answered, body
 
-    def _read_challenge(self, reply: Reply, where: str) -> Challenge | None:
+    def _read_challenge(self, reply: OpenAnswer, where: str) -> Challenge | None:
         """Return the challenge of a 401; None for any other answer.
 
         Raises BrokenError if the challenge cannot be answered.
@@ -172,7 +172,7 @@ class Wire:
                 "check that the address is the gateway's own.",
             ) from error
 
-    async def _send(self, call: Call, where: str) -> tuple[Reply, dict[str, str], bytes]:
+    async def _send(self, call: Call, where: str) -> tuple[OpenAnswer, dict[str, str], bytes]:
         """Send a call once. Return the answer, its headers, and its body, read whole within its limits."""
         reply = await self._transport.send(call)
         answered = join_fields(reply.fields)
