@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -146,6 +147,17 @@ def test_every_foreign_library_has_one_door() -> None:
         where = str(path.relative_to(ROOT))
         for name in {name.split(".")[0] for name in imports(path)} & ONLY_IN.keys():
             assert where.startswith(ONLY_IN[name]), f"{where} imports {name}, which only {ONLY_IN[name]} may"
+
+
+def test_no_two_files_and_no_two_classes_have_one_name() -> None:
+    files = Counter(path.name for path in modules() if not path.name.startswith("__"))
+    classes = Counter(
+        node.name
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, count in (files + classes).items() if count > 1] == []
 
 
 def test_only_the_settings_and_the_health_check_read_the_environment() -> None:
