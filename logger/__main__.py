@@ -1,4 +1,4 @@
-"""Starts the program. `health` is answered before anything heavy is imported, because containers ask it often."""
+"""Starts the program. The command `health` runs before any large import, because containers call it often."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ def main() -> None:
     """Run the command line; `python -m logger` and `envoy-logger` are the same program."""
     if sys.argv[1:] == ["health"] or (sys.argv[1:3] == ["health", "--gateway"] and len(sys.argv) == 4):
         raise SystemExit(health(*sys.argv[3:]))
-    if sys.argv[1:2] == ["run"]:  # imports take a while, and as a container's first process nobody else would listen
+    if sys.argv[1:2] == ["run"]:  # imports are slow, and a container's first process would ignore SIGTERM until then
         import gc
         import signal
 
         signal.signal(signal.SIGTERM, _leave)
-        gc.disable()  # what is imported is no garbage, and to look through it takes a sixth of the start
+        gc.disable()  # imported objects are no garbage, and searching them takes a sixth of the start
     from logger.cli import run
 
     run()
@@ -27,9 +27,9 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 
 def health(serial: str = "") -> int:
-    """Return 0 while the recorder's loops keep their deadlines. Otherwise print why not and return 69.
+    """Return 0 while the recorder's loops meet their deadlines. Otherwise print the reason and return 69.
 
-    With a serial, the gateway of that serial must answer, too.
+    If `serial` is given, the gateway with this serial must also answer.
     """
     import json
     import os
@@ -55,8 +55,8 @@ def health(serial: str = "") -> int:
         return 69
     if late > 0:
         print(  # noqa: T201
-            f"the daemon has not moved for {late:.0f} s longer than it should\n"
-            "Try: look into the daemon's log, and restart the daemon",
+            f"the daemon's status expired {late:.0f} s ago, and the daemon did not renew it\n"
+            "Try: read the daemon's log, and restart the daemon",
             file=sys.stderr,
         )
         return 69
@@ -67,7 +67,7 @@ def health(serial: str = "") -> int:
 
 
 def _answers(status: dict[str, object], serial: str) -> bool:
-    """Return True if the status says that the gateway of that serial answers."""
+    """Return True if the gateway with this serial answers, according to the status."""
     further = status.get("further_gateways")
     parts = [status, *(further if isinstance(further, list) else [])]
     known = [part.get("gateway") for part in parts if isinstance(part, dict)]

@@ -1,6 +1,6 @@
 """Runs the command line. Each command has a module of its own, which is imported when the command is called.
 
-After an error, two lines are printed, and the exit code tells the kind of error.
+After an error, two lines are printed, and the exit code states the kind of error.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class _Commands(NamedCommands):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command with a name, or None."""
+        """Return the command with the name `cmd_name`; None if no command has this name."""
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"logger.commands.{COMMANDS[cmd_name]}")
@@ -97,13 +97,13 @@ def run() -> None:
             raise
         where = f" of {error.filename}" if error.filename else ""
         click.echo(
-            f"there is no room for the output{where}: {error.strerror}\nTry: make room on that disk.", err=True
+            f"the disk has no space for the output{where}: {error.strerror}\nTry: free space on that disk.", err=True
         )
         raise SystemExit(1) from None
 
 
 def _show(error: click.ClickException) -> None:
-    """Print what was wrong with the command line, and what to do; the help where a command needs more words."""
+    """Print the mistake in the command line, and what to do. If a subcommand is missing, print the help instead."""
     message, context = error.format_message(), getattr(error, "ctx", None)
     is_help = context is not None and message == context.get_help()
     if is_help or "\nTry: " in message:
@@ -119,4 +119,4 @@ def _be_readable() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     if sys.stdin is None:
-        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  for as long as the process lives
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  open until the process ends

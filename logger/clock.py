@@ -1,6 +1,6 @@
 """Give the time to the whole program, and format times for people.
 
-All code that waits or needs the time asks a Clock, so that tests and the demo can run it faster.
+All code that waits or needs the time uses a Clock, so that tests and the demo can run the code faster.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Clock(Protocol):
         ...
 
     def timeout(self, seconds: float) -> asyncio.Timeout:
-        """Return an async context that raises TimeoutError after some seconds by this clock."""
+        """Return an async context that raises TimeoutError after `seconds` by this clock."""
         ...
 
 
@@ -46,7 +46,7 @@ async def wait_really(event: asyncio.Event, seconds: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SystemClock:
-    """Gives the machine's own time."""
+    """Gives the time of this machine's clock."""
 
     def time(self) -> float:
         """Return the unix time in seconds."""
@@ -65,17 +65,17 @@ class SystemClock:
         await wait_really(event, seconds)
 
     def timeout(self, seconds: float) -> asyncio.Timeout:
-        """Return an async context that raises TimeoutError after some seconds."""
+        """Return an async context that raises TimeoutError after `seconds`."""
         return asyncio.timeout(seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class FastClock:
-    """Runs `rate` times as fast as the real clock. It shows `start` when the real clock shows `origin`.
+    """Runs `rate` times as fast as the real clock, and shows `start` when the real clock shows `origin`.
 
-    When it has caught up with the real time it runs at the real rate. Two processes with the same `origin`, `start`
-    and `rate` show the same time. `patience_s`: the least real time that a limit on waiting allows, so that a fast
-    clock does not give up on a slow machine.
+    After this clock has caught up with the real time, it runs at the real rate. Clocks of two processes with the same
+    `origin`, `start` and `rate` show the same time. `patience_s`: the shortest timeout in real seconds, so that work
+    on a slow machine is not ended too early.
     """
 
     origin: float
@@ -94,7 +94,7 @@ class FastClock:
 
     @property
     def caught_up(self) -> bool:
-        """Return True once this clock shows the real time."""
+        """Return True if this clock has caught up with the real time."""
         return self.start + (time.time() - self.origin) * self.rate >= time.time()
 
     async def sleep(self, seconds: float) -> None:
@@ -119,7 +119,7 @@ class FastClock:
         return left if self.caught_up else left / self.rate + 0.0005
 
     def timeout(self, seconds: float) -> asyncio.Timeout:
-        """Return an async context that raises TimeoutError after some seconds by this clock."""
+        """Return an async context that raises TimeoutError after `seconds` by this clock."""
         rate = 1.0 if self.caught_up else self.rate
         return asyncio.timeout(max(seconds / rate, self.patience_s))
 

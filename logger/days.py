@@ -8,7 +8,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 _QUIET: Final = ((22, 57), (23, 10))
-"""Around 23:00 of its own time the gateway cleans up and does not answer for some minutes (Q-C1)."""
+"""The local times (hour, minute) at which the quiet window begins and ends. Around 23:00 the gateway cleans up and
+does not answer for some minutes (Q-C1 of `docs/gateway-quirks.md`)."""
 _FINAL: Final = time(3)
 """A day may change until this local time of the next day."""
 
@@ -49,15 +50,15 @@ def final_at(day: str, zone: str) -> int:
 
 
 def is_quiet(now: float, zone: str) -> bool:
-    """Tell whether `now` is in the quiet window, in which a gateway may not answer."""
+    """Return True if `now` is in the quiet window, in which a gateway may not answer."""
     return _is_quiet_minute(int(now // 60), zone)
 
 
 @lru_cache(maxsize=64)
 def _is_quiet_minute(minute: int, zone: str) -> bool:
-    """Tell whether a minute, counted from 1970, is in the quiet window.
+    """Return True if a minute, counted from 1970, is in the quiet window.
 
-    The answer is cached, because a tick asks many times.
+    The result is cached, because each tick calls this function many times.
     """
     local = datetime.fromtimestamp(60 * minute, UTC).astimezone(ZoneInfo(zone) if zone else UTC)
     return _QUIET[0] <= (local.hour, local.minute) < _QUIET[1]

@@ -31,9 +31,9 @@ class Digest:
 
 @dataclass(slots=True)
 class Challenge:
-    """Holds a server's challenge. `uses` counts the requests that were signed with its nonce.
+    """Holds a server's challenge. `uses`: the number of requests that were signed with the challenge's nonce.
 
-    `is_stale`: the server refused the last signature only because its nonce was too old.
+    `is_stale`: the server refused the last signature only because the nonce was too old.
     """
 
     realm: str
@@ -45,7 +45,7 @@ class Challenge:
     uses: int = 0
 
     def sign(self, digest: Digest, method: str, uri: str) -> str:
-        """Return the Authorization header of the next request. `uri`: its path with the query."""
+        """Return the Authorization header of the next request. `uri`: the path and query of the request."""
         self.uses += 1
         hash_of = _HASHES[self.algorithm.lower().removesuffix("-sess") or "md5"]
         count, own_nonce = f"{self.uses:08x}", secrets.token_hex(8)
@@ -74,16 +74,16 @@ class Challenge:
         return "Digest " + ", ".join(f"{name}={value}" for name, value in parts.items())
 
     def follow(self, info: str) -> None:
-        """Use the next nonce from an Authentication-Info header, if it names one."""
+        """Use the next nonce of an Authentication-Info header, if the header has a next nonce."""
         following = _parse(info).get("nextnonce", "")
         if following and _TEXT.fullmatch(following):
             self.nonce, self.uses = following, 0
 
 
 def read_challenge(headers: Sequence[str]) -> Challenge | None:
-    """Read the first Digest challenge of an answer's WWW-Authenticate headers; None if there is none.
+    """Read the first Digest challenge of an answer's WWW-Authenticate headers; None without a Digest challenge.
 
-    Raises ValueError for a challenge that cannot be answered: no nonce, or another algorithm or protection.
+    Raises ValueError if the challenge has no nonce, or needs an algorithm or a protection that is not supported.
     """
     found = next((match for header in headers if (match := _CHALLENGE.search(header))), None)
     if found is None:
@@ -109,7 +109,7 @@ def read_challenge(headers: Sequence[str]) -> Challenge | None:
 def _parse(text: str) -> dict[str, str]:
     """Parse `name=value` pairs.
 
-    Of each name the first pair counts. Names are in lower case, values without quotes.
+    If a name occurs several times, use its first pair. Return names in lower case, and values without quotes.
     """
     found: dict[str, str] = {}
     for name, quoted, bare in _PARAMETER.findall(text):

@@ -1,35 +1,35 @@
 """Defines every error of the program, in one tree.
 
-Each class states whether trying again can help (`retry`), and with which code a command ends (`exit_code`).
-Each instance says in two lines what happened and what to do::
+Each class has two attributes. `retry`: another try may succeed. `exit_code`: the exit code of a command after this
+error. The text of each error has two lines: what happened, and what to do::
 
     EnvoyLoggerError                       exit retry
     ├── SettingsError                       78        one or more settings are wrong; all are listed
     ├── StateError                          78        the state folder cannot be used
     ├── StoreHeldError                      69        another process owns the store
-    ├── StoreFullError                       1   yes  no room for the next tick
-    ├── WireError                           69   yes  a request brought no answer
+    ├── StoreFullError                       1   yes  the store has no space for the next tick
+    ├── WireError                           69   yes  a request got no usable answer
     │   ├── NameUnknownError                69   yes  the host name does not resolve
-    │   ├── UnreachableError                69   yes  refused, no route, network down
-    │   ├── TimedOutError                   69   yes
-    │   ├── BrokenError                     69   yes  reset, or closed in the middle
+    │   ├── UnreachableError                69   yes  connection refused, no route, network down
+    │   ├── TimedOutError                   69   yes  no complete answer in the allowed time
+    │   ├── BrokenError                     69   yes  the connection was reset or closed during an answer
     │   ├── OversizeError                   69        the answer is larger than allowed
-    │   └── CertificateError                69        the other side is not who was pinned or verified
+    │   └── CertificateError                69        the certificate is not the pinned one, or does not verify
     ├── GatewayError                        69
     │   ├── BusyError                       69   yes  5xx: booting, cleaning up, overloaded
-    │   ├── UnreadableError                 69   yes  HTML, an empty or a cut body where a document should be
+    │   ├── UnreadableError                 69   yes  HTML, an empty or an incomplete body instead of a document
     │   ├── AbsentError                     69        404: this gateway has no such document
     │   ├── NotAllowedError                 69        401 or 403 on one path
-    │   ├── NotAGatewayError                69        something else answers at this address
-    │   └── SerialDiffersError              78        another gateway than the settings name
+    │   ├── NotAGatewayError                69        a device that is no gateway answers at this address
+    │   └── SerialDiffersError              78        the gateway's serial differs from the settings
     ├── CredentialsError                    77
     │   ├── TokenError                      77        malformed, foreign, expired or refused token
     │   ├── SignInRefusedError              77        wrong e-mail, password or serial
     │   └── SignInBlockedError              77        multi-factor, too many sessions, throttled, cooling down
-    ├── BrokerError                         69   yes  the MQTT broker is away
-    │   └── BrokerRefusedError              77        it refuses user or password
+    ├── BrokerError                         69   yes  the MQTT broker cannot be reached
+    │   └── BrokerRefusedError              77        the MQTT broker refuses user or password
     └── InfluxError                         69
-        ├── InfluxRefusedError              77        401, 403: the credentials may not do this
+        ├── InfluxRefusedError              77        401, 403: the credentials do not permit the request
         └── InfluxMissingError              69        no such database, bucket or organisation
 """
 
@@ -40,7 +40,7 @@ from typing import ClassVar
 
 
 class EnvoyLoggerError(Exception):
-    """An error for the user: `message` says what happened, `hint` what to do."""
+    """An error for the user. `message` states what happened, and `hint` states what to do."""
 
     retry: ClassVar[bool] = False
     exit_code: ClassVar[int] = 1
@@ -82,7 +82,7 @@ class SettingsError(EnvoyLoggerError):
 
 
 class StateError(EnvoyLoggerError):
-    """The state folder cannot be used: not writable, the demo's, or of a newer program."""
+    """The state folder is not writable, belongs to the demo, or was written by a newer version of the program."""
 
     exit_code = 78
 
@@ -94,13 +94,13 @@ class StoreHeldError(EnvoyLoggerError):
 
 
 class StoreFullError(EnvoyLoggerError):
-    """There is no room for the next tick."""
+    """The store has no space for the next tick."""
 
     retry = True
 
 
 class WireError(EnvoyLoggerError):
-    """A request brought no usable answer."""
+    """A request got no usable answer."""
 
     retry = True
     exit_code = 69
@@ -111,11 +111,11 @@ class NameUnknownError(WireError):
 
 
 class UnreachableError(WireError):
-    """Connection refused, no route, or the network is down."""
+    """The connection is refused, there is no route to the server, or the network is down."""
 
 
 class TimedOutError(WireError):
-    """No complete answer came in the time allowed."""
+    """No complete answer arrived in the allowed time."""
 
 
 class BrokenError(WireError):
@@ -123,41 +123,41 @@ class BrokenError(WireError):
 
 
 class OversizeError(WireError):
-    """The answer is larger than allowed, or unpacks to more."""
+    """The answer is larger than allowed, compressed or decompressed."""
 
     retry = False
 
 
 class CertificateError(WireError):
-    """The other side's certificate is not the one that was pinned, or does not verify."""
+    """The server's certificate is not the pinned certificate, or does not verify."""
 
     retry = False
 
 
 class GatewayError(EnvoyLoggerError):
-    """The gateway answered, but not with the document that was asked for."""
+    """The gateway answered, but not with the requested document."""
 
     exit_code = 69
 
 
 class BusyError(GatewayError):
-    """A 5xx status: the gateway starts, cleans up or is overloaded."""
+    """The gateway answered with status 5xx, because it starts, cleans up or is overloaded."""
 
     retry = True
 
 
 class UnreadableError(GatewayError):
-    """HTML, an empty or a cut body where a document should be."""
+    """The gateway answered with HTML, or with an empty or incomplete body, instead of a document."""
 
     retry = True
 
 
 class AbsentError(GatewayError):
-    """404: this gateway has no such document."""
+    """The gateway answered with status 404, because it does not have the requested document."""
 
 
 class NotAllowedError(GatewayError):
-    """401 or 403 on one path."""
+    """The gateway answered with status 401 or 403 on one path."""
 
 
 class NotAGatewayError(GatewayError):
@@ -165,7 +165,7 @@ class NotAGatewayError(GatewayError):
 
 
 class SerialDiffersError(GatewayError):
-    """Another gateway answers than the settings name."""
+    """The gateway that answers has another serial than the gateway in the settings."""
 
     exit_code = 78
 
@@ -177,7 +177,7 @@ class CredentialsError(EnvoyLoggerError):
 
 
 class TokenError(CredentialsError):
-    """The token is malformed, for another gateway, expired or refused by the gateway."""
+    """The token is malformed, belongs to another gateway, has expired, or is refused by the gateway."""
 
 
 class SignInRefusedError(CredentialsError):
@@ -185,11 +185,11 @@ class SignInRefusedError(CredentialsError):
 
 
 class SignInBlockedError(CredentialsError):
-    """Enphase does not sign this account in now: multi-factor, too many sessions, throttled, or cooling down."""
+    """Enphase does not sign this account in now: multi-factor, too many sessions, throttling, or cool-down."""
 
 
 class BrokerError(EnvoyLoggerError):
-    """The MQTT broker is away, or accepts no messages."""
+    """The MQTT broker cannot be reached, or accepts no messages."""
 
     retry = True
     exit_code = 69
@@ -202,16 +202,16 @@ class BrokerRefusedError(BrokerError):
 
 
 class InfluxError(EnvoyLoggerError):
-    """InfluxDB answered, but did not do what was asked."""
+    """InfluxDB answered, but did not carry out the request."""
 
     exit_code = 69
 
 
 class InfluxRefusedError(InfluxError):
-    """The InfluxDB credentials are wrong, or do not permit what was asked."""
+    """The InfluxDB credentials are wrong, or do not permit the request."""
 
     exit_code = 77
 
 
 class InfluxMissingError(InfluxError):
-    """InfluxDB has no such database, bucket or organisation."""
+    """InfluxDB does not have the database, bucket or organisation of the settings."""

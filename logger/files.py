@@ -15,9 +15,9 @@ from logger.errors import StateError
 
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Replace `path` by `data`.
+    """Replace the content of the file `path` by `data`, all or nothing.
 
-    A reader sees either the old file or the new file, even after a crash or a power failure.
+    A reader gets either the old file or the new file, even after a crash or a power failure.
 
     Raises OSError if the file cannot be written. A file that root writes is given to the owner of the folder, so that
     the recorder can still use it.
@@ -48,14 +48,14 @@ def _beside(path: Path, data: bytes, mode: int) -> Path:
 
 
 def open_private(path: Path) -> BinaryIO:
-    """Open a new file that only its owner may read. An older file of that name is replaced."""
+    """Open a new file for writing that only its owner may read. An older file with this name is deleted."""
     path.unlink(missing_ok=True)
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
 
 
 @dataclass(frozen=True, slots=True)
 class NewFile:
-    """Hold a file to write. A missing folder is made, for its owner alone."""
+    """Hold the path, content and mode of a file to write. A missing folder is made, private to its owner."""
 
     path: Path
     data: bytes
@@ -63,10 +63,10 @@ class NewFile:
 
 
 def write_together(files: Sequence[NewFile]) -> None:
-    """Write all files, or none if writing one fails.
+    """Write all files. If one file cannot be written, change no file and raise OSError.
 
-    Every byte is on the disk before the first file is renamed into place. Raises OSError if a file cannot be written.
-    During the renaming, which takes almost no time, Ctrl-C waits.
+    Every byte is on the disk before the first file is renamed into place. During the renaming, which takes almost no
+    time, SIGINT and SIGTERM are delayed.
     """
     ready: list[tuple[Path, Path]] = []
     try:
@@ -116,7 +116,7 @@ def hand_over(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename or removal in `folder` survive a power failure."""
+    """Write the entries of `folder` to the disk, so that a rename or removal survives a power failure."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -14,17 +14,20 @@ import h11
 from logger.lean_httpx import httpx
 
 _MUCH: Final = 65536
-"""Bytes of a body after which the caller is woken before its end, and the server has to wait."""
+"""Received bytes of a body at which the caller is woken, and at which reading from the server pauses."""
 _HEAD_LIMIT: Final = 100 * 1024
-"""The most bytes that status and headers of an answer may have."""
+"""The greatest number of bytes that status and headers of an answer may have."""
 _MOST_HEADS: Final = 32
-"""Heads of requests that are kept for one connection."""
+"""The greatest number of request heads that are cached for one connection."""
 _LONG_IDLE_S: Final = 5.0
 """A server may close a connection that was idle for so many seconds."""
 
 
 class HttpConnection(asyncio.Protocol):
-    """Sends one request after the other. Call `send`, then `read` until it returns nothing, then `rest`."""
+    """Sends requests one after the other.
+
+    For each request call `send`, then `read` until `read` returns empty bytes, then `rest`.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -38,7 +41,7 @@ class HttpConnection(asyncio.Protocol):
         self._begin()
 
     def _begin(self) -> None:
-        """Get ready for the next answer."""
+        """Clear the previous answer before the next request."""
         self._head: h11.Response | None = None
         self._body = bytearray()
         self._has_begun = self._is_complete = self._is_paused = False
@@ -70,7 +73,7 @@ class HttpConnection(asyncio.Protocol):
     def _make_head(self, method: str, target: bytes, headers: list[tuple[bytes, bytes]]) -> h11.Request:
         """Make the head of a request.
 
-        The head is kept, because h11 checks each header, and most requests come again.
+        The head is cached, because h11 checks each header, and most requests are repeated.
         """
         known = self._heads.get((method, target))
         if known is None or known[0] != headers:
@@ -81,7 +84,7 @@ class HttpConnection(asyncio.Protocol):
         return known[1]
 
     async def read(self) -> bytes:
-        """Return the next part of the body, once the body is complete or the part is large; empty at the end."""
+        """Wait until the body is complete or a large part has arrived. Return this part; empty at the end."""
         if not self._body and not self._is_complete:
             await self._wait()
         data = bytes(self._body)
@@ -94,7 +97,7 @@ class HttpConnection(asyncio.Protocol):
         return data
 
     def rest(self) -> bool:
-        """Get ready for the next request. Return False if this connection can carry no more requests."""
+        """Prepare the connection for the next request. Return False if it can carry no further request."""
         is_done = self._is_complete and self._http.our_state is self._http.their_state is h11.DONE
         if not is_done or not self.is_open or self._http.trailing_data[0]:
             return False
@@ -103,13 +106,13 @@ class HttpConnection(asyncio.Protocol):
         return True
 
     async def aclose(self) -> None:
-        """Close at once, without waiting for the other side."""
+        """Close the connection immediately, without waiting for the server."""
         self._transport.abort()
         await asyncio.sleep(0)  # the loop closes the socket in its next turn
 
     @property
     def is_open(self) -> bool:
-        """Return True until the other side closes or breaks the connection."""
+        """Return True until the connection is closed or broken."""
         return self._failure is None and not self._transport.is_closing()
 
     @property
@@ -126,11 +129,11 @@ class HttpConnection(asyncio.Protocol):
             finally:
                 self._waiter = None
 
-    # -- what asyncio calls -------------------------------------------------------------------------------------
+    # -- methods that asyncio calls -----------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport of the new connection."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  of a stream
+        """Store the transport of the new connection."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  a stream has this kind of transport
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
@@ -139,11 +142,11 @@ class HttpConnection(asyncio.Protocol):
         self._take(data)
 
     def eof_received(self) -> None:
-        """Note that the server ended its answer, or closed the idle connection."""
+        """Record that the server ended its answer, or closed the idle connection."""
         self._take(b"")
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Note that the connection is closed, and the error that closed it."""
+        """Record that the connection is closed, with the error that closed the connection."""
         if error is not None and not self._is_complete:
             self._fail(httpx.ReadError(""), error)
         self._take(b"")

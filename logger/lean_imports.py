@@ -9,15 +9,15 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def hide_modules(*names: str, of: str = "") -> Iterator[None]:
-    """Hide these modules from imports within this context. Modules that are loaded already stay visible.
+    """Hide the modules `names` from imports within this context. Modules that are already loaded stay visible.
 
-    Hide only parts that a library itself makes optional: the library must work without them if their import fails.
-    `of`: the name of the library. A later import loads it again, with all its parts.
+    Hide only parts that a library itself makes optional: the library must work if the import of these parts fails.
+    `of`: the name of the library. A later import loads the library again, with all its parts.
     """
     hidden = [name for name in names if name not in sys.modules]
     is_new = of not in sys.modules
     for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment]  # an import of it fails
+        sys.modules[name] = None  # type: ignore[assignment]  # makes its import fail
     try:
         yield
     finally:

@@ -34,7 +34,7 @@ _ORDINARY = frozenset({
     "influxdb", "installer", "inverter", "localhost", "none", "owner", "password", "production", "read", "recorder",
     "root", "secret", "setting", "settings", "site", "test", "token", "user", "write",
 })  # fmt: skip
-"""Words of this program's own messages: masked, they would hide nothing and make the messages unreadable."""
+"""Words of this program's own messages, which are not masked, because masks would make the messages unreadable."""
 
 
 def is_ordinary(secret: str) -> bool:
@@ -46,7 +46,7 @@ def is_ordinary(secret: str) -> bool:
 
 
 def protect(secrets: Iterable[str]) -> None:
-    """Remember secrets that must never be printed. Short or ordinary words cannot be masked sensibly.
+    """Mask these secrets in all output from now on, except short or ordinary words.
 
     A secret is also masked in the notation of JSON, Python, URLs, web pages and HTTP Basic.
     """
@@ -55,14 +55,14 @@ def protect(secrets: Iterable[str]) -> None:
 
 
 def protect_passing(secret: str) -> None:
-    """Remember a short-lived secret, such as a daily token. Only the latest 16 are kept."""
+    """Mask a short-lived secret, such as a daily token, in all output. Only the latest 16 such secrets are masked."""
     forms = frozenset(_forms(secret))
     if forms not in _PASSING:
         _PASSING.append(forms)
 
 
 def _forms(secret: str) -> set[str]:
-    """Return every notation of a secret. A server may quote a notation in JSON, so return its JSON form, too."""
+    """Return every notation of a secret, and the JSON form of each notation, because servers may quote in JSON."""
     if is_ordinary(secret):
         return set()
     forms = {
@@ -82,7 +82,7 @@ def _forms(secret: str) -> set[str]:
 
 
 def _in_base64(secret: bytes) -> Iterable[str]:
-    """Return texts by which `secret` is found inside base64.
+    """Return the texts by which `secret` can be found inside base64.
 
     Base64 encodes groups of three bytes. So there is one text for each of the three places in a group at which the
     secret may begin.
@@ -105,13 +105,13 @@ def without_secrets(text: str) -> str:
 def mask(text: str) -> str:
     """Mask a text for people.
 
-    Also remove characters that a terminal would take for a command. A server may send them.
+    Also replace characters that a terminal would take for a command, because a server may send such characters.
     """
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", without_secrets(text).replace("\r\n", "\n"))
 
 
 def mask_all(found: Json) -> Json:
-    """Mask every text in a JSON value. Its keys and numbers stay, so that its form does not change."""
+    """Mask every text in a JSON value. Keys and numbers stay unchanged."""
     match found:
         case str():
             return mask(found)
@@ -200,9 +200,9 @@ def mask_crashes() -> None:
 class Changes:
     """Logs a problem once when it begins, when its text changes, and when it ends.
 
-    Without a log, the problems are only kept. `on_change` is called each time that something is logged. `name`: the
-    part of the recorder whose problems these are, if there are several parts. The name is written before each
-    problem.
+    Without a log, the problems are only stored. `on_change` is called when a problem begins, changes or ends. `name`:
+    the part of the recorder that has these problems, if the recorder has several parts. The text of each problem
+    begins with this name.
     """
 
     def __init__(
@@ -212,7 +212,7 @@ class Changes:
         self._open: dict[str, str] = {}
 
     def of(self, name: str) -> Changes:
-        """Return the changes of the part `name`. This object keeps the problems of all its parts."""
+        """Return a `Changes` for the part `name`. This object holds the problems of all parts."""
         part = Changes(self._log, self._on_change, name=name)
         part._open = self._open
         return part
@@ -229,7 +229,7 @@ class Changes:
         return True
 
     def renew(self, key: str, text: str) -> None:
-        """Keep a new text of an open problem for `status`, without logging it again."""
+        """Store a new text of an open problem for `status`, without logging the text."""
         if self._key(key) in self._open:
             self._open[self._key(key)] = self._text(text)
 

@@ -16,7 +16,7 @@ ROLES: tuple[Role, ...] = ("totals", "devices", "daily")
 
 
 def number_or_zero(value: Json) -> float:
-    """Return a JSON number as a float, and 0.0 for anything else."""
+    """Return a JSON number as a float, and 0.0 for any other JSON value."""
     return float(value) if isinstance(value, (int, float)) else 0.0
 
 
@@ -37,7 +37,7 @@ def round_value(name: str, value: Value) -> Value:
 
 
 def is_rounded(name: str) -> bool:
-    """Tell whether a field is a power or an energy."""
+    """Return True if a field is a power or an energy."""
     return name.endswith(("_w", "_wh"))
 
 
@@ -45,8 +45,8 @@ def is_rounded(name: str) -> bool:
 class Document:
     """Hold one answer of the gateway. `body`: parsed JSON. `received_at`, `took_s`: seconds by our clock.
 
-    `skeleton`: a number that two documents have in common if they differ only in digits; 0 if it is unknown. A
-    document equals only itself, so that a cache can find what was read from it.
+    `skeleton`: a number that is the same for documents that differ only in digits; 0 if the number is unknown. A
+    document equals only itself, so that a cache can use documents as keys.
     """
 
     path: str
@@ -127,12 +127,12 @@ class DayRow:
 
 
 AHEAD_S: Final = 600
-"""A report whose time is ahead of the clock by more than this has no time that can be believed."""
+"""The greatest number of seconds by which a report's time may be ahead of the clock and still be believed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Hold one inverter report as first seen: its second by the gateway's clock, and the fixed time of its point.
+    """Hold one inverter report as first read: its second by the gateway's clock, and the fixed time of its point.
 
     Both times are in unix seconds.
     """
@@ -160,7 +160,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class RefusedLine:
-    """Hold a line that InfluxDB rejected for good, without its newline, with the HTTP status and the reason.
+    """Hold a line that InfluxDB finally refused, without its newline, with the HTTP status and the reason.
 
     `batch` is the index of the line's batch among the batches of the same request.
     """

@@ -16,7 +16,7 @@ from logger.web.open_server import serve_web
 Outlet: TypeAlias = Callable[[Settings, Recorder, Clock], AbstractAsyncContextManager[None]]
 
 OUTLETS: Final[tuple[Outlet, ...]] = (serve_web, serve_mqtt)
-"""Every outlet; each opens only if its settings say so, and imports its libraries only then."""
+"""Every outlet. An outlet opens, and imports its libraries, only if the settings enable it."""
 
 
 @contextlib.asynccontextmanager

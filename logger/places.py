@@ -8,25 +8,26 @@ from pathlib import Path
 
 STATUS_FILE = "status.json"
 INSTALLED = Path("/etc/envoy-logger/envoy-logger.env")
-"""The settings of the installed service."""
+"""The settings file of the installed service."""
 ADMIN_TOKEN = Path("/etc/influxdb/admin_token")
-"""Where the installer keeps the administrator's token of the InfluxDB that it installed."""
+"""The file in which the installer stores the administrator's token of the InfluxDB that it installed."""
 SYSTEM_STATE = Path("/var/lib/envoy-logger")
 """The state folder of the installed service."""
 
 
 def state_dir(environ: Mapping[str, str], setting: str) -> Path:
-    """Return the folder in the setting, else `$STATE_DIRECTORY`, else the system's folder, else one in home.
+    """Return the state folder: `setting`, else `$STATE_DIRECTORY`, else the system's folder, else one in home.
 
-    The system's folder is /var/lib/envoy-logger, if that exists. Under systemd's DynamicUser that path is a link into
-    a folder that only root may read. Every user sees the link itself.
+    The system's folder is /var/lib/envoy-logger, if it exists. Under systemd's DynamicUser this path is a link into a
+    folder that only root may read. Every user can find the link itself.
     """
     if setting:
         return Path(os.path.expanduser(setting))
     if folder := environ.get("STATE_DIRECTORY"):
         return Path(folder.split(":")[0])
     own = os.path.expanduser("~/.local/state/envoy-logger")
-    return SYSTEM_STATE if os.path.lexists(SYSTEM_STATE) or own.startswith("~") else Path(own)  # not all have a home
+    has_no_home = own.startswith("~")
+    return SYSTEM_STATE if has_no_home or os.path.lexists(SYSTEM_STATE) else Path(own)
 
 
 def runtime_dir(environ: Mapping[str, str], setting: str) -> Path:

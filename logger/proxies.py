@@ -36,7 +36,7 @@ def proxy_for(url: str) -> str | None:
             name,
             "environment",
             "is not a proxy that this program can use",
-            f"set {name} to http://host:port, or let NO_PROXY name {host}.",
+            f"set {name} to http://host:port, or add {host} to NO_PROXY.",
         )
         raise SettingsError((problem,))
     return proxy
@@ -47,7 +47,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _is_in(host: str, networks: str | None) -> bool:
-    """Return True if `host` is an address in one of these networks. Names and single addresses are ignored."""
+    """Return True if `host` is an IP address in one of the comma-separated `networks`. Ignore host names."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

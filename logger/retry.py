@@ -21,9 +21,10 @@ FOR_EVER: Final = sys.maxsize
 class Policy:
     """Hold how often and how fast to try again.
 
-    `tries` says when to stop. The first pause is `first_s`; it doubles with each failure, up to `most_s`. The real
-    pause is a random time between half of it and all of it, and at least `floor_s`. Errors with `retry` and errors of
-    the classes in `besides` are tried again. Errors of the classes in `never` are not.
+    `tries`: the greatest number of tries. The pause is `first_s` after the first failure, and doubles with each
+    failure, up to `most_s`. The real pause is random, from half of this pause to the whole pause, and at least
+    `floor_s`. Calls are tried again after errors with `retry`, and after errors of the classes in `besides`. Calls
+    are not tried again after errors of the classes in `never`.
     """
 
     tries: int
@@ -39,7 +40,7 @@ class Policy:
         return max(self.floor_s, random.uniform(ceiling / 2, ceiling))  # noqa: S311  jitter, not a secret
 
     def wait(self, state: tenacity.RetryCallState) -> float:
-        """Return the pause in seconds, in the form that tenacity calls."""
+        """Return the pause in seconds before the next try, as tenacity's argument `wait` requires."""
         return self.pause_s(state.attempt_number)
 
     def is_worth_retrying(self, error: BaseException) -> bool:
@@ -49,19 +50,19 @@ class Policy:
 
 
 POLL: Final = Policy(tries=2, first_s=2.0, most_s=2.0, floor_s=1.0, never=(TimedOutError,))
-"""Within one poll: two tries; the next poll is the retry. A second long wait would cost the poll its minute."""
+"""Within one poll: two tries, but no second try after a timeout, because two long waits would exceed the minute."""
 SLOW_POLL: Final = Policy(tries=1, first_s=2.0, most_s=2.0)
-"""The same for the slow lane, where a try takes up to a minute."""
+"""Within one poll in the slow lane: one try, because a try takes up to a minute."""
 DELIVERY: Final = Policy(tries=FOR_EVER, first_s=1.0, most_s=60.0)
-"""Between deliveries to InfluxDB: 1, 2, 4 … 60 s, for ever, because the data waits in the store until it is taken."""
+"""Between deliveries to InfluxDB: 1, 2, 4 … 60 s, without end, because the data waits in the store until delivery."""
 BROKER: Final = Policy(tries=FOR_EVER, first_s=1.0, most_s=60.0)
-"""Between connections to the MQTT broker: 1, 2, 4 … 60 s, for ever, because a broker may be away for long."""
+"""Between connections to the MQTT broker: 1, 2, 4 … 60 s, without end, because an outage of a broker may be long."""
 STORE_FULL: Final = Policy(tries=FOR_EVER, first_s=30.0, most_s=30.0, floor_s=30.0)
-"""Until there is room for the store at the start, for ever, because only a person can make room."""
+"""At the start, while the disk is full: every 30 s, without end, because only a person can free space."""
 SIGN_IN: Final = Policy(tries=1, first_s=300.0, most_s=6 * 3600.0, floor_s=300.0)
-"""Between sign-ins at Enphase: 5 minutes to 6 hours, kept across restarts; accounts get locked."""
+"""Between sign-ins at Enphase: 5 minutes to 6 hours, also after a restart, because Enphase locks accounts."""
 SIGN_IN_LOCK: Final = Policy(tries=1200, first_s=0.1, most_s=0.1, floor_s=0.1, besides=(BlockingIOError,))
-"""Until another process has ended its sign-in, at most two minutes."""
+"""While another process signs in: every 0.1 s, for at most two minutes."""
 
 
 async def attempt(
@@ -72,10 +73,10 @@ async def attempt(
 ) -> T:
     """Run `call` again and again until it succeeds.
 
-    An error that another try cannot help is raised at once. Any other error is raised when the policy allows no
-    further try.
+    If another try cannot succeed after an error, the error is raised immediately. Any other error is raised when the
+    policy allows no further try.
 
-    `sleep`: how to wait between tries, if the wait may end early.
+    `sleep`: a function that waits between tries and may end early; None waits by `clock`.
     """
 
     try:
@@ -103,9 +104,9 @@ async def attempt(
 
 
 class Backoff:
-    """Holds the pause of each lane after failures.
+    """Holds the pause of each lane after failures. A lane is one of several tasks of the same loop.
 
-    A loop that serves several lanes uses it, because such a loop must not sleep for one of them.
+    The loop does not sleep during the pause of one lane, because the other lanes may have work.
     """
 
     def __init__(self, policy: Policy, clock: Clock) -> None:
@@ -115,7 +116,7 @@ class Backoff:
         self._not_before: dict[str, float] = {}
 
     def fail(self, lane: str, asked_s: float = 0.0) -> None:
-        """Count a failure and pause the lane, for at least the `asked_s` seconds that the server asks for."""
+        """Count a failure and pause the lane, for at least the `asked_s` seconds that the server requests."""
         state = self._states.setdefault(lane, tenacity.RetryCallState(self._retrying, None, (), {}))
         spread_s = random.uniform(0.0, min(5.0, asked_s / 10))  # noqa: S311  jitter, not a secret
         self.pause(lane, max(self._policy.wait(state), asked_s + spread_s))
@@ -126,7 +127,7 @@ class Backoff:
         self._not_before[lane] = self._clock.monotonic() + seconds
 
     def succeed(self, lane: str) -> None:
-        """Forget the failures and the pause of a lane."""
+        """Set the failures of a lane to 0, and end the pause of the lane."""
         self._states.pop(lane, None)
         self._not_before.pop(lane, None)
 

@@ -1,4 +1,4 @@
-"""Define a site as the owner's settings describe it. The recorder passes this one value to all its parts."""
+"""Define the settings of one site as one value, which the recorder passes to all its parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Find the line of a key in TOML text, because the TOML parser does not tell it. Pure."""
+"""Find the line of a key in TOML text, because the TOML parser does not report lines. Pure."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ _KEY: Final = re.compile(r"""\s*["']?([\w-]+)["']?\s*(?:\.\s*[\w.-]+\s*)?=""")
 
 
 def find_line(text: str, where: Place) -> int:
-    """Return the line, from 1, of the deepest part of a path such as `("period", 1, "band", 0, "buy")`."""
+    """Return the line number, from 1, of a path such as `("period", 1, "band", 0, "buy")`.
+
+    If the text lacks the whole path, return the line of its longest beginning that the text has.
+    """
     lines = map_lines(text)
     return next((lines[where[:depth]] for depth in range(len(where), 0, -1) if where[:depth] in lines), 1)
 
 
 @lru_cache(maxsize=2)
 def map_lines(text: str) -> Mapping[Place, int]:
-    """Return the path of each table and key → its first line, from 1.
+    """Map the path of each table and key to its first line number, from 1.
 
     If several tables have the same path, the line is that of the first table.
     """

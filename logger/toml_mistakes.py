@@ -1,4 +1,4 @@
-"""Read TOML text. Explain a mistake in its form in the owner's words, with the line and a cure. Pure.
+"""Read TOML text. Explain a mistake in its syntax in plain words, with the line and a cure. Pure.
 
 The explanation repeats no word of the file, because the file may hold a secret by mistake.
 """
@@ -27,12 +27,12 @@ _CURES: Final = tuple(
         (r"""^[^"']*(["'])(?:(?!\1).)*$""", "end a text with the quote with which it begins"),
     )
 )
-"""What the line looks like → the cure; the first one that fits."""
+"""A pattern of a wrong line → the cure of the mistake. The first pattern that matches is used."""
 _TWICE: Final = "Cannot"
 
 
 class TomlMistakeError(ValueError):
-    """Text that is not TOML; `line` counts from 1 and is 0 where it is not known."""
+    """The text is not TOML. `line`: the number of the wrong line, from 1; 0 if the line is unknown."""
 
     def __init__(self, line: int, reason: str) -> None:
         self.line, self.reason = line, f"is not TOML: {reason}"
@@ -45,7 +45,7 @@ def read_toml(text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except RecursionError:
         raise TomlMistakeError(0, "it is nested too deeply") from None
-    except ValueError as error:  # also for a number of thousands of digits
+    except ValueError as error:  # also raised for a number with thousands of digits
         raise _explain(text, str(error)) from None
 
 
@@ -62,5 +62,5 @@ def _explain(text: str, said: str) -> TomlMistakeError:
 
 def _explain_twice(line: str) -> str:
     if line.lstrip().startswith("["):
-        return "this table is there already; where there may be several, write two brackets: [[…]]"
-    return "this key is there already"
+        return "this table occurs twice; if the file may have several, write two brackets: [[…]]"
+    return "this key occurs twice"

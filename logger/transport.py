@@ -20,12 +20,12 @@ from logger.http_connection import HttpConnection
 from logger.lean_httpx import httpx
 
 RawFields: TypeAlias = list[tuple[bytes, bytes]]
-"""The header of a call or of an answer, as it is sent."""
+"""The header lines of a call or of an answer, as names and values in bytes."""
 _SOON_S: Final = 0.25
-"""Seconds after which the next address of a name is tried, too. A request that is cut off during this leaves a socket
-to the garbage collector of Python 3.11. So an address that is no name is connected to directly."""
+"""Seconds after which the next address of a host name is tried in parallel. If a request is cancelled during such
+tries, Python 3.11 leaves a socket to its garbage collector. So a host that is an IP address has no parallel tries."""
 _HANDSHAKE_S: Final = 3600.0
-"""No bound of its own: the whole request has one."""
+"""Seconds for a TLS handshake. The value is no real limit, because the whole request has a time limit."""
 _ERRNO: Final = re.compile(r"\[Errno (\d+)\]")
 
 
@@ -45,11 +45,11 @@ class Call:
 
     @property
     def target(self) -> bytes:
-        """Return path and query."""
+        """Return path and query of the URL."""
         return self.url.raw_path
 
     def make_fields(self) -> RawFields:
-        """Make the whole header."""
+        """Make all header lines of the call."""
         fields = [(b"Host", self.url.netloc)]
         fields += [(name.encode("ascii"), value.encode("ascii")) for name, value in self.headers.items()]
         return fields if self.method == "GET" else [*fields, (b"Content-Length", str(len(self.content)).encode())]
@@ -59,7 +59,7 @@ class Call:
 class OpenAnswer:
     """Hold the beginning of an answer.
 
-    `read` returns the next part of its body, and nothing at the end. `close` ends the answer, and must be called.
+    `read` returns the next part of the body, and empty bytes at the end. Call `close` after the last `read`.
     """
 
     status: int
@@ -72,7 +72,7 @@ class Transport(Protocol):
     """Sends calls to one server."""
 
     async def send(self, call: Call) -> OpenAnswer:
-        """Send a call. Return the beginning of its answer. Raises an error of httpx or an OSError."""
+        """Send a call. Return the beginning of the answer. Raises an error of httpx or an OSError."""
         ...
 
     async def aclose(self) -> None:
@@ -90,7 +90,7 @@ class KeptConnections:
         self._is_closed = False
 
     async def send(self, call: Call) -> OpenAnswer:
-        """Send a call. If the server had closed the idle connection, send it once more on a new connection."""
+        """Send a call. If the server had closed the idle connection, send the call again on a new connection."""
         await self._free.acquire()
         connection = None
         try:
@@ -135,7 +135,7 @@ class KeptConnections:
         return await _open(host, port, self._tls if is_https else None, call.connect_s)
 
     async def _take_back(self, connection: HttpConnection | None) -> None:
-        """Keep a connection for the next call if it is whole. Close it otherwise."""
+        """Store a connection for the next call if it is still usable. Otherwise close the connection."""
         self._free.release()
         if connection is None:
             return
@@ -167,7 +167,7 @@ class ProxiedConnections:
 
 
 async def _open(host: str, port: int, tls: ssl.SSLContext | None, within_s: float | None) -> HttpConnection:
-    """Connect within some seconds, with TLS if `tls` is given."""
+    """Open a connection within `within_s` seconds, with TLS if `tls` is given."""
     try:
         async with asyncio.timeout(within_s):
             _, connection = await asyncio.get_running_loop().create_connection(

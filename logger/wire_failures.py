@@ -1,4 +1,4 @@
-"""Describe what failed between this program and a server, as one typed error with words for people."""
+"""Convert a failure between this program and a server into one typed error with a message for people."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from logger.errors import (
 from logger.lean_httpx import httpx
 
 _CLOSED = re.compile(r"disconnected|closed|without sending", re.I)
-"""What httpx says of an answer that did not come whole; it says other words of one that is no HTTP."""
+"""Words in httpx's message about an incomplete answer. Its message about an answer that breaks HTTP lacks them."""
 
 
 def explain_failure(error: Exception, host: str, where: str) -> WireError:
@@ -33,7 +33,7 @@ def explain_failure(error: Exception, host: str, where: str) -> WireError:
         chain.append(link)
         link = link.__cause__ or link.__context__
     own = next((cause for cause in chain if isinstance(cause, WireError)), None)
-    if own is not None:  # raised by our own check inside the handshake
+    if own is not None:  # raised by this program's own check inside the handshake
         return own
     for cause in chain:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -44,8 +44,8 @@ def explain_failure(error: Exception, host: str, where: str) -> WireError:
         if isinstance(cause, socket.gaierror):
             return NameUnknownError(
                 f"the name {host} does not resolve",
-                "use the IP address, or check the DNS server; .local names do not resolve in containers, and a "
-                "container's name only while it runs.",
+                "use the IP address, or check the DNS server; .local names do not resolve in containers, and the "
+                "name of a container resolves only while that container runs.",
             )
         if isinstance(cause, ssl.SSLError):
             return BrokenError(
@@ -63,8 +63,8 @@ def explain_failure(error: Exception, host: str, where: str) -> WireError:
             f"{host} cannot be reached: {str(error) or type(error).__name__}", "check the network and the address."
         )
     if isinstance(error, (httpx.UnsupportedProtocol, httpx.InvalidURL)):
-        return WireError(f"{host} is not an http or https address", "write it as https://host or http://host.")
-    # Without what the server sent, which nobody has masked, and without counts: the same trouble has the same words.
+        return WireError(f"{host} is not an http or https address", "write https://host or http://host.")
+    # The server's own words are left out, because they are not masked; counts, so that a failure keeps its text.
     detail = re.split(r" \(|: ", str(error))[0]
     is_broken = isinstance(error, httpx.RemoteProtocolError) and not _CLOSED.search(detail)
     did = "sent an answer that breaks the rules of HTTP" if is_broken else "closed the connection in the middle"

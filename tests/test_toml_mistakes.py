@@ -26,8 +26,8 @@ from logger.toml_mistakes import TomlMistakeError, read_toml
         ("from = 2025-02-30", "a date that the calendar has"),
         ("hours = [22:00-06:00]", "a list as"),
         ('hours = ["22:00-24:00" "00:00-06:00"]', "a list as"),
-        ("first = 2", "this key is there already"),
-        ("[table]", "this table is there already"),
+        ("first = 2", "this key occurs twice"),
+        ("[table]", "this table occurs twice"),
         ("token = hunter2hunter2", "a text in quotes"),
     ],
 )

@@ -56,7 +56,8 @@ def test_a_closed_standard_input_is_one_that_says_nothing(tmp_path: Path, words:
 def test_a_full_disk_behind_the_output_is_said(tmp_path: Path) -> None:
     done = shell(tmp_path, "fields > /dev/full")
     assert done.returncode == 1
-    assert done.stderr == b"there is no room for the output: No space left on device\nTry: make room on that disk.\n"
+    text = b"the disk has no space for the output: No space left on device\nTry: free space on that disk.\n"
+    assert done.stderr == text
 
 
 def test_a_user_without_a_home_has_the_state_where_a_service_has_it(monkeypatch: pytest.MonkeyPatch) -> None:

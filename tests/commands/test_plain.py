@@ -231,7 +231,7 @@ def test_health_of_a_daemon_that_stands_still_is_69(tmp_path: Path) -> None:
     status.write_text('{"alive_until": %f}' % (time.time() - 60))
     done = program(tmp_path, "health")
     assert done.code == 69
-    assert "has not moved for " in done.err
+    assert "the daemon's status expired " in done.err
     assert "\nTry: " in done.err
     for odd in ('{"alive_until":', '{"alive_until": 1, "written_at": "x"}', "[1]", '{"alive_until": {}}'):
         status.write_text(odd)

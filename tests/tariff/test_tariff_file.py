@@ -83,7 +83,7 @@ def test_every_example_of_the_documentation_is_good() -> None:
         ('currency = "EUR"', 'currency = "EUR"\nprices = "p"', "line 2: prices is used by no period: write hourly"),
         ("buy = 0.3\n", "buy = 0.3\nhourly = true\n", "line 11: buy has no effect with hourly = true: write the"),
         ("[[period.band]]", "[[band]]", "line 13: band is not a key of the top of the file; write [[period.band]]"),
-        ("[[period.band]]", "[period.band]", "line 18: is not TOML: this table is there already; where there may be"),
+        ("[[period.band]]", "[period.band]", "line 18: is not TOML: this table occurs twice; if the file may"),
         ("sell = 0.082", "sel = 0.082", "line 7: sel is not a key of a [[period]]; did you mean sell?"),
         ("buy = 0.3\n", "buy = 0.3\nprices = 'p'\n", "line 12: prices is not a key of a [[period]]; it belongs"),
         ('name = "night"', 'name = "a\\nb"', "line 14: name must be one line of text"),
