@@ -1,1 +1,1 @@
-"""Turn counters into the energy of each local day: produced, used and exchanged. Knows no Enphase document."""
+"""Compute the energy of each local day from counters: produced, used and exchanged. Reads no Enphase document."""

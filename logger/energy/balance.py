@@ -1,4 +1,4 @@
-"""Balance import and export over the phases, as most utility meters count them. Pure.
+"""Balance grid import and export over the phases, as most utility meters do. Pure.
 
 A meter's counters are the sums of its phases' counters. So the balance of one poll is the rise of import less the
 rise of export. A balance above zero is import, and a balance below zero is export.
@@ -15,15 +15,15 @@ from logger.energy.validate import Decision
 
 IMPORT, EXPORT = "import_balanced", "export_balanced"
 GRID: Final = ("import", "export")
-"""The counters that are balanced."""
+"""The counters that are balanced over the phases."""
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
     """Hold the balanced energy between two ticks in Wh. At most one of import and export is above zero.
 
-    `hidden_wh`: over a gap, import and export of different times may have cancelled out. `hidden_wh` is the most Wh
-    that may be missing in import, and also in export, for this reason.
+    `hidden_wh`: the most Wh that may be missing in import, and also in export. During a gap, import and export of
+    different times can cancel out.
     """
 
     import_wh: float
@@ -32,9 +32,9 @@ class Balance:
 
 
 def add_rises(flown: Unbalanced, name: str, decision: Decision) -> Unbalanced:
-    """Add the energy that a decision accepts for the counter `name`.
+    """Add the energy that a decision accepts for the counter `name` to the unbalanced import or export.
 
-    This is the sum of its rises, or an estimate over the interval in which the counter was reset.
+    This energy is the sum of the counter's rises, or an estimate for the interval in which the counter was reset.
     """
     wh, is_guess = decision.rise_wh + decision.bridged_wh, flown.is_guess or bool(decision.bridged_wh)
     if name == "import":
@@ -43,9 +43,9 @@ def add_rises(flown: Unbalanced, name: str, decision: Decision) -> Unbalanced:
 
 
 def balance(flown: Unbalanced, since: int, until: int) -> Balance:
-    """Balance what flowed between two ticks.
+    """Balance import and export between two ticks, given in unix seconds.
 
-    Over a gap, import and export of different times may cancel each other.
+    During a gap, import and export of different times can cancel out.
     """
     net = flown.import_wh - flown.export_wh
     hidden = min(flown.import_wh, flown.export_wh) if until - since > GAP_S else 0.0

@@ -1,4 +1,4 @@
-"""Book the money of a tick: each portion of energy at the price of the time in which it flowed. Pure."""
+"""Compute the cost and income of a tick: book each portion of energy at the price of its time. Pure."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from logger.tariff.price_plan import PricePeriod
 from logger.tariff.prices import QUARTER_S, Prices, Slot
 
 _WAIT_S: Final = 86400
-"""Energy waits this long for its price; then it is booked without one."""
+"""Energy waits this many seconds for its price. After that it is booked without a price."""
 _GRID: Final = {"import": "import", "export": "export"}
 _BALANCED: Final = {IMPORT: "import", EXPORT: "export"}
-"""Counter → what it is on the bill."""
+"""Counter → name of its energy on the bill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Booking:
 def book_costs(
     before: EnergyState, state: EnergyState, bookings: Sequence[Booking], prices: Prices
 ) -> tuple[EnergyState, set[str]]:
-    """Book the energy of a tick at its prices.
+    """Add the cost and income of a tick's energy to the days in which the energy flowed.
 
     `before`: the state before the tick. `state`: the state after the energy of the tick was booked. Return the new
     state, and the dates of past days whose money changed.
@@ -52,7 +52,7 @@ def book_costs(
 
 
 class _Costs:
-    """Collect what one tick adds to the price bands of the days."""
+    """Collect the energy and money that one tick adds to the price bands of the days."""
 
     def __init__(self, state: EnergyState, prices: Prices) -> None:
         self._state, self._prices = state, prices
@@ -62,14 +62,14 @@ class _Costs:
         self._changed: set[str] = set()
 
     def charge_new_days(self, known: set[str]) -> None:
-        """Add the standing charge to each day that began since the last tick, and to today."""
+        """Add the standing charge to each day that is not in `known`, the dates of the earlier closed days."""
         for day in self._state.days:
             period = self._prices.tariff.period_on(date.fromisoformat(day.date))
             if day.date not in known and period is not None:
                 self._set_bands(day, charge_standing(day.bands, period.standing_charge, period.currency))
 
     def book(self, booking: Booking) -> None:
-        """Book energy in proportion to time. Energy whose price is not known yet waits."""
+        """Split energy in proportion to time, and book each part at its price. A part without a known price waits."""
         since = min(booking.since, booking.until - 1)
         for slot in self._prices.list_slots(since, booking.until, self._state.zone):
             if (name := self._name_on_bill(slot.period, booking.name)) is None:
@@ -83,14 +83,17 @@ class _Costs:
                 self._enter(slot, Portion(name, share.wh, self._sign(name), booking.is_estimated))
 
     def _name_on_bill(self, period: PricePeriod, name: str) -> str | None:
-        """Return how a counter's energy appears on the bill: import, export, another part of the load, or None."""
+        """Return the name of a counter's energy on the bill: import, export or another part of the load.
+
+        Return None if the energy is not on the bill.
+        """
         on_bill = _BALANCED if period.is_balanced and is_balanced(self._state.wiring) else _GRID
         if name in on_bill:
             return on_bill[name]
         return name if name in self._signs and name not in _GRID else None
 
     def book_waiting(self, now: int) -> None:
-        """Book the energy whose price is known now. Energy that has waited for a day is booked without a price."""
+        """Book the waiting energy whose price is known now. Book energy that has waited for a day without a price."""
         for key, item in list(self._unpriced.items()):
             slots = list(self._prices.list_slots(item.since, item.until, self._state.zone))
             is_late = now - item.until >= _WAIT_S
@@ -110,7 +113,7 @@ class _Costs:
         return state, self._changed - {state.day}
 
     def _let_wait(self, slot: Slot, booking: Booking) -> None:
-        """Keep energy until the price of its quarter of an hour is known."""
+        """Store energy until the price of its quarter of an hour is known."""
         begin = slot.begin // QUARTER_S * QUARTER_S
         known = self._unpriced.get((begin, booking.name), Unpriced(begin, begin + QUARTER_S, booking.name))
         estimated_wh = known.estimated_wh + (booking.wh if booking.is_estimated else 0.0)

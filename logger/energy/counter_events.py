@@ -1,4 +1,4 @@
-"""Describe the events of a counter, such as a reset, in words for people. Pure."""
+"""Describe the events of a counter, such as a reset, in plain words. Pure."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _NAMES: Final = {
 
 
 def describe_decision(name: str, known: Counter, decision: Decision, wh: float, tick: int) -> Iterator[Event]:
-    """Yield the events of the `decision` on value `wh` of counter `name` at `tick`.
+    """Yield the events that follow from the `decision` on the value `wh` of the counter `name`.
 
-    `known`: the counter before that tick.
+    `known`: the counter before the tick. `tick`: the time of the value, in unix seconds.
     """
     subject, before = _NAMES.get(name, name), _kwh(known.accepted_wh)
     if decision.rejected:
@@ -35,11 +35,11 @@ def describe_decision(name: str, known: Counter, decision: Decision, wh: float, 
         text = f"{subject}: the lifetime counter rolled over; counting continues from {before}"
         yield Event(tick, "counter_wrapped", text)
     if decision.reset and known.source != decision.counter.source:
-        change = f"read from {decision.counter.source} now, not from {known.source}"
+        change = f"the source changed from {known.source} to {decision.counter.source}"
         yield Event(tick, "counter_reset", f"{subject}: {change}; counting continues from {_kwh(wh)}", "warning")
     elif decision.reset:
         change = f"the lifetime counter went from {before} to {_kwh(wh)}"
-        yield Event(tick, "counter_reset", f"{subject}: {change}; counting continues from there", "warning")
+        yield Event(tick, "counter_reset", f"{subject}: {change}; counting continues from the new value", "warning")
 
 
 def _kwh(wh: float) -> str:

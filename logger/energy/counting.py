@@ -1,7 +1,7 @@
-"""Tell how far today's energies are known: measured or not, and counted since midnight or since a later time. Pure.
+"""Describe which of today's energies are measured, and whether counting began at midnight or later. Pure.
 
-Some gateways give no figure of today. On the day on which recording begins, the energy of the whole day is then
-unknown, and only what was counted since then is known.
+Some gateways report no energy of today. With such a gateway, the energy of the whole day on which recording begins is
+unknown. Only the energy since the beginning of the recording is known.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from logger.energy.state import EnergyState
 from logger.model import add_up
 
 _TOGETHER_S: Final = 300
-"""Counters that began within this time began together."""
+"""Counters whose first values are at most this many seconds apart began together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """Hold what is known of today's energies, by quantity.
+    """Hold which of today's energies are measured, and since when they are counted.
 
-    `measured`: the quantities that the site can give, None if that is unknown. `waiting`: those with a counter that
-    waits for its first value. `begun`: those of which a counter began today, and of which the gateway gives no figure
-    of today. `since`: when the last counter began today, in unix seconds, 0 if none did. `wh`: the energies in Wh of
-    the quantities that began together with that counter.
+    `measured`: the quantities that the site's meters can measure; None if unknown. `waiting`: the quantities with a
+    counter that waits for its first value. `begun`: the quantities with a counter that began today, if the gateway
+    reports no energy of today for the quantity. `since`: the time at which the last counter began today, in unix
+    seconds; 0 if no counter began today. `wh`: the energies in Wh of the quantities whose counters all began together
+    with that last counter.
     """
 
     measured: frozenset[str] | None = None
@@ -39,9 +40,9 @@ UNKNOWN: Final = Counting()
 
 
 def describe_counting(state: EnergyState, today: str) -> Counting:
-    """Describe today's energies in a state.
+    """Describe which of today's energies are measured, and since when they are counted.
 
-    `today`: the local ISO date. If the open day of the state is another day, the state began before today.
+    `today`: the local ISO date. If the open day of the state is another day, no counter began today.
     """
     if not state.days:
         return UNKNOWN
@@ -69,7 +70,10 @@ def describe_counting(state: EnergyState, today: str) -> Counting:
 
 
 def _find_begin(state: EnergyState, name: str) -> int:
-    """Return when a counter began to count today. A counter that began at zero has counted since the first tick."""
+    """Return the unix time at which a counter began to count today.
+
+    A counter whose first value is zero counts since the first tick.
+    """
     base = state.bases.get(name)
     if base is not None and base.wh > 0:
         return base.at
@@ -77,10 +81,7 @@ def _find_begin(state: EnergyState, name: str) -> int:
 
 
 def add_countings(each: Sequence[Counting]) -> Counting:
-    """Add up the countings of the gateways of one site.
-
-    Energies that did not begin together are never added.
-    """
+    """Combine the countings of the gateways of one site. Add up only energies that began together."""
     begun = frozenset[str]().union(*(one.begun for one in each))
     if not begun:
         return UNKNOWN

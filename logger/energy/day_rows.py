@@ -15,19 +15,19 @@ from logger.model import DayRow, Reading, Value
 from logger.tariff.band_energy import BandEnergy, sum_bands
 
 EVERY_S: Final = 900
-"""The row of the open day is written at this interval."""
+"""Seconds between two rows of the open day."""
 BAND_DAY: Final = "envoy_band_day"
 NO_MARKS: Final[Mapping[str, Mark]] = {}
 _BARE: Final = 3
-"""Number of fields that every row has: date, coverage and resets. A row with no more fields is not written."""
+"""Number of fields that every row has: date, coverage and resets. A row with only these fields is not written."""
 
 
 def list_due_rows(
     before: EnergyState, state: EnergyState, tick: Tick, changed: Collection[str]
 ) -> tuple[tuple[DayRow, ...], EnergyState]:
-    """Return the rows to write after a tick, and the state with each day marked final or not.
+    """Return the day rows to write after a tick, and the state in which each day is marked as final or not.
 
-    `before`: the state before the tick. `changed`: the dates of past days that received energy in the tick.
+    `before`: the state before the tick. `changed`: the dates of past days that the tick changed.
     """
     rows: list[DayRow] = []
     if state.past and (changed or state.day != before.day or not state.past[-1].final):
@@ -46,12 +46,12 @@ def list_due_rows(
 
 
 def has_values(row: DayRow) -> bool:
-    """Tell whether a row has any value besides those that every row has."""
+    """Return whether a row has more fields than date, coverage and resets."""
     return len(row.reading.fields) > _BARE
 
 
 def _finish(day: Day, tick: Tick, zone: str, *, changed: bool) -> Day:
-    """Mark a day as final if the tick was polled after 03:00 of the next day.
+    """Mark a day as final if the gateway was polled after 03:00 of the next day.
 
     Before that time, a day that changed in this tick is marked as not final.
     """
@@ -62,15 +62,15 @@ def _finish(day: Day, tick: Tick, zone: str, *, changed: bool) -> Day:
 
 
 def day_rows(day: Day, state: EnergyState) -> list[DayRow]:
-    """Make the rows of a day from its present values: the row of the day, and one row for each price band."""
+    """Make all rows of a day from its present values: the row of the day, and one row for each price band."""
     marks = state.marks if day == state.today else NO_MARKS
     return [make_day_row(day, state.wiring, marks), *(_band_row(day, name, state) for name in sorted(day.bands))]
 
 
 def make_day_row(day: Day, wiring: Wiring | None, marks: Mapping[str, Mark] = NO_MARKS) -> DayRow:
-    """Make the row of `envoy_day`.
+    """Make the row of `envoy_day` for one day.
 
-    `wiring` and `marks` come from the state, for a day that is not over.
+    `wiring`: how the site is metered, for a day that has no wiring of its own. `marks`: the marks of the open day.
     """
     fields: dict[str, Value] = {"local_date": day.date}
     for quantity, (wh, estimated_wh) in figures(day.wiring or wiring, day.energy, day.left_out).items():
@@ -114,7 +114,7 @@ def empty_band(day: Reading) -> dict[str, Value]:
 
 
 def _list_money(day: Day, money: BandEnergy, wiring: Wiring | None) -> dict[str, Value]:
-    """Return cost, income and savings. Savings are known only if the energy of the house is known."""
+    """Return currency, cost and income of a day. Add the savings if the energy of the house is known."""
     fields: dict[str, Value] = {"currency": money.currency, "cost": money.cost, "income": money.income}
     if "load" in figures(day.wiring or wiring, day.energy):
         fields["saved"] = money.savings

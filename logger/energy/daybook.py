@@ -15,18 +15,24 @@ from logger.model import Event
 from logger.tariff.band_energy import merge_bands
 
 _KEPT: Final = 35
-"""Number of past days that are kept: they can be reopened, and seven-day sums need them."""
+"""Number of past days in the state. A gap can change these days, and seven-day sums need them."""
 _STEP_S: Final = 600
-"""When our clock is set back by at most this, across midnight, the open day stays open."""
+"""If our clock is set back over midnight by at most this many seconds, the open day stays open."""
 
 
 def new_day(date: str, zone: str, tags: Mapping[str, str]) -> Day:
-    """Make an empty local day."""
+    """Make an empty local day.
+
+    `date`: the ISO date. `zone`: the IANA time zone. `tags`: the tags of the day's rows.
+    """
     return Day(date, first_instant(date, zone), first_instant(following(date), zone), tags)
 
 
 def open_day(state: EnergyState, tick: Tick) -> tuple[EnergyState, tuple[Event, ...]]:
-    """Open the local day of the tick; a new time zone applies from the next day on."""
+    """Open the local day of a tick. Return the new state, and an event if the time zone changed.
+
+    A new time zone applies from the next day on.
+    """
     wiring = tick.wiring.or_as(state.wiring)
     if not state.days:
         zone = state.zone or tick.site.zone
@@ -43,12 +49,12 @@ def open_day(state: EnergyState, tick: Tick) -> tuple[EnergyState, tuple[Event, 
 
 
 def _open_next(state: EnergyState, tick: Tick, wiring: Wiring) -> tuple[EnergyState, tuple[Event, ...]]:
-    """Close the open day and open the day of the tick. Add an empty day for each date between the two."""
+    """Close the open day and open the day of the tick. Add an empty day for each date between these two days."""
     zone, events, today = state.zone, tuple[Event, ...](), state.today
     if tick.site.zone and tick.site.zone != zone:
         zone = tick.site.zone
         events = (
-            Event(tick.at, "time_zone_changed", f"days now begin at midnight in {zone}; before, in {state.zone}"),
+            Event(tick.at, "time_zone_changed", f"days now begin at midnight in {zone}, no longer in {state.zone}"),
         )
     date = local_day(tick.at, zone)
     if date <= today.date:  # the new zone is west of the old one, so today continues
@@ -68,7 +74,8 @@ def _open_next(state: EnergyState, tick: Tick, wiring: Wiring) -> tuple[EnergySt
 def _reopen(state: EnergyState, tick: Tick) -> EnergyState:
     """Reopen an earlier day after our clock was ahead and was set back.
 
-    The later days are merged into the reopened day if together they have no more polled seconds than one day.
+    Merge the later days into the reopened day. If all these days together have more polled seconds than one day, drop
+    the later days.
     """
     date = local_day(tick.at, state.zone)
     same = next((day for day in state.days if day.date == date), new_day(date, state.zone, tick.tags))
@@ -108,7 +115,7 @@ def add_energy(day: Day, name: str, more: DayEnergy) -> Day:
 
 
 def merge_days(day: Day, other: Day) -> Day:
-    """Merge two records of parts of the same day."""
+    """Merge two records that cover different parts of one local day."""
     for name, energy in other.energy.items():
         day = add_energy(day, name, energy)
     return replace(
@@ -136,9 +143,9 @@ def count_poll(day: Day, polled_s: int, powers: Mapping[str, float], resets: int
 
 
 def uncover_end(day: Day, until: int, interval_s: int) -> Day:
-    """Limit a day's polled seconds, because the end of the day was not seen.
+    """Limit a day's polled seconds, because the end of the day was not polled.
 
-    Polled seconds count at most until one interval before `until`.
+    Polled seconds count at most until one polling interval before `until`, a time in unix seconds.
     """
     most = max(0, until - day.start - interval_s)
     return replace(day, polled_s=most) if day.polled_s > most else day
@@ -152,14 +159,17 @@ def _greater(a: float | None, b: float | None) -> float | None:
 
 
 def beginning_of(days: Sequence[Day], place: int) -> int:
-    """Return when a day begins, in unix seconds: at its first instant, or where the previous day ended if later."""
+    """Return the beginning of a day in unix seconds: its first instant, or the end of the previous day if later.
+
+    `place`: the index of the day in `days`.
+    """
     return max(days[place].start, days[place - 1].end) if place else days[place].start
 
 
 def share_by_day(days: Sequence[Day], since: int, until: int, wh: float) -> dict[str, float]:
-    """Split the energy of a time span between local dates in proportion to time.
+    """Split the energy of a time span between local dates in proportion to time. Return Wh by date.
 
-    The oldest day also gets the share of any time before that day.
+    The oldest day also gets the share of the time before that day.
     """
     found: dict[str, float] = {}
     left, end, oldest = wh, until, days[-1].date

@@ -1,6 +1,6 @@
-"""Decide on the values of all counters at one tick: first on each counter alone, then on counters of one meter.
+"""Accept, hold or reject the values of all counters at one tick. Pure.
 
-Pure.
+Each counter is first judged alone, and then together with the other counter of its meter.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _OF_ONE_METER: Final = {"import": "export", "export": "import", "charged": "disc
 
 
 def decide_counters(state: EnergyState, tick: Tick, flows: PowerFlows) -> dict[str, Decision]:
-    """Decide on each counter's value. `state`: the state before the tick, with the day of the tick open.
+    """Accept, hold or reject each counter's value.
 
-    The reading at the first instant of a day ends one day and begins the next. If one counter fell in that reading,
-    other counters may be too low as well, although they rose. Then every counter that rose is held until the next
-    reading.
+    `state`: the state before the tick, with the day of the tick open. The reading at the first instant of a day ends
+    one day and begins the next day. If one counter fell in that reading, other counters may be too low as well,
+    although they rose. So every counter that rose is held until the next reading.
     """
     seen_w = max((peak for day in state.days if (peak := day.peak_production_w)), default=0.0)
     decisions = {name: _decide(state, tick, name, flows, seen_w) for name in tick.counters}
@@ -38,7 +38,7 @@ def decide_counters(state: EnergyState, tick: Tick, flows: PowerFlows) -> dict[s
 
 
 def _decide(state: EnergyState, tick: Tick, name: str, flows: PowerFlows, seen_w: float) -> Decision:
-    """Decide on one counter alone, without the others."""
+    """Accept, hold or reject one counter's value without regard to the other counters."""
     known, source = state.counters.get(name), tick.sources.get(name, Source())
     if known is not None and known.source == READ_BACK:
         known = replace(known, source=source.name)
@@ -54,9 +54,10 @@ def _decide(state: EnergyState, tick: Tick, name: str, flows: PowerFlows, seen_w
 def _decide_beside(
     state: EnergyState, tick: Tick, name: str, flows: PowerFlows, alone: Decision, other: Decision
 ) -> Decision:
-    """Decide on a counter if the other counter of its meter fell during a gap, as after a meter replacement.
+    """Decide on a counter whose meter has another counter that fell during a gap, as after a meter replacement.
 
-    The counter is held while the other one is held, and rebaselined when the other one is rebaselined.
+    The counter is held while the other counter is held, and rebaselined when the other counter is rebaselined.
+    `alone`: the decision on the counter alone. `other`: the decision on the other counter.
     """
     known = state.counters.get(name)
     if known is None or not alone.accepted or alone.reset or tick.at - known.at <= GAP_S:
@@ -76,9 +77,9 @@ def _value(state: EnergyState, tick: Tick, name: str, flows: PowerFlows) -> Held
 
 
 def _has_dipped(state: EnergyState, tick: Tick, flows: PowerFlows, decisions: Mapping[str, Decision]) -> bool:
-    """Tell whether a counter fell slightly at this tick for the first time.
+    """Return whether a counter fell slightly at this tick for the first time.
 
-    In a replay a counter without a value counts as fallen, because such a value was not written.
+    In a replay, a counter without a value counts as fallen, because a value that fell was not written.
     """
     names = {name for name, decision in decisions.items() if decision.dipped}
     if tick.sources and all(source.name == READ_BACK for source in tick.sources.values()):

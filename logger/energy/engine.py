@@ -1,9 +1,9 @@
 """Account for a site's energy at one tick: update the state, make the energy fields, the rows and the events. Pure.
 
 Today's energy is the sum of accepted rises since the site's local midnight. Seven-day energy covers the seven
-complete local days before today. On the first day counting starts from the gateway's own figures, if they are
-plausible. A flow without a counter is integrated from power and marked as integrated. If the grid's meter measures
-several phases, import and export are also balanced over the phases.
+complete local days before today. On the first day, counting starts from the gateway's own figures, if they are
+plausible. If no counter measures a flow, its power is integrated, and its energy is marked as integrated. If the
+grid's meter measures several phases, import and export are also balanced over the phases.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ from logger.tariff.prices import Prices
 
 @dataclass(frozen=True, slots=True)
 class Accounted:
-    """Hold the state after a tick and everything to write.
+    """Hold the state after a tick, and the fields, rows, events and points to write.
 
     `fields`: the energy fields of this tick's `envoy_totals`. `late`: pairs of an earlier tick and the fields that
-    were held at that tick and are confirmed now. `rows`: the day rows that are due. `resets`: the counters that were
-    rebaselined. `hours`: the points of the hours that are complete now.
+    were held at that tick and are confirmed now. `rows`: the rows of days, months and years that are due. `resets`:
+    the counters that were rebaselined. `hours`: the points of the hours that are complete now.
     """
 
     state: EnergyState
@@ -66,7 +66,7 @@ NO_PRICES: Final = Prices()
 
 
 def account(before: EnergyState, tick: Tick, prices: Prices = NO_PRICES) -> Accounted:
-    """Account for one tick: update the state and its money, and make the rows and the energy fields."""
+    """Account for one tick: update the state with its energy and money, and make the rows and the energy fields."""
     opened, events = open_day(before, tick)
     entry = _Entry(opened, tick)
     for name, decision in decide_counters(opened, tick, entry.flows).items():
@@ -93,7 +93,7 @@ def account(before: EnergyState, tick: Tick, prices: Prices = NO_PRICES) -> Acco
 
 
 class _Entry:
-    """Collect what one tick adds to the state, counter by counter."""
+    """Collect the changes of one tick to the state, counter by counter."""
 
     def __init__(self, state: EnergyState, tick: Tick) -> None:
         self.state, self.tick = state, tick
@@ -112,7 +112,7 @@ class _Entry:
 
     @property
     def today(self) -> Day:
-        """Return the open day, with the energy that this tick has booked so far."""
+        """Return the open day, including the energy that this tick has booked."""
         return self._days[self.state.day]
 
     def enter(self, name: str, decision: Decision) -> None:
@@ -151,7 +151,7 @@ class _Entry:
         self.unbalanced = Unbalanced()
 
     def _flown_today(self) -> tuple[int, Unbalanced]:
-        """Return when counting began on the open day, in unix seconds, and import and export since then."""
+        """Return the unix time at which counting began on the open day, and import and export since that time."""
         imported, exported = (self.today.energy.get(name, DayEnergy()).wh for name in GRID)
         return max(self._begins, self.state.first_tick), Unbalanced(imported, exported)
 
@@ -166,7 +166,7 @@ class _Entry:
                     self.counters[name] = replace(counter, bridged_wh=counter.bridged_wh + wh)
 
     def _names_by_power(self) -> set[str]:
-        """Return the flows that certainly have no counter."""
+        """Return the names of the flows that certainly have no counter."""
         wiring, names = self.state.wiring, {"production"} & set(self.tick.uncounted)
         if wiring is not None and wiring.batteries and wiring.storage is False:
             names |= set(BATTERY)
@@ -195,10 +195,10 @@ class _Entry:
         is_integrated: bool = False,
         is_guess: bool = False,
     ) -> None:
-        """Book energy to the local days in which it flowed.
+        """Book energy in Wh to the local days in which it flowed, between the unix times `since` and `until`.
 
-        Energy counts as estimated if it was split between days, integrated from power or guessed. Energy that may be
-        hidden in a gap counts as estimated, too.
+        Energy counts as estimated if it was split between days, integrated from power or guessed. Import and export
+        that may have cancelled out in a gap (`hidden_wh`) count as estimated, too.
         """
         if not wh and not hidden_wh:
             return
@@ -218,13 +218,13 @@ class _Entry:
             self._days[date] = day
 
     def _share(self, since: int, until: int, wh: float) -> dict[str, float]:
-        """Share the energy of a time span between local days."""
+        """Split the energy of a time span between local days. Return Wh by date."""
         return {self.state.day: wh} if since >= self._begins else share_by_day(self.state.days, since, until, wh)
 
     def close(self, held_ticks: tuple[HeldTick, ...]) -> EnergyState:
         """Return the state after this tick.
 
-        `held_ticks`: the earlier ticks with held values that are confirmed now.
+        `held_ticks`: the earlier ticks whose held values are confirmed now.
         """
         tick, interval_s = self.tick, self.tick.site.totals_s
         is_polled = tick.is_polled and all(

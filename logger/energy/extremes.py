@@ -1,4 +1,4 @@
-"""Keep the least and greatest values of each day, and detect when the grid is lost and when it is back. Pure."""
+"""Track the least and greatest values of each day, and detect when the grid is lost and when it is back. Pure."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from logger.model import Event, add_up
 
 QUARTER_S: Final = 900
 _LEAST_S: Final = 600
-"""A quarter of an hour whose power was known for less time gives no mean."""
+"""A quarter of an hour gives a mean only if its power was known for at least this many seconds."""
 LEAST: Final = ("base_load_w", "voltage_min_v", "frequency_min_hz", "battery_min_percent")
 GREATEST: Final = ("peak_import_w", "peak_export_w", "voltage_max_v", "frequency_max_hz", "battery_max_percent")
 NAMES: Final = (*LEAST, *GREATEST, "peak_import_at", "off_grid_s")
-"""The fields of a day's row that are made of its extremes."""
+"""The fields of a day's row that are made from its extremes."""
 
 
 def note_extremes(state: EnergyState, tick: Tick) -> tuple[EnergyState, frozenset[str], tuple[Event, ...]]:
-    """Add one tick to the extremes of the days. Return the state, the dates of changed past days, and events."""
+    """Update the extremes of the days with one tick. Return the state, the dates of changed past days, and events."""
     grid, events = follow_grid(state.grid, tick.at, tick.around.is_on_grid, tick.site.totals_s)
     quarter = _add_powers(state.quarter, tick)
     had = _list_days_since(state, min(filter(None, (state.quarter.at, state.grid.at)), default=tick.at))
@@ -37,7 +37,7 @@ def note_extremes(state: EnergyState, tick: Tick) -> tuple[EnergyState, frozense
 
 
 def merge_extremes(one: Extremes, other: Extremes) -> Extremes:
-    """Merge the extremes of two parts of the same day."""
+    """Merge the extremes of two parts of one local day."""
     greater = other if (other.peak_import_w or 0.0) > (one.peak_import_w or 0.0) else one
     found: dict[str, Any] = {"peak_import_at": greater.peak_import_at}
     for names, pick in ((LEAST, min), (GREATEST, max), (("off_grid_s",), add_up)):
@@ -51,7 +51,7 @@ def merge_extremes(one: Extremes, other: Extremes) -> Extremes:
 
 
 def _list_days_since(state: EnergyState, at: int) -> tuple[Day, ...]:
-    """Return the open day, and the days before it that end after a time."""
+    """Return the open day, and the earlier days that end after the unix time `at`."""
     first = len(state.days) - 1
     while first > 0 and state.days[first].start > at:
         first -= 1
@@ -61,7 +61,7 @@ def _list_days_since(state: EnergyState, at: int) -> tuple[Day, ...]:
 def follow_grid(known: Grid, at: int, is_on: bool | None, interval_s: int) -> tuple[Grid, tuple[Event, ...]]:
     """Update the state of the grid at a tick. Return the state, and an event if the grid was lost or came back.
 
-    An unknown state of the grid changes nothing.
+    While the grid's state is unknown, nothing changes.
     """
     if is_on is None:
         return known, ()
@@ -72,13 +72,13 @@ def follow_grid(known: Grid, at: int, is_on: bool | None, interval_s: int) -> tu
         lasted_s = max(0, at - known.lost_at)
         unseen_s = _count_unseen(known, at, interval_s)
         text = f"the grid is back after {_describe(lasted_s)}"
-        text += f"; of that, the last {_describe(unseen_s)} were not recorded" if unseen_s else ""
+        text += f"; the last {_describe(unseen_s)} before its return were not recorded" if unseen_s else ""
         return Grid(at), (Event(at, "grid_back", text, duration_s=float(lasted_s)),)
     return Grid(at, min(known.lost_at, at)), ()
 
 
 def _count_unseen(known: Grid, at: int, interval_s: int) -> int:
-    """Return the seconds for which the grid's state was unknown before this tick; 0 if there was no gap."""
+    """Return the seconds before this tick for which the grid's state was unknown; 0 if there was no gap."""
     seconds = at - known.at
     return seconds if seconds > max(GAP_S, 2 * interval_s) else 0
 
@@ -89,7 +89,7 @@ def _describe(seconds: int) -> str:
 
 
 def _count_off_grid(day: Day, since: int, until: int) -> Day:
-    """Add to a day the seconds without the grid: the part of the time span that lies in this day."""
+    """Add to a day the seconds without the grid between two unix times, as far as they lie in this day."""
     seconds = min(until, day.end) - max(since, day.start)
     if seconds <= 0:
         return day
@@ -110,7 +110,7 @@ def _add_powers(quarter: Quarter, tick: Tick) -> Quarter:
 
 
 def _close_quarter(day: Day, quarter: Quarter, zone: str, interval_s: int) -> Day:
-    """Compare the means of a quarter of an hour that is over with the extremes of its day."""
+    """Update the extremes of a day with the mean powers of a complete quarter of an hour."""
     if not day.start <= quarter.at < day.end:
         return day
     had, found = day.extremes, dict[str, Any]()
@@ -130,7 +130,7 @@ def _close_quarter(day: Day, quarter: Quarter, zone: str, interval_s: int) -> Da
 
 
 def _note_tick(day: Day, around: Surroundings, *, is_off: bool) -> Day:
-    """Widen a day's extremes by what one tick measured."""
+    """Update the extremes of a day with the surroundings of one tick."""
     had, found = day.extremes, dict[str, Any]()
     if around.is_on_grid is not None and had.off_grid_s is None:
         found["off_grid_s"] = 0.0
@@ -151,7 +151,7 @@ def _note_tick(day: Day, around: Surroundings, *, is_off: bool) -> Day:
 def _widen(
     least: str, low: float | None, most: str, high: float | None, span: tuple[float, float]
 ) -> dict[str, float]:
-    """Return the values that lie beyond the known limits, by the name of the limit."""
+    """Return the ends of a span that lie beyond the least and greatest value so far, by field name."""
     found = {}
     if low is None or span[0] < low:
         found[least] = span[0]

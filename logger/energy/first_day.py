@@ -1,4 +1,4 @@
-"""Start a counter: take the gateway's own figures of the first day, and store the counter's base. Pure."""
+"""Start a counter: use the gateway's own figures on the first day, and store the counter's base. Pure."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _DAY_H: Final = 24
 _EARLY_S: Final = 3 * 3600
 _EARLY_W: Final = 3000.0
 _DARK_W: Final = 50.0
-"""A production below this is none."""
+"""A production below this power counts as none."""
 _NOISE_WH: Final = 30.0
 _SUNNY_SHARE: Final = 0.1
-"""The sun has been up for a while if the inverters make this share of the most that they ever made."""
+"""If the inverters produce this share of their greatest power, the sun has been up for a while."""
 _RECENT_S: Final = 300
 
 
 def take_seeds(state: EnergyState, tick: Tick) -> Mapping[str, Seed]:
     """Take one seed for each quantity on its counters' first day.
 
-    The seed is the gateway's figure minus the energy that was counted here. Gateways reset their figures late
-    (Q-P12). So a figure greater than what can have flowed since midnight is yesterday's, and is refused. Every figure
-    after it is refused, too, until one is smaller than the refused figure: only then has the gateway reset it.
+    The seed is the gateway's figure minus the energy that this recorder counted. Gateways reset their figures late
+    (Q-P12). So a figure greater than what can have flowed since midnight is yesterday's, and is refused. The figures
+    after a refused figure are refused too, until a smaller figure shows that the gateway has reset it.
     """
     taken, of = dict(state.seeds), terms(state.wiring)
     refused = note_refused(state, tick)
@@ -51,14 +51,17 @@ def take_seeds(state: EnergyState, tick: Tick) -> Mapping[str, Seed]:
 
 
 def _judge_week(seed: Seed, tick: Tick) -> float | None:
-    """Return the gateway's seven-day figure; None if the inverters cannot have made that much in seven days."""
+    """Return the gateway's seven-day figure in Wh; None if the inverters cannot have produced so much energy.
+
+    The limit is the greatest power of the inverters for seven whole days.
+    """
     is_bounded = seed.quantity == "production" and tick.inverters_w and seed.week_wh is not None
     most_w = max(tick.inverters_w or 0.0, tick.powers.get("production", 0.0))
     return None if is_bounded and (seed.week_wh or 0.0) > _WEEK * _DAY_H * most_w else seed.week_wh
 
 
 def note_refused(state: EnergyState, tick: Tick) -> Mapping[str, float]:
-    """Return the gateway's figures of today, in Wh, that are refused: they are still yesterday's, or stand still.
+    """Return the gateway's refused figures of today, in Wh: figures of yesterday, or figures that do not change.
 
     If one figure of a tick is wrong, all figures of that tick are refused.
     """
@@ -69,11 +72,11 @@ def note_refused(state: EnergyState, tick: Tick) -> Mapping[str, float]:
 
 
 def _is_of_yesterday(seed: Seed, state: EnergyState, tick: Tick) -> bool:
-    """Tell whether the gateway's figure of today is greater than what can have flowed since midnight.
+    """Return whether the gateway's figure of today is greater than what can have flowed since midnight.
 
-    The inverters make at most the sum of their own greatest powers, and nothing before their first report of the day.
-    Any other quantity is at most half of a usual day in the first three hours, or 3 kW if the gateway does not know a
-    usual day.
+    Inverters produce at most the sum of their own greatest powers, and nothing before their first report of the day.
+    In the first three hours, any other quantity is at most half of a usual day. If the gateway does not report a
+    usual day, the limit is 3 kW.
     """
     passed_s = tick.at - state.today.start
     if seed.today_wh is None:
@@ -90,7 +93,7 @@ def _is_of_yesterday(seed: Seed, state: EnergyState, tick: Tick) -> bool:
 
 
 def _stands(seed: Seed, tick: Tick) -> bool:
-    """Tell whether the gateway's figure of today stands still: it is below the production of the last minutes."""
+    """Return whether the gateway's figure of today has stopped rising: it is below the production of five minutes."""
     power_w, most_w = tick.powers.get("production", 0.0), tick.inverters_w
     if seed.quantity != "production" or seed.today_wh is None or not most_w or power_w < _SUNNY_SHARE * most_w:
         return False
@@ -108,13 +111,13 @@ def note_bases(state: EnergyState) -> Mapping[str, Base]:
 
 
 def _is_first_day(state: EnergyState, of: Mapping[str, int]) -> bool:
-    """Tell whether all counters of a quantity have a base, and at least one base is from today."""
+    """Return whether all counters of a quantity have a base, and at least one base is from today."""
     counters = [state.counters[name] for name in of if name in state.counters and state.counters[name].has_base]
     return bool(of) and len(counters) == len(of) and not all(counter.first_day < state.day for counter in counters)
 
 
 def _before_us(state: EnergyState, seed: Seed, of: Mapping[str, int]) -> float | None:
-    """Return today's energy, in Wh, that flowed before this recorder counted; None if the seed has no figure."""
+    """Return today's energy, in Wh, before this recorder began to count; None if the seed has no figure."""
     if seed.today_wh is None:
         return None
     return max(0.0, seed.today_wh - add_up(sign * state.today.energy[name].wh for name, sign in of.items()))

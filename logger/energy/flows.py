@@ -1,4 +1,4 @@
-"""Integrate power over the time between ticks, for energy that no counter gives. Pure."""
+"""Integrate power over the time between ticks, to get energy that no counter measures. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Final
 from logger.energy.state import Sample, Tick
 
 GAP_S: Final = 300
-"""Power is not integrated over a longer gap, because the energy in the gap is unknown."""
+"""Greatest number of seconds over which power is integrated. In a longer gap the energy is unknown."""
 SLOW_GAP_S: Final = 1200
-"""Longest gap for power that arrives every 15 minutes, such as the power of AC Batteries."""
+"""Greatest number of seconds for power that arrives every 15 minutes, such as the power of AC Batteries."""
 BATTERY: Final = ("charged", "discharged")
 """The flows of the batteries' power."""
 
@@ -23,7 +23,7 @@ class PowerFlows:
         self._samples, self._tick = samples, tick
 
     def energy_wh(self, name: str) -> float:
-        """Return a flow's energy in Wh since its last sample, from the mean of both powers. Return 0 over a gap."""
+        """Return a flow's energy in Wh since its last sample, from the mean of both powers; 0 over a gap."""
         sample, power_w = self._samples.get(name), self.power_w.get(name)
         if sample is None or power_w is None or not 0 < self._tick.at - sample.at <= self._gap_s(name):
             return 0.0
@@ -35,7 +35,7 @@ class PowerFlows:
         return {**self._samples, **now} if now else self._samples
 
     def is_known(self, name: str) -> bool:
-        """Tell whether a flow's power is known at this tick, or was known within the longest gap."""
+        """Return whether a flow's power is known at this tick, or was known within the longest gap."""
         sample = self._samples.get(name)
         return name in self.power_w or (sample is not None and self._tick.at - sample.at <= self._gap_s(name))
 
@@ -44,7 +44,7 @@ class PowerFlows:
 
 
 def split_powers(powers: Mapping[str, float]) -> dict[str, float]:
-    """Split the site's powers in W by primitive counter. No result is negative.
+    """Split the site's powers in W into one power for each primitive counter. No result is negative.
 
     The site's powers are `production`, `net`, `consumption` and `battery`.
     """

@@ -1,4 +1,4 @@
-"""Add the missing fields to ticks at which a value was held, once the value is confirmed. Pure."""
+"""Add the missing fields to ticks at which a value was held, as soon as the value is confirmed. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def confirm_held(
 ) -> tuple[tuple[HeldTick, ...], tuple[tuple[int, dict[str, float]], ...]]:
     """Return the held ticks with the values confirmed now, and pairs of a tick and its fields that were missing.
 
-    `opened`: the state before this tick. `counters` and `today`: the counters and today's energy after this tick.
+    `opened`: the state before this tick. `counters`: the counters after this tick. `today`: today's energy after this
+    tick. `confirmed`: the confirmed values by counter.
     """
     if not opened.held_ticks:
         return (), ()
@@ -43,7 +44,7 @@ def _list_fields(state: EnergyState, tick: HeldTick) -> dict[str, float]:
 
 
 def note_held(ticks: tuple[HeldTick, ...], state: EnergyState, accepted: Mapping[str, float]) -> tuple[HeldTick, ...]:
-    """Return the ticks that have a held value. The last tick is included if one of its values is held."""
+    """Return the ticks that still have a held value, including the last tick if one of its values is held."""
     waiting = {value.at for counter in state.counters.values() if counter.has_base for value in counter.held}
     kept = [tick for tick in ticks if tick.at in waiting]
     if state.last_tick in waiting:

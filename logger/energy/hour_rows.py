@@ -1,8 +1,8 @@
 """Count the energy of each local hour, and make the points of `envoy_hour`. Pure.
 
-An hour is written once, when it is over and every counter has passed its end. A rise that crosses the border of an
-hour and took longer than `_LONGEST_S` belongs to no hour, and its counter is unknown in both hours. So an hour that
-was not polled has no point. The energy of such an hour is only in the day.
+An hour is written once, when it is over and the values of all counters reach beyond its end. If a rise crosses the
+border of an hour and took longer than `_LONGEST_S`, its energy is added to no hour. The counter is then unknown in
+both hours. So an hour that was not polled has no point, and its energy is only in the day.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from logger.model import Reading, Value
 
 MEASUREMENT: Final = "envoy_hour"
 QUANTITIES: Final = tuple(name for name in TOTALS if name not in ("consumption", "net"))
-"""The energies of an hour."""
+"""The quantities whose energy is a field of an hour's point."""
 _LONGEST_S: Final = 1200
-"""The gateway's nightly silence around 23:00, with some polls around it, is shorter."""
+"""Seconds. The gateway's nightly silence around 23:00 is shorter, even with some polls around it."""
 _WAIT_S: Final = 7200
-"""An hour waits this long for a counter that did not pass its end, because held values are counted later."""
+"""An hour waits this many seconds for a counter without a later value, because held values are counted later."""
 _LEAST_POLLED: Final = 0.75
-"""Energy that is integrated from power is known only if so much of the hour was polled."""
+"""Least share of an hour that must be polled for energy that is integrated from power."""
 
 
 def count_hours(
@@ -33,7 +33,7 @@ def count_hours(
 ) -> tuple[EnergyState, tuple[Reading, ...]]:
     """Add a tick's energy to its hours. Return the new state, and the points of the hours that are complete now.
 
-    `before`: the state before the tick. `state`: the state after its energy was booked.
+    `before`: the state before the tick. `state`: the state after the energy of the tick was booked.
     """
     hours = {hour.start: hour for hour in state.hours if hour.start <= tick.at}
     now = hour_of(tick.at, state.zone)
@@ -55,7 +55,7 @@ def count_hours(
 
 
 def _add(energy: dict[int, dict[str, float]], booking: Booking, zone: str) -> None:
-    """Add energy to the hours in which it flowed, in proportion to time.
+    """Add a booking's energy to the hours in which it flowed, in proportion to time.
 
     Hours that are already written get no part.
     """
@@ -82,7 +82,7 @@ def _is_complete(hour: Hour, state: EnergyState, now: int) -> bool:
 
 
 def _make_point(hour: Hour, state: EnergyState) -> Reading | None:
-    """Make the point of an hour that is over; None if none of its energies is known."""
+    """Make the point of an hour that is over; return None if none of its energies is known."""
     day = next((day for day in state.days if day.start <= hour.start < day.end), None)
     if day is None:
         return None
@@ -98,7 +98,7 @@ def _make_point(hour: Hour, state: EnergyState) -> Reading | None:
 
 
 def _list_known(hour: Hour, state: EnergyState, *, is_covered: bool) -> Mapping[str, DayEnergy]:
-    """Return the energy of the counters that are known in an hour."""
+    """Return the energy in Wh of each counter whose energy in an hour is known."""
     return {
         name: DayEnergy(wh)
         for name, wh in hour.wh.items()

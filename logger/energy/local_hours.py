@@ -1,7 +1,7 @@
 """Compute the hours of a local day from the IANA time zone. Pure.
 
-When the clocks go back, an hour of the day occurs twice, each time with its own beginning. When they go forward, an
-hour is missing. In zones whose clocks change by half an hour, that hour is half as long.
+When the clocks are set back, an hour of the day occurs twice, each time with its own beginning. When the clocks are
+set forward, an hour is missing. In zones whose clocks change by half an hour, that hour is half as long.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 _QUARTER_S: Final = 900
-"""Every zone is off UTC by whole quarters of an hour, and changes its clocks at a whole quarter."""
+"""The offset of every zone from UTC is a number of whole quarters of an hour, and changes at a whole quarter."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalHour:
-    """Hold one hour, from `start` to before `end` in unix seconds. `day`: its ISO date. `hour`: 00 to 23."""
+    """Hold one local hour, from `start` to before `end` in unix seconds.
+
+    `day`: the ISO date of the hour. `hour`: the hour of the day, 00 to 23.
+    """
 
     start: int
     end: int
@@ -28,7 +31,7 @@ class LocalHour:
 
     @property
     def month(self) -> str:
-        """Return the month of the year, 01 to 12."""
+        """Return the month of the hour, 01 to 12."""
         return self.day[5:7]
 
 
@@ -38,7 +41,7 @@ def hour_of(at: int, zone: str) -> LocalHour:
 
 
 def list_hours(since: int, until: int, zone: str) -> Iterator[LocalHour]:
-    """List in order the local hours between two unix times, including those that lie only partly between them."""
+    """List in order the local hours between two unix times, including hours that lie only partly between them."""
     at = since
     while at < until:
         hour = hour_of(at, zone)
@@ -59,9 +62,9 @@ def _find_hour(quarter: int, zone: str) -> LocalHour:
 
 
 def _label(quarter: int, zone: str) -> tuple[str, str, timedelta | None]:
-    """Return date, hour and offset of a quarter of an hour.
+    """Return date, hour and UTC offset of a quarter of an hour.
 
-    When the clocks go back, two hours have the same name and differ in the offset.
+    When the clocks are set back, two hours have the same name and differ in the UTC offset.
     """
     local = datetime.fromtimestamp(quarter * _QUARTER_S, UTC).astimezone(ZoneInfo(zone))
     return local.date().isoformat(), f"{local:%H}", local.utcoffset()

@@ -1,10 +1,10 @@
-"""Keep the energies of the house from falling, and leave them out if they cannot be true. Pure.
+"""Stop the computed energies of the house from falling, and leave them out if they cannot be true. Pure.
 
-With a net CT, consumption is production + import − export. Its counters move at different times: the inverters'
-production every 5 to 60 minutes, import and export each second. So the sum would fall in between. Therefore the
-highest value is kept until all counters have moved. If the sum stays below that value by more than delays and the
-meters' errors explain, something is not measured. The figure is then left out until a whole day has passed without so
-low a sum.
+With a net CT, consumption is production + import − export. These counters move at different times: the inverters'
+production every 5 to 60 minutes, import and export each second. So the sum would fall between two reports of the
+inverters. Therefore the highest value is used until all counters have moved. If the sum stays further below that
+value than delays and the meters' errors explain, something is not measured. The figure is then left out, until for a
+whole day no sum was so low.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from logger.energy.state import POWER, READ_BACK, Counter, EnergyState, Mark, So
 from logger.model import Event, add_up
 
 _INTEGRATED_SHARE: Final = 0.2
-"""Batteries report up to this share less power than flows (Q-B17)."""
+"""Batteries report a power that is too low by up to this share (Q-B17)."""
 _LAG_H: Final = 0.5
-"""On average, a sum over inverters lags by at most half an hour."""
+"""On average, the production of the inverters is reported at most this many hours late."""
 
 
 def mark_quantities(
@@ -29,8 +29,8 @@ def mark_quantities(
 ) -> tuple[EnergyState, tuple[Event, ...]]:
     """Move the mark of each quantity whose counters were all accepted in this tick. Return the state, and events.
 
-    `state`: the state after the tick. `resets`: the counters that were rebaselined in this tick. A quantity whose
-    figure cannot be true is left out of the open day.
+    `state`: the state after the tick. `accepted`: the accepted values in Wh. `resets`: the counters that were
+    rebaselined in this tick. A quantity whose figure cannot be true is left out of the open day.
     """
     before, events = state.marks, list[Event]()
     marks = dict(before)
@@ -65,7 +65,7 @@ def leave_out(state: EnergyState, quantities: Collection[str]) -> EnergyState:
 def drop_uneven(
     late: Iterable[tuple[int, dict[str, float]]], state: EnergyState, tick: Tick
 ) -> tuple[tuple[int, dict[str, float]], ...]:
-    """Return the late fields without those of quantities whose counters move at different times.
+    """Return the late fields, without the fields of quantities whose counters move at different times.
 
     Such a quantity got its mark at the earlier tick, and the late value may be below that mark.
     """
@@ -79,14 +79,14 @@ def drop_uneven(
 def _move(
     quantity: str, known: Mark, ever: float, today: float, state: EnergyState, tick: Tick
 ) -> tuple[Mark, tuple[Event, ...]]:
-    """Move a mark to the figures of this tick, or store that these figures cannot be true."""
+    """Move a mark to the figures of this tick, or store in the mark that these figures cannot be true."""
     if not is_rising(quantity, state.wiring):
         return replace(known, at=tick.at, ever_wh=ever, today_wh=today), ()
     is_unreported = _is_coarse(tick.sources.get("production")) and state.counters["production"].rose_at <= known.at
     if known.today_wh - today > _most_short_wh(known, state, tick) and not is_unreported:
         return replace(known, at=tick.at, short_at=tick.at), ()
     if known.short_at and not known.is_short(tick.at):
-        text = f"the {quantity} counts again; its lifetime goes on at {ever:.0f} Wh"
+        text = f"figures of the {quantity} are plausible again; the lifetime continues at {ever:.0f} Wh"
         return Mark(tick.at, state.day, known.of, ever, today), (Event(tick.at, "impossible_house", text),)
     highest = replace(known, ever_wh=max(known.ever_wh, ever), today_wh=max(known.today_wh, today))
     return replace(highest, at=tick.at), ()
@@ -95,7 +95,7 @@ def _move(
 def _most_short_wh(known: Mark, state: EnergyState, tick: Tick) -> float:
     """Return by how many Wh a figure may be below its mark.
 
-    The causes are the meters' errors and the delay of coarse counters.
+    The causes are the meters' errors and the delay of counters that rise in steps.
     """
     noise = noise_wh(state.today.energy[name].wh for name in known.of)
     by_power = [name for name in known.of if state.counters[name].source == POWER]
@@ -108,9 +108,9 @@ def _most_short_wh(known: Mark, state: EnergyState, tick: Tick) -> float:
 
 @lru_cache(maxsize=16)
 def _list_marked(wiring: Wiring | None, coarse: frozenset[str]) -> Mapping[str, Mapping[str, int]]:
-    """List the quantities that have a mark, with their terms.
+    """Return the quantities that have a mark, with the sign of each of their counters.
 
-    These are the quantities that never fall, and those whose counters move at different times.
+    A quantity has a mark if it never falls, or if its counters move at different times.
     """
     return {
         quantity: of
@@ -128,9 +128,6 @@ def _is_coarse(source: Source | None) -> bool:
 
 
 def _has_moved(name: str, counter: Counter, tick: Tick, since: int) -> bool:
-    """Return True if a counter has risen since a tick.
-
-    Also return True if the counter has not risen for so long that no energy can flow.
-    """
+    """Return True if a counter has risen since the tick `since`, or so long ago that no energy can flow now."""
     resolution_s = tick.sources.get(name, Source()).resolution_s
     return not resolution_s or counter.rose_at > since or tick.at - counter.rose_at >= resolution_s

@@ -22,7 +22,10 @@ from logger.model import DayRow
 
 
 def list_period_rows(state: EnergyState, dates: Iterable[str]) -> tuple[list[DayRow], EnergyState]:
-    """Make the rows of the months and years that contain the dates. Return them, and the state with those periods."""
+    """Make the rows of the months and years that contain the dates.
+
+    Return the rows, and the state with these months and years.
+    """
     keys = sorted({key for day in dates for key in keys_of(day)})
     if not keys:
         return [], state
@@ -44,7 +47,7 @@ def list_period_rows(state: EnergyState, dates: Iterable[str]) -> tuple[list[Day
 
 
 def fold_days(state: EnergyState, days: Sequence[Day]) -> Mapping[str, Period]:
-    """Add days that are no longer kept one by one to the sums of their months."""
+    """Add days that leave the list of single days to the sums of their months. Return the months and years."""
     if not days:
         return state.periods
     periods = dict(_begin(state, [key for day in days for key in keys_of(day.date)]).periods)
@@ -56,9 +59,9 @@ def fold_days(state: EnergyState, days: Sequence[Day]) -> Mapping[str, Period]:
 
 
 def empty_months(state: EnergyState, dates: Collection[str]) -> EnergyState:
-    """Empty the sums of the months of these dates, which `restore_periods` fills again.
+    """Empty the sums of the months of these dates. `restore_periods` fills them again.
 
-    The state now keeps these days one by one, so they must not be in the sums, too.
+    The state now has these days as single days, so the sums of their months must not contain them.
     """
     months = {keys_of(day)[0] for day in dates}
     periods = {key: Period(p.start, p.tags) if key in months else p for key, p in state.periods.items()}
@@ -68,7 +71,8 @@ def empty_months(state: EnergyState, dates: Collection[str]) -> EnergyState:
 def restore_periods(state: EnergyState, days: Mapping[str, Period]) -> tuple[list[DayRow], EnergyState]:
     """Set the months of the given days (key: ISO date) to the sums of these days.
 
-    Days that the state keeps are taken from the state. A month of which the state knows more days is not changed.
+    Days that the state has as single days are not added to the sums. If the state has more days of a month, that
+    month does not change. Return the rows of these months and years, and the new state.
     """
     kept, by_month = {day.date for day in state.days}, dict[str, list[Period]]()
     for day in sorted(days):
@@ -84,7 +88,7 @@ def restore_periods(state: EnergyState, days: Mapping[str, Period]) -> tuple[lis
 
 
 def _begin(state: EnergyState, keys: Sequence[str]) -> EnergyState:
-    """Add the months and years in `keys` that the state does not know yet."""
+    """Add the months and years in `keys` that the state does not have."""
     new = [key for key in keys if key not in state.periods]
     if not new:
         return state
@@ -94,7 +98,7 @@ def _begin(state: EnergyState, keys: Sequence[str]) -> EnergyState:
 
 
 def _tags_of(state: EnergyState, key: str) -> Mapping[str, str]:
-    """Return the tags of a month or a year: those of its first day in the state."""
+    """Return the tags of a month or a year: the tags of its first month or day in the state."""
     months = [period.tags for name, period in state.periods.items() if is_month(name) and name.startswith(key)]
     days = [day.tags for day in state.days if day.date.startswith(key)]
     return next((tags for tags in (*months, *days, state.today.tags) if tags), {})
@@ -105,20 +109,20 @@ def _first_tags(sums: Sequence[Period]) -> Mapping[str, str]:
 
 
 def _is_final(state: EnergyState, key: str) -> bool:
-    """Tell whether the month or year is over and none of its days is expected to change."""
+    """Return whether the month or year is over and none of its days is expected to change."""
     return state.day > last_day(key) and all(day.final for day in state.past if day.date.startswith(key))
 
 
 @lru_cache(maxsize=16)
 def _sum_days(days: tuple[Day, ...], wiring: Wiring | None) -> Period | None:
-    """Return the sums of days that are over, in order; None if none of them has a row."""
+    """Return the sums of closed days, in order; None if none of these days has a row."""
     sums = [summed for day in days if (summed := _sum(day, wiring)) is not None]
     return add_days(sums[0], sums[1:]) if sums else None
 
 
 @lru_cache(maxsize=128)
 def _sum(day: Day, wiring: Wiring | None) -> Period | None:
-    """Return the sums of a day that is over; None for a day that has no row."""
+    """Return the sums of one closed day; None if the day has no row."""
     if day.end <= day.start:
         return None
     row = make_day_row(day, wiring)

@@ -1,7 +1,7 @@
 """Sum day rows to the rows of months and years. Pure.
 
-A month is the sum of its days, a year the sum of its months. Days that are kept one by one may still change, so they
-are added each time a row is made. The other days of a month are kept as one sum.
+A month is the sum of its days, a year the sum of its months. The last days are stored one by one, because they may
+still change. They are added each time a row is made. The other days of a month are stored as one sum.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from logger.model import DayRow, Reading, Value
 PERIODS: Final = ("envoy_month", "envoy_year")
 MONEY: Final = ("cost", "income", "saved")
 SUMMED: Final = ("off_grid_s", *MONEY)
-"""Fields of a day that are added, beside every energy (`…_wh`)."""
+"""Fields of a day that are added, in addition to every energy (`…_wh`)."""
 GREATEST: Final = ("peak_production_w", "peak_load_w", "peak_import_w", "peak_export_w")
 _MONTH: Final = len("2026-11")
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Hold the sums of some days. `start` and `tags` are those of the row that is made from it.
+    """Hold the sums of some days, with the `start` (unix seconds) and the `tags` of the row for these days.
 
     `seconds`: the length of the days together. `polled_s`: for how many of these seconds the gateway was polled.
-    `sums`, `peaks`: values by field name. `peak_import_at`: local date and time. `currencies`: the currencies of the
-    money.
+    `sums`, `peaks`: values by field name. `peak_import_at`: local date and time. `best_day`: the date with the most
+    production. `currencies`: the currencies of the money.
     """
 
     start: int
@@ -45,11 +45,14 @@ class Period:
     currencies: tuple[str, ...] = ()
 
     def __hash__(self) -> int:
-        """Hash only the fields that usually differ between two periods, because a cache hashes them at every tick."""
+        """Hash only the fields that usually differ between two periods.
+
+        A cache hashes periods at every tick.
+        """
         return hash((self.start, self.days, self.polled_s))
 
     def plus(self, more: Period) -> Period:
-        """Return the sums of both periods, with the start and the tags of the first."""
+        """Return the sums of this period and `more`, with the start and the tags of this period."""
         own, theirs = self.peaks.get("peak_import_w", -1.0), more.peaks.get("peak_import_w", -1.0)
         best = more if more.best_day and (not self.best_day or more.best_day_wh > self.best_day_wh) else self
         return Period(
@@ -71,7 +74,7 @@ class Period:
 
 
 def sum_day(row: Reading, seconds: int) -> Period:
-    """Return a row of `envoy_day` as the sums of one day. `seconds`: the length of the day."""
+    """Convert a row of `envoy_day` to the sums of one day. `seconds`: the length of the day."""
     numbers = {name: float(v) for name, v in row.fields.items() if isinstance(v, (int, float))}
     day, at = str(row.fields["local_date"]), row.fields.get("peak_import_at")
     made_wh, currency = numbers.get("production_wh"), str(row.fields.get("currency", ""))
@@ -91,12 +94,12 @@ def sum_day(row: Reading, seconds: int) -> Period:
 
 
 def add_days(month: Period, days: Iterable[Period]) -> Period:
-    """Add days to a month or a year, in order."""
+    """Add the sums of days to those of a month or a year, in order."""
     return reduce(Period.plus, days, month)
 
 
 def begin_period(key: str, zone: str, tags: Mapping[str, str]) -> Period:
-    """Begin a month (`2026-11`) or a year (`2026`). Its start and its tags never change afterwards."""
+    """Make an empty month (`2026-11`) or year (`2026`). Its start and its tags never change afterwards."""
     return Period(first_instant(f"{key}-01" if len(key) == _MONTH else f"{key}-01-01", zone), tags)
 
 
@@ -106,19 +109,19 @@ def keys_of(day: str) -> tuple[str, str]:
 
 
 def is_month(key: str) -> bool:
-    """Tell whether a key names a month; otherwise it names a year."""
+    """Return whether a key is a month (`2026-11`) and not a year (`2026`)."""
     return len(key) == _MONTH
 
 
 def last_day(key: str) -> str:
-    """Return the last ISO date of a month or a year."""
+    """Return the ISO date of the last day of a month or a year."""
     year, month = int(key[:4]), int(key[5:]) if is_month(key) else 12
     after = date(year + month // 12, month % 12 + 1, 1)
     return date.fromordinal(after.toordinal() - 1).isoformat()
 
 
 def make_period_row(key: str, period: Period, *, final: bool) -> DayRow:
-    """Make the row of a month or a year. The store keeps it under the last day of that month or year."""
+    """Make the row of a month or a year. The store files the row under the last day of that month or year."""
     kind = "month" if is_month(key) else "year"
     fields: dict[str, Value] = {f"local_{kind}": key, "days": period.days, **period.peaks}
     fields |= {name: v for name, v in period.sums.items() if name not in MONEY or len(period.currencies) == 1}

@@ -1,4 +1,4 @@
-"""Compute quantities from primitive counters, depending on how the site is metered. Pure."""
+"""Compute the energy of quantities from primitive counters, depending on how the site is metered. Pure."""
 
 from __future__ import annotations
 
@@ -21,32 +21,34 @@ TOTALS: Final = (
     "battery_charged",
     "battery_discharged",
 )
-"""The quantities that have energy of today, of seven days and of the lifetime."""
+"""The quantities that have an energy of today, of seven days and of the lifetime."""
 _BATTERY: Final = {"battery_charged": {"charged": 1}, "battery_discharged": {"discharged": 1}}
 
 
 _HOUSE: Final = ("consumption", "load")
-"""What a house uses is never below zero."""
+"""The quantities for the energy that a house uses, which is never below zero."""
 _NOISE_WH: Final = 30.0
 _NOISE_SHARE: Final = 0.03
 
 
 def noise_wh(terms_wh: Iterable[float]) -> float:
-    """Return by how many Wh a sum of these energies may be wrong: 30 Wh, or 3 % of the largest energy."""
+    """Return by how many Wh a sum of these energies may be wrong.
+
+    Return 30 Wh, or 3 % of the largest energy if that is more.
+    """
     return max(_NOISE_WH, _NOISE_SHARE * max((abs(wh) for wh in terms_wh), default=0.0))
 
 
 def is_impossible(quantity: str, wh: float, terms_wh: Iterable[float]) -> bool:
-    """Tell whether a figure of the house's energy is below zero by more than the errors of its terms explain."""
+    """Return whether the energy of the house is further below zero than the errors of its terms explain."""
     return quantity in _HOUSE and wh < 0 and wh < -noise_wh(terms_wh)
 
 
 def is_rising(quantity: str, wiring: Wiring | None) -> bool:
-    """Tell whether a computed quantity can never fall.
+    """Return whether a quantity that is computed from several counters never falls.
 
-    Only the energy of the house at a site with a net CT never falls.
-
-    Consumption can fall, because in the gateway's count a battery that feeds the grid lowers it.
+    Only the energy of the house at a site with a net CT never falls. Consumption can fall if the site has batteries,
+    because a battery that feeds the grid lowers the consumption that the gateway counts.
     """
     if wiring is None or not wiring.net or quantity not in _HOUSE:
         return False
@@ -54,13 +56,19 @@ def is_rising(quantity: str, wiring: Wiring | None) -> bool:
 
 
 def is_balanced(wiring: Wiring | None) -> bool:
-    """Tell whether import and export are balanced over the phases: if a net meter measures two or three of them."""
+    """Return whether import and export are balanced over the phases.
+
+    They are balanced if a net meter measures two or three phases.
+    """
     return wiring is not None and bool(wiring.net) and (wiring.phases or 1) > 1
 
 
 @lru_cache(maxsize=32)
 def terms(wiring: Wiring | None) -> Mapping[str, Mapping[str, int]]:
-    """Return each quantity as primitive counters with their signs. Leave out quantities that the site cannot give."""
+    """Return the primitive counters of each quantity with their signs.
+
+    Quantities that the site cannot measure are left out.
+    """
     found: dict[str, dict[str, int]] = {"production": {"production": 1}}
     if wiring is None:
         return found | _BATTERY
@@ -85,11 +93,11 @@ def terms(wiring: Wiring | None) -> Mapping[str, Mapping[str, int]]:
 def figures(
     wiring: Wiring | None, energy: Mapping[str, DayEnergy], left_out: Collection[str] = ()
 ) -> dict[str, tuple[float, float]]:
-    """Return each quantity's energy in Wh and its estimated part in Wh, from a day's energy by counter.
+    """Compute each quantity's energy and the estimated part of this energy, in Wh, from a day's energy by counter.
 
     The quantities in `left_out` and impossible quantities are missing. Energy that was shared over a gap enters the
     estimated part with the sign that the counter has in the quantity. Integrated energy always adds to the estimated
-    part: integrated terms may cancel, but their errors do not.
+    part, because errors do not cancel out when integrated energies do.
     """
     found = {}
     for quantity, of in terms(wiring).items():

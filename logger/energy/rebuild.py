@@ -1,4 +1,4 @@
-"""Rebuild an energy state by replaying written points tick by tick, and join it with a newer state. Pure.
+"""Rebuild an energy state by replaying written points tick by tick, and join the state with a newer state. Pure.
 
 The database holds accepted values only, so a replay produces the same days as the original run.
 """
@@ -36,7 +36,7 @@ BALANCED_LIFETIMES: Final = {
     IMPORT: "grid_import_balanced_lifetime_wh",
     EXPORT: "grid_export_balanced_lifetime_wh",
 }
-"""Balanced counter → the field of `envoy_totals` that holds its value."""
+"""Balanced counter → the field of `envoy_totals` that holds its accepted value."""
 POWERS: Final = ("production", "net", "consumption", "battery", "load")
 FIELDS: Final = (
     *LIFETIMES.values(),
@@ -68,9 +68,10 @@ def replay(
     prices: Prices = NO_PRICES,
     phases: int | None = None,
 ) -> tuple[EnergyState, dict[str, list[DayRow]], list[Reading]]:
-    """Account for past ticks after the state's last tick. Return the new state, each day's last rows, and the hours.
+    """Account for past ticks after the state's last tick.
 
-    `phases`: how many phases the meter at the grid measured, None if unknown.
+    Return the new state, the last rows of each day, and the points of the hours. `phases`: how many phases the meter
+    at the grid measured, None if unknown.
     """
     wiring, rows, hours = _wiring(points, phases, state.wiring), dict[str, list[DayRow]](), list[Reading]()
     inverters = max((count for past in points if isinstance(count := past.fields.get("inverters"), int)), default=0)
@@ -94,9 +95,9 @@ def replay(
 
 
 def _continue_balance(state: EnergyState, points: Sequence[Past]) -> EnergyState:
-    """Raise the balanced lifetimes to the written values.
+    """Raise the balanced lifetimes of a state to the values that were written.
 
-    Balanced lifetimes began before the first replayed tick.
+    The balanced counters began before the first replayed tick, so their written lifetimes are higher.
     """
     counters = dict(state.counters)
     for name, field in BALANCED_LIFETIMES.items():
@@ -109,10 +110,10 @@ def _continue_balance(state: EnergyState, points: Sequence[Past]) -> EnergyState
 def lead_up(
     past: EnergyState, live: EnergyState, site: Site, inverters: int, prices: Prices = NO_PRICES
 ) -> EnergyState:
-    """Advance the `past` state to the beginning of `live`.
+    """Advance the `past` state to the beginning of the `live` state.
 
-    The energy between the two is shared between the days, and booked at its prices, as over any gap. `inverters`: the
-    number of inverters at the site.
+    The energy between the two states is split between the days and booked at its prices, as over any gap.
+    `inverters`: the number of inverters at the site.
     """
     ticks: dict[int, dict[str, float]] = {live.first_tick: {}} if live.first_tick else {}
     for name, base in live.bases.items():
@@ -126,7 +127,7 @@ def lead_up(
 
 
 def join(live: EnergyState, past: EnergyState) -> tuple[EnergyState, list[str]]:
-    """Add the days of `past` to the `live` state. Return the joined state, and the dates that changed.
+    """Add the days of the `past` state to the `live` state. Return the joined state, and the dates that changed.
 
     A day that both states have is merged. `past` must end where `live` begins (see `lead_up`).
     """
@@ -162,7 +163,7 @@ def join(live: EnergyState, past: EnergyState) -> tuple[EnergyState, list[str]]:
 
 
 def _add_unpriced(items: Iterable[Unpriced]) -> tuple[Unpriced, ...]:
-    """Add up energies of one counter that wait for one price: the price of the same quarter of an hour."""
+    """Add up the unpriced energies of one counter that belong to the same quarter of an hour."""
     found: dict[tuple[int, str], Unpriced] = {}
     for item in items:
         had = found.get((item.since, item.name))
@@ -172,7 +173,7 @@ def _add_unpriced(items: Iterable[Unpriced]) -> tuple[Unpriced, ...]:
 
 
 def fill_days(live: EnergyState, past: EnergyState, dates: Collection[str]) -> tuple[EnergyState, list[str]]:
-    """Copy extremes from `past` to closed days of `live` that have none.
+    """Copy the extremes of the given dates from `past` to closed days of `live` that have no extremes.
 
     Return the new state, and the dates of these days.
     """
@@ -183,7 +184,10 @@ def fill_days(live: EnergyState, past: EnergyState, dates: Collection[str]) -> t
 
 
 def replace_days(live: EnergyState, past: EnergyState, dates: Collection[str]) -> tuple[EnergyState, list[str]]:
-    """Replace closed days of `live` with those of `past`. Return the new state, and the dates that were replaced."""
+    """Replace closed days of `live` with the same days of `past`.
+
+    Return the new state, and the dates of the replaced days.
+    """
     again = {day.date: day for day in past.past if day.date in dates}
     days = tuple(
         replace(again[day.date], tags=day.tags or again[day.date].tags, final=day.final) if day.date in again else day
@@ -193,7 +197,7 @@ def replace_days(live: EnergyState, past: EnergyState, dates: Collection[str]) -
 
 
 def list_rows(state: EnergyState, dates: Iterable[str]) -> list[DayRow]:
-    """Make the rows of the given dates. A day that the state lacks, or that has no energy, gets no row."""
+    """Make the rows of the given dates. A date without a day in the state, or without energy, gets no row."""
     days = {day.date: day for day in state.days}
     rows = [
         row
@@ -232,16 +236,16 @@ def _lifetimes(past: Past) -> dict[str, float]:
 
 
 def _is_counted(past: Past) -> bool:
-    """Tell whether production comes from a counter.
+    """Return whether the production comes from a counter.
 
-    The web page of the oldest gateways gives three digits, which are too coarse to count as a counter.
+    The web page of the oldest gateways gives only three digits. This is too coarse for a counter.
     """
     wh = past.fields.get(LIFETIMES["production"])
     return isinstance(wh, (int, float)) and float(f"{wh:.3g}") != wh
 
 
 def _usual_gap_s(points: Sequence[Past], name: str) -> float:
-    """Return the median seconds between ticks that have the field; 0 if fewer than two have it."""
+    """Return the median seconds between ticks that have the field; 0 if fewer than two ticks have the field."""
     ticks = [past.at for past in points if name in past.fields]
     return median(b - a for a, b in zip(ticks, ticks[1:], strict=False)) if len(ticks) > 1 else 0.0
 
@@ -249,7 +253,7 @@ def _usual_gap_s(points: Sequence[Past], name: str) -> float:
 def _wiring(points: Sequence[Past], phases: int | None, known: Wiring | None) -> Wiring:
     """Infer the site's wiring from the fields that occur in the points.
 
-    A field whose value is held is missing at some ticks, but not for a whole day.
+    If values are held, their fields are missing at some ticks, but never for a whole day.
     """
     given = {key for past in points for key in past.fields}
     net = bool(given & {LIFETIMES["import"], LIFETIMES["export"]}) or None

@@ -1,6 +1,6 @@
 """Sum the gateways of one site: their powers, their energies of today, and their day rows. Pure.
 
-A sum is absent unless it covers all gateways of the site. The gateways that lack the value are named.
+A sum is absent if a gateway of the site lacks the value. The gateways that lack the value are named.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MONEY: Final = ("cost", "income", "saved")
 class SiteMember:
     """Hold one gateway of a site: its name for people, its totals of the tick, its energy state.
 
-    The totals are empty if the gateway was not heard.
+    The totals are empty if the gateway did not answer at the tick.
     """
 
     name: str
@@ -34,13 +34,13 @@ class SiteMember:
 
     @property
     def is_heard(self) -> bool:
-        """Tell whether the gateway gave its power at this tick."""
+        """Return whether the gateway reported its production power at this tick."""
         return "production_power_w" in self.totals
 
     def lacks(self, quantity: str) -> bool:
-        """Tell whether this gateway certainly adds nothing to a quantity.
+        """Return whether a quantity certainly does not exist at this gateway.
 
-        This holds for a battery's quantity if the gateway has no battery.
+        This applies to a battery's quantity if the gateway has no battery.
         """
         wiring = self.energy.wiring
         return quantity.startswith("battery") and wiring is not None and wiring.batteries == 0
@@ -49,7 +49,8 @@ class SiteMember:
 def sum_totals(site: str, tick: int, members: Sequence[SiteMember]) -> Reading:
     """Make the point of a site at a tick.
 
-    If a gateway is not heard, the point has only the numbers of gateways and the names of those that are missing.
+    If a gateway did not answer, the point has no sums. It has only the numbers of gateways and the names of the
+    gateways that are missing.
     """
     heard = [each for each in members if each.is_heard]
     missing = [each.name for each in members if not each.is_heard]
@@ -65,9 +66,9 @@ def sum_totals(site: str, tick: int, members: Sequence[SiteMember]) -> Reading:
 
 
 def _sum(members: Sequence[SiteMember], quantity: str, name: str, missing: list[str]) -> dict[str, Value]:
-    """Sum one field over the gateways that can have it.
+    """Sum one field over the gateways that can have the field.
 
-    If a gateway should have the field and lacks it, put that gateway into `missing`.
+    If some of these gateways lack the field, return no sum, and add them to `missing`.
     """
     able = [each for each in members if not each.lacks(quantity)]
     values = [each.totals.get(name) for each in able]
@@ -80,7 +81,7 @@ def _sum(members: Sequence[SiteMember], quantity: str, name: str, missing: list[
 
 
 def sum_days(site: str, dates: Collection[str], members: Sequence[SiteMember]) -> list[DayRow]:
-    """Make the row of a site for each date for which every gateway has a day."""
+    """Make the row of a site for each date for which all gateways have a day."""
     found = []
     for date in sorted(dates):
         rows = [row for each in members if (row := _find_row(each, date)) is not None]

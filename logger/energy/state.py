@@ -1,4 +1,4 @@
-"""Define the state that is kept from tick to tick to account for a site's energy, and the input of one tick."""
+"""Define the energy state of a gateway, which is stored from tick to tick, and the input of one tick."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from logger.site import Site
 from logger.tariff.band_energy import BandEnergy
 
 POWER: Final = "integrated from power"
-"""The source of a counter that the gateway does not have."""
+"""The source of a counter that the gateway does not have. Its energy is integrated from power."""
 BALANCED: Final = "balanced over the phases"
-"""The source of a counter that this recorder makes of the rises of import and export."""
+"""The source of a counter that this recorder computes from the rises of import and export."""
 _DOUBTED_S: Final = 86400
 READ_BACK: Final = "read back"
-"""The source of a counter that was rebuilt from written points, until the next value names the real source."""
+"""The source of a counter that was rebuilt from written points. The next value replaces it by the real source."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeldValue:
-    """Hold a value of a counter in Wh that is not accepted yet.
+    """Hold a value of a counter, in Wh, that is not accepted yet.
 
-    `at`: its tick. `bridged_wh`: the energy integrated from power up to that tick.
+    `at`: the tick of the value. `bridged_wh`: the energy integrated from power between the last accepted value and
+    that tick.
     """
 
     at: int
@@ -36,10 +37,10 @@ class HeldValue:
 class Counter:
     """Hold the state of one primitive counter.
 
-    `accepted_wh` is the last accepted value, at tick `at`: the gateway's value plus `offset_wh`. Each rollover adds
-    to `offset_wh`. `rose_at` is the tick of the last rise. `held` are values that are not accepted yet, oldest first.
-    `bridged_wh` is the energy integrated from power since `at`. `resets` counts the rebaselines. `first_day` is the
-    local day of the first base, empty while there is none.
+    `accepted_wh`: the last accepted value, at tick `at`. It is the gateway's value plus `offset_wh`, to which each
+    rollover adds. `rose_at`: the tick of the last rise. `held`: values that are not accepted yet, oldest first.
+    `bridged_wh`: the energy integrated from power since `at`. `resets`: the number of rebaselines. `first_day`: the
+    local ISO date of the first base, empty before the first base.
     """
 
     accepted_wh: float
@@ -54,7 +55,7 @@ class Counter:
 
     @property
     def has_base(self) -> bool:
-        """Tell whether a first value was accepted."""
+        """Return whether the counter has a base, its first accepted value."""
         return bool(self.first_day)
 
 
@@ -62,8 +63,8 @@ class Counter:
 class Source:
     """Describe the source of a counter.
 
-    `resolution_s`: the value may stay the same for this long and then rise in one step. `rolls_over`: the value is a
-    sum over inverters, some of which roll over at 2³² J (Q-L1).
+    `resolution_s`: the value may stay constant for this many seconds and then rise in one step. `rolls_over`: the
+    value is a sum over inverters, some of which roll over at 2³² J (Q-L1).
     """
 
     name: str = ""
@@ -75,7 +76,7 @@ class Source:
 class Seed:
     """Hold the gateway's figures in Wh for the first day: `today_wh` before our first tick, `week_wh` of seven days.
 
-    A figure that is not plausible is None.
+    A figure that is unknown or not plausible is None.
     """
 
     quantity: str
@@ -86,9 +87,11 @@ class Seed:
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """Describe how the site is metered. None means unknown. Quantities are computed according to the wiring.
+    """Describe how the site is metered; None means unknown. Quantities are computed according to the wiring.
 
-    `phases`: the number of phases that the meter at the grid measures.
+    `net`: a meter measures the exchange with the grid. `total`: a meter measures the whole consumption. `storage`:
+    the batteries have counters. `batteries`: the number of batteries. `phases`: the number of phases that the meter
+    at the grid measures.
     """
 
     net: bool | None = None
@@ -98,7 +101,7 @@ class Wiring:
     phases: int | None = None
 
     def or_as(self, known: Wiring | None) -> Wiring:
-        """Return this wiring with each unknown value taken from `known`."""
+        """Return this wiring, with each unknown value replaced by that of the wiring `known`."""
         if known is None or self == known:
             return self
         return Wiring(
@@ -151,7 +154,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class HeldTick:
-    """Hold a tick at which a value was held, and the accepted values by counter that its missing fields need."""
+    """Hold a tick at which a value was held, and the accepted values by counter that the missing fields need."""
 
     at: int
     accepted_wh: Mapping[str, float]
@@ -160,7 +163,10 @@ class HeldTick:
 
 @dataclass(frozen=True, slots=True)
 class Unpriced:
-    """Hold energy of a counter that has no price yet, in Wh, with its estimated part, between two unix times."""
+    """Hold the energy in Wh of one counter in one quarter of an hour whose price is not known yet.
+
+    `since`, `until`: the quarter of an hour in unix seconds. `estimated_wh`: the estimated part of the energy.
+    """
 
     since: int
     until: int
@@ -171,7 +177,7 @@ class Unpriced:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Hold the power of a flow at a tick."""
+    """Hold the power of a flow, in W, at a tick."""
 
     at: int
     power_w: float
@@ -179,7 +185,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Unbalanced:
-    """Hold the rises of import and export in Wh since both were last balanced.
+    """Hold the rises of import and export in Wh since the last tick at which both were balanced.
 
     `is_guess`: a part of these rises was not measured.
     """
@@ -191,7 +197,7 @@ class Unbalanced:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Hold the first accepted value of a counter, in Wh as the gateway gave it, and the tick of that value."""
+    """Hold the first accepted value of a counter, in Wh as the gateway reported it, and the tick of that value."""
 
     at: int
     wh: float
@@ -201,8 +207,8 @@ class Base:
 class Mark:
     """Hold the highest lifetime of a quantity that is made of several counters, and its highest rise on the `day`.
 
-    `at`: the tick at which all counters had moved. `of`: the counters. `short_at`: the last tick at which the
-    counters gave a figure too far below the mark to be true; 0 if there was none.
+    `at`: the tick at which all counters had moved. `of`: the names of the counters. `short_at`: the last tick at
+    which the counters gave a figure too far below the mark to be true; 0 if there was no such tick.
     """
 
     at: int
@@ -213,7 +219,7 @@ class Mark:
     short_at: int = 0
 
     def is_short(self, now: int) -> bool:
-        """Tell whether the counters gave an impossible figure within the day before a tick."""
+        """Return whether the counters gave an impossible figure within 24 hours before a tick."""
         return bool(self.short_at) and now - self.short_at < _DOUBTED_S
 
 
@@ -221,8 +227,8 @@ class Mark:
 class Hour:
     """Hold one local hour that is not written yet, from `start` to before `end` in unix seconds.
 
-    `wh`: the energy in this hour, by counter; unknown counters are missing. `polled_s`: seconds for which the gateway
-    was polled.
+    `wh`: the energy in this hour, by counter; counters with unknown energy are missing. `polled_s`: the seconds for
+    which the gateway was polled.
     """
 
     start: int
@@ -235,13 +241,13 @@ class Hour:
 class EnergyState:
     """Hold the energy state of one gateway; `first_day` is the local ISO date of the first tick.
 
-    `days`: oldest first. The last day is open; a gap can reopen the others. `samples`: the last power of each flow.
-    `unbalanced`: what is not balanced over the phases yet. `held_ticks`: ticks with a value that is not accepted yet.
-    `refused`: the gateway's figures of today that are yesterday's, in Wh by quantity. `bases`: the first accepted
-    value of each counter; points written before that value are not part of this state. `unpriced`: energy that waits
-    for its price. `quarter`: the present quarter of an hour. `marks`: the mark of each quantity that is made of
-    several counters. `hours`: the hours that are not written yet. `periods`: months (`2026-11`) and years (`2026`); a
-    month holds the sums of its days that are no longer in `days`.
+    `days`: oldest first. The last day is open; the end of a gap can change the other days. `samples`: the last power
+    of each flow. `unbalanced`: the energy that is not balanced over the phases yet. `held_ticks`: ticks with a value
+    that is not accepted yet. `refused`: the gateway's refused figures of today, in Wh by quantity. `bases`: the first
+    accepted value of each counter; points written before that value are not part of this state. `unpriced`: energy
+    that waits for its price. `quarter`: the present quarter of an hour. `marks`: the mark of each quantity that is
+    made of several counters. `hours`: the hours that are not written yet. `periods`: months (`2026-11`) and years
+    (`2026`); a month holds the sums of its days that are no longer in `days`.
     """
 
     zone: str = ""
@@ -284,14 +290,15 @@ class EnergyState:
 class Tick:
     """Hold the input of one tick to the energy state.
 
-    `counters`: Wh by primitive counter, as the gateway gives them. `sources`: the source of each counter.
+    `counters`: Wh by primitive counter, as the gateway reports them. `sources`: the source of each counter.
     `uncounted`: flows for which this gateway certainly has no counter. `max_w`: the greatest power that the site can
-    have. `powers`: plausible watts by `production`, `net`, `consumption`, `battery`, `load`. `slow`: flows whose
-    power arrives only every 15 minutes. `is_polled`: whether the gateway answered. `changed_at`: the tick at which
-    the gateway's firmware or meters last changed. `inverters_w`: the greatest power that the inverters can make
-    together, None if unknown. `reported_at`: when an inverter reported last, None if unknown. `limits`: the greatest
-    power in W of each counter whose devices tell it, if it is below `max_w`. `left_out`: quantities that cannot be
-    counted now. `tags`: the tags for a day that begins now. `around`: the surroundings that were measured.
+    have. `powers`: plausible powers in W by `production`, `net`, `consumption`, `battery`, `load`. `slow`: flows
+    whose power arrives only every 15 minutes. `is_polled`: whether the gateway answered. `changed_at`: the tick at
+    which the gateway's firmware or meters last changed. `inverters_w`: the greatest power in W that the inverters can
+    make together, None if unknown. `reported_at`: the unix time of the last report of an inverter, None if unknown.
+    `limits`: the greatest power in W of each counter whose devices report a limit below `max_w`. `left_out`:
+    quantities that cannot be counted now. `tags`: the tags for a day that begins now. `around`: the surroundings that
+    were measured.
     """
 
     at: int

@@ -1,7 +1,8 @@
-"""Dump an energy state as JSON texts and load it; the state is split into parts so that a tick rewrites little.
+"""Convert an energy state to JSON texts and back.
 
-The part `energy.now` changes at every tick. The part of a past day hardly ever changes. The other parts change about
-once a day or less often. Values equal to the default of their type are left out.
+The state is split into parts, so that a tick rewrites little. The part `energy.now` changes at every tick. The part
+of a past day hardly ever changes. The other parts change about once a day or less often. Values equal to the default
+of their type are left out.
 """
 
 from __future__ import annotations
@@ -52,10 +53,10 @@ _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
 def dump_energy(
     state: EnergyState, before: EnergyState | None = None, dumped: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, str]:
-    """Dump the state as one JSON text for each part. Parts that did not change need not be stored again.
+    """Convert the state to one JSON text for each part. Parts that did not change need not be stored again.
 
-    `before`: a state that was dumped as the parts `dumped`. The text of an object that both states share is taken
-    from `dumped`.
+    `before`: a state that was converted to the parts `dumped`. If both states share a past day or a period, its text
+    is taken from `dumped`.
     """
     parts = {
         name: _STATE.dump_json(state, include=dict(values), exclude_defaults=True).decode()
@@ -72,7 +73,10 @@ def dump_energy(
 
 
 def load_energy(parts: Mapping[str, str]) -> EnergyState:
-    """Load the stored state; without any part, return a new state. Raise ValueError if a part cannot be read."""
+    """Load the state from its stored parts. Without any part, return a new state.
+
+    Raise ValueError if a part cannot be read.
+    """
     values, today = dict[str, Any](), dict[str, Any]()
     for name in _PARTS.keys() & parts.keys():
         part = json.loads(parts[name])
@@ -89,7 +93,7 @@ def _dump(adapter: TypeAdapter[T], value: T) -> str:
 
 
 def merge_values(values: dict[str, Any], more: Mapping[str, Any]) -> None:
-    """Merge the values of one more part into `values`, object by object."""
+    """Merge the values of another part into `values`, nested object by nested object."""
     for key, value in more.items():
         if isinstance(value, dict) and isinstance(values.get(key), dict):
             merge_values(values[key], value)

@@ -1,4 +1,4 @@
-"""Define the surroundings of the counters at a tick, and what a day and a quarter of an hour keep of them."""
+"""Define the surroundings of the counters at a tick, and the extremes and sums that are made from them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Hold what a tick measured besides counters and powers. None means unknown.
+    """Hold the measurements of a tick besides counters and powers. None means unknown.
 
-    `volts`: the least and the greatest voltage of the phases. `hertz`: the least and the greatest frequency.
+    `volts`: the least and the greatest voltage of the phases, in V. `hertz`: the least and the greatest frequency, in
+    Hz. `is_on_grid`: whether the site is connected to the grid. `battery_percent`: the charge of the batteries.
     """
 
     volts: tuple[float, float] | None = None
@@ -20,11 +21,11 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Extremes:
-    """Hold the least and greatest values of a local day. None means that a value was never known on that day.
+    """Hold the least and greatest values of a local day. None means that a value was unknown on the whole day.
 
     `peak_import_w`, `peak_export_w` and `base_load_w` are means over a quarter of an hour. `peak_import_at`: the
-    local time, as HH:MM, at which the quarter of the greatest import began. Voltage and frequency count only while
-    the site is on the grid. `off_grid_s`: seconds without the grid.
+    local time, as HH:MM, at which the quarter of an hour with the greatest import began. Voltage and frequency count
+    only while the site is on the grid. `off_grid_s`: seconds without the grid.
     """
 
     peak_import_w: float | None = None
@@ -42,7 +43,10 @@ class Extremes:
 
 @dataclass(frozen=True, slots=True)
 class Quarter:
-    """Hold the sums of the powers in W over the quarter of an hour that began at `at`, and their number of ticks."""
+    """Hold the sums of the powers in W over a quarter of an hour, and the number of ticks with each power.
+
+    `at`: the beginning of the quarter of an hour, in unix seconds.
+    """
 
     at: int = 0
     net_w: float = 0.0
@@ -53,7 +57,10 @@ class Quarter:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Hold when the grid's state was last known (0: never), and when the site lost the grid (0: it has not)."""
+    """Hold the unix times at which the grid's state was last known, and at which the site lost the grid.
+
+    `at`: 0 if the grid's state was never known. `lost_at`: 0 while the site is on the grid.
+    """
 
     at: int = 0
     lost_at: int = 0

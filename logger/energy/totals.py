@@ -1,4 +1,4 @@
-"""Compute the energy fields of `envoy_totals`: lifetimes, today and seven days of each quantity. Pure."""
+"""Compute the energy fields of `envoy_totals`: lifetime, today and seven days of each quantity. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def energy_fields(
 ) -> dict[str, float]:
     """Compute all energy fields after a tick, in Wh, from the counter values `accepted` in that tick.
 
-    Lifetime and today of the quantities in `left_out` are missing.
+    The fields of lifetime and today of the quantities in `left_out` are missing.
     """
     found = list_fields(state, accepted, {name: state.today.energy[name].wh for name in accepted})
     found = _keep_to_marks(found, state)
@@ -32,9 +32,9 @@ def energy_fields(
 
 
 def _keep_to_marks(found: Mapping[str, float], state: EnergyState) -> dict[str, float]:
-    """Replace lifetime and today of quantities that have a mark by their marks.
+    """Replace lifetime and today of each quantity that has a mark by its mark.
 
-    Leave out those that cannot be true.
+    Leave out the fields of a quantity whose figures cannot be true.
     """
     kept = dict(found)
     for quantity, mark in state.marks.items():
@@ -69,9 +69,10 @@ def list_fields(state: EnergyState, accepted: Mapping[str, float], todays: Mappi
 
 
 def _today_wh(state: EnergyState, quantity: str, rises_wh: float, of: Mapping[str, int]) -> float | None:
-    """Return today's energy in Wh.
+    """Return a quantity's energy of today in Wh.
 
-    On a counter's first day this is the sum of the rises and the gateway's figure; None without that figure.
+    On the first day of a counter, today's energy is the sum of the rises and the gateway's figure. Return None if the
+    gateway's figure is missing.
     """
     if all(state.counters[name].first_day < state.day for name in of):
         return rises_wh
@@ -82,8 +83,9 @@ def _today_wh(state: EnergyState, quantity: str, rises_wh: float, of: Mapping[st
 def _list_weeks(state: EnergyState) -> dict[str, float]:
     """Return each quantity's energy of the seven complete days before today, in Wh.
 
-    A quantity is left out unless each of its counters had an accepted value before the first of these days, and has
-    an accepted value of today. On a counter's first day the gateway's figure is used, if it is plausible.
+    Each counter of the quantity must have an accepted value before the first of these days, and an accepted value of
+    today. Otherwise the quantity is left out. On a counter's first day, the gateway's figure is used, if it is
+    plausible.
     """
     found: dict[str, float] = {}
     first_days = tuple((name, counter.first_day) for name, counter in state.counters.items())

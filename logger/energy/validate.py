@@ -1,7 +1,7 @@
 """Validate a counter's new value: accept it, hold it until the next polls agree, or reject it. Pure.
 
 Zeros, falls and spikes are held and not written. A held value is compared with the values after it. A confirmed value
-is written at its own tick. A rejected value is never written.
+is written at the tick at which it was read. A rejected value is never written.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from logger.energy.state import POWER, Counter, HeldValue, Source
 from logger.model import add_up
 
 JITTER_WH: Final = 10.0
-"""A fall of at most this is noise: neither a rise nor a reset."""
+"""Greatest fall, in Wh, that counts as noise: neither a rise nor a reset."""
 HOLD_POLLS: Final = 3
-"""After this many further polls that agree, a held value becomes the new base."""
+"""A held value becomes the new base after this many further polls whose values agree with it."""
 TRUE_ZERO_S: Final = 3600
-"""A zero is accepted after this long, because gateways report zero for some minutes while booting."""
+"""A zero is accepted after this many seconds, because gateways report zero for some minutes while they start."""
 ROLLOVER_WH: Final = 2**32 / 3600
 """The value at which a 32-bit counter of joules rolls over to 0 (Q-L1)."""
 _NEAR_ROLLOVER_WH: Final = 500.0
-"""A sum that rolled over may have lost up to this much in addition (Q-L1)."""
+"""Greatest energy, in Wh, that a sum over inverters may lose in addition to a rollover (Q-L1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """Hold the limits within which one counter's value is plausible at one tick.
 
-    `max_w`: the greatest power that the site can have. `seen_w`: the greatest power seen so far, 0 if unknown.
+    `max_w`: the greatest power that the site can have. `seen_w`: the greatest power measured so far, 0 if unknown.
     `interval_s`: seconds between polls. `is_new_firmware`: the firmware changed after the last accepted value.
     """
 
@@ -43,9 +43,9 @@ class Bounds:
     is_new_firmware: bool = False
 
     def most_wh(self, since: int, now: int) -> float:
-        """Return the most Wh that can have flowed between two times.
+        """Return the greatest energy, in Wh, that can have flowed between two unix times.
 
-        If our clock was set back, return the most for one interval.
+        If our clock was set back, return the greatest energy of one polling interval.
         """
         return self.max_w * max(self.interval_s if now <= since else 0, now - since) / 3600
 
@@ -61,12 +61,12 @@ class Increment:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Hold the effect of one value on its counter.
+    """Hold the effect of one new value on its counter.
 
     `accepted`: the value may be written. `reset`: the counter was rebaselined. `rollovers`: the number of rollovers
     added to the offset. `bridged_wh`: the energy integrated from power between the last value of the old base and the
-    first value of the new base. `confirmed`: confirmed held values, with the offset. `rejected`: rejected held
-    values, as the gateway gave them. `dipped`: the value fell by at most 10 Wh.
+    first value of the new base. `confirmed`: confirmed held values, including the offset. `rejected`: rejected held
+    values, as the gateway reported them. `dipped`: the value fell by at most 10 Wh.
     """
 
     counter: Counter
@@ -86,9 +86,9 @@ class Decision:
 
     @property
     def fell(self) -> bool:
-        """Return True if the counter was rebaselined.
+        """Return True if the counter was rebaselined, or if the new value is held because it fell.
 
-        Also return True if the new value is held because it is lower by more than jitter, but not zero.
+        The value fell if it is more than 10 Wh lower, but not zero.
         """
         counter = self.counter
         wh = counter.held[-1].wh if counter.held else 0.0
@@ -98,9 +98,10 @@ class Decision:
 def start_counter(
     known: Counter | None, wh: float, tick: int, day: str, bounds: Bounds, bridged_wh: float = 0.0
 ) -> Decision:
-    """Take the first value of a source as its base. Take a zero only after an hour of zeros outside the quiet window.
+    """Accept the first value of a source as its base.
 
-    `known`: the counter with its previous source, or a counter without a base. `day`: the local ISO date.
+    A zero is accepted only after an hour of zeros outside the quiet window. `known`: the counter with its previous
+    source, or a counter without a base. `day`: the local ISO date.
     """
     source, has_base = bounds.source.name, known is not None and known.has_base
     if wh == 0:
@@ -128,11 +129,12 @@ def start_counter(
 
 
 def validate(counter: Counter, wh: float, tick: int, bounds: Bounds, bridged_wh: float = 0.0) -> Decision:
-    """Compare the value at `tick` with the accepted value; `bridged_wh` was integrated from power in between.
+    """Accept, hold or reject the value of a counter at `tick`, compared with the last accepted value.
 
     A rise is accepted if the greatest power can produce it in the elapsed time. A fall of at most 10 Wh is jitter. A
     step of whole rollovers continues the counter. Any other value is held. If the values of the next three polls rise
-    plausibly from a held value, the held value becomes the new base.
+    plausibly from a held value, the held value becomes the new base. `bridged_wh`: the energy integrated from power
+    since the last accepted value.
     """
     rise = wh + counter.offset_wh - counter.accepted_wh
     most = bounds.most_wh(counter.at, tick) + _stood_wh(counter, bounds)
@@ -151,7 +153,10 @@ def hold(counter: Counter, value: HeldValue) -> Decision:
 
 
 def rebaseline(counter: Counter, held: Sequence[HeldValue], bounds: Bounds) -> Decision:
-    """Take the first held value as the new base, or as a step of rollovers. The others are rises from that value."""
+    """Accept the first held value as the new base, or as a step of rollovers.
+
+    The other held values are rises from the first value.
+    """
     first, tick = held[0], held[-1].at
     step = first.wh + counter.offset_wh - counter.accepted_wh
     seen_wh = min(bounds.seen_w or bounds.max_w, bounds.max_w) * max(0, first.at - counter.at) / 3600
@@ -190,16 +195,16 @@ def rebaseline(counter: Counter, held: Sequence[HeldValue], bounds: Bounds) -> D
 
 
 def _stood_wh(counter: Counter, bounds: Bounds) -> float:
-    """Return the most Wh that can have flowed while a source that rises in coarse steps did not rise.
+    """Return the greatest energy, in Wh, that can have flowed while a source that rises in coarse steps did not rise.
 
-    The power is assumed to be at most 1.5 times the greatest power seen.
+    The power is assumed to be at most 1.5 times the greatest power measured.
     """
     stood_s = max(0, min(counter.at - counter.rose_at, bounds.source.resolution_s))
     return min(bounds.max_w, 1.5 * bounds.seen_w or bounds.max_w) * stood_s / 3600
 
 
 def _accept(counter: Counter, wh: float, tick: int, rollovers: int) -> Decision:
-    """Accept a value that continues the counter. Confirm the held values if they all are in ascending order."""
+    """Accept a value that continues the counter. Confirm the held values if all of them are in ascending order."""
     offset = counter.offset_wh + rollovers * ROLLOVER_WH
     accepted = wh + offset
     rise = max(0.0, accepted - counter.accepted_wh)
@@ -234,7 +239,7 @@ def _hold_or_rebaseline(counter: Counter, value: HeldValue, bounds: Bounds) -> D
 
 
 def _holding(counter: Counter, held: tuple[HeldValue, ...]) -> Counter:
-    """Return the counter with the first and the last few of the held values."""
+    """Return the counter with only the first and the last three of the held values."""
     kept = held if len(held) <= HOLD_POLLS + 1 else (held[0], *held[-HOLD_POLLS:])
     return replace(counter, held=kept, bridged_wh=held[-1].bridged_wh)
 

@@ -203,7 +203,7 @@ def _refuse(constant: str) -> float:
 
 
 def _may_overflow(body: bytes) -> bool:
-    """Tell whether a document may have a number that is too large for a float. False is certain, True is not."""
+    """Return whether a document may have a number that is too large for a float. False is certain, True is not."""
     form = body.translate(_FORM)
     return any(part in form for part in _TOO_LARGE)
 

@@ -176,7 +176,7 @@ def classify(
 
 
 def is_no_sign_in(text: str) -> bool:
-    """Tell whether an answer says that the credentials cannot be a token or a password.
+    """Return whether an answer says that the credentials cannot be a token or a password.
 
     InfluxDB 3 sends status 400 in this case.
     """
@@ -184,7 +184,7 @@ def is_no_sign_in(text: str) -> bool:
 
 
 def _is_cloud(host: str, headers: Mapping[str, str]) -> bool:
-    """Tell whether InfluxDB Cloud answered.
+    """Return whether InfluxDB Cloud answered.
 
     A self-hosted 2.x sends the same error code, but its headers also name its version.
     """

@@ -173,7 +173,7 @@ class _Sending:
         return refused
 
     def _may_search_on(self, failed: int) -> bool:
-        """Tell whether to divide a part that got a 500, after `failed` parts of this batch failed."""
+        """Return whether to divide a part that got a 500, after `failed` parts of this batch failed."""
         return self._search == "lines" and (self._is_well or failed < _HOPELESS_PARTS)
 
     async def _write(self, body: bytes) -> Done | Wait | Blocked | TooLarge | BadLines:

@@ -43,12 +43,12 @@ _LESS: Final = "raise LOGGER_DEVICES_INTERVAL_S and LOGGER_TOTALS_INTERVAL_S"
 
 
 def has_limit(text: str) -> bool:
-    """Tell whether a server's answer names a limit of the whole request or of the server, not of a single line."""
+    """Return whether a server's answer names a limit of the whole request or of the server, not of a single line."""
     return bool(_LIMIT.search(text)) and not _OF_ONE_LINE.search(text)
 
 
 def has_lasting_limit(text: str) -> bool:
-    """Tell whether a server's error names a limit that lasts until a person acts."""
+    """Return whether a server's error names a limit that lasts until a person acts."""
     return has_limit(text) and bool(_LASTING.search(text)) and not _PASSING.search(text)
 
 

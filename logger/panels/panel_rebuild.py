@@ -149,7 +149,7 @@ def _lead_up(past: PanelState, live: PanelState, site: Site) -> PanelState:
 
 
 def _is_counted(live: PanelState, point: Reading) -> bool:
-    """Tell whether the live state has counted the report of that point."""
+    """Return whether the live state has counted the report of that point."""
     inverter = live.inverters.get(point.tags["serial"])
     return inverter is not None and inverter.first_at <= point.time
 

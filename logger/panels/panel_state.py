@@ -49,7 +49,7 @@ class PanelDay:
 
     @property
     def is_known(self) -> bool:
-        """Tell whether the inverter's energy of the day is known."""
+        """Return whether the inverter's energy of the day is known."""
         return self.reports > 0 or self.wh > 0
 
 

@@ -62,7 +62,7 @@ def _count(panel: PanelDay, before: PanelDay | None, *, is_awake: bool) -> Panel
 
 
 def _is_awake(day: PanelDays, *, is_last: bool) -> bool:
-    """Tell whether the other inverters reported.
+    """Return whether the other inverters reported.
 
     On the last day they must have reported for so long that a missing report is noticed.
     """

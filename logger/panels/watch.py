@@ -160,7 +160,7 @@ class _Judge:
         self._usual[serial] = UsualRatio(mean, min(before.days + 1, 99))
 
     def _is_sunny(self, day: str, serials: Sequence[str]) -> bool:
-        """Tell whether a day was sunny for a group of panels.
+        """Return whether a day was sunny for a group of panels.
 
         The group's median energy of that day must be at least 150 Wh, and at least half of the group's best median
         of the remembered days.

@@ -255,7 +255,7 @@ def _token_step(action: Action, plan: SetupPlan, purpose: Purpose) -> Step:
 
 
 def _is_kin(description: str, purpose: Purpose) -> bool:
-    """Tell whether a token with that description was made for this purpose, by this or another recorder."""
+    """Return whether a token with that description was made for this purpose, by this or another recorder."""
     return description.startswith(f"{_DESCRIPTION} ") and description.endswith(f"({purpose})")
 
 

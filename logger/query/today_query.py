@@ -59,7 +59,7 @@ def _answer_today(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def has_counted(answer: AnswerTable) -> bool:
-    """Tell whether the last row of the answer has what was counted since a time of today."""
+    """Return whether the last row of the answer has what was counted since a time of today."""
     return _SINCE in answer.columns
 
 

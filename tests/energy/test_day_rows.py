@@ -211,7 +211,7 @@ def test_another_zone_takes_effect_at_the_next_midnight_with_an_event() -> None:
     assert counted.state.energy.zone == PARIS
     steadily(counted, at("2025-06-16", "00:15"))
     assert counted.kinds() == ["time_zone_changed"]
-    assert counted.events[0].text == "days now begin at midnight in Asia/Tokyo; before, in Europe/Paris"
+    assert counted.events[0].text == "days now begin at midnight in Asia/Tokyo, no longer in Europe/Paris"
     assert wh(counted.rows["2025-06-15"], "production_wh") == pytest.approx(4 * 1200.0)
     assert counted.rows["2025-06-16"].reading.time == at("2025-06-16", "00:00", "Asia/Tokyo")
     steadily(counted, at("2025-06-17", "00:00", "Asia/Tokyo"))

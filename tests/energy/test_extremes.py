@@ -129,7 +129,7 @@ def test_time_that_nobody_saw_is_no_time_without_the_grid_unless_it_was_lost_at_
     site.run(at("10:01"), at("10:11"), OFF)
     site.run(at("14:10"), at("14:31"), ON)
     assert site.events[-1].duration_s == 4 * 3600 + 540
-    assert site.events[-1].text.endswith("; of that, the last 4 h 0 min were not recorded")
+    assert site.events[-1].text.endswith("; the last 4 h 0 min before its return were not recorded")
     assert site.rows["2025-06-15"]["off_grid_s"] == 540.0
 
 

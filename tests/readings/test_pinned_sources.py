@@ -78,7 +78,7 @@ def test_a_better_source_that_comes_before_the_pinning_is_a_new_base_and_said() 
         assert found["production_lifetime_wh"] == 7e6 + 10.0 * minute
     assert state(site) == ("device data, summed", "pinned")
     assert site.kinds() == ["counter_reset"]
-    assert "read from device data, summed now, not from v1 totals" in site.events[0].text
+    assert "the source changed from v1 totals to device data, summed" in site.events[0].text
     assert site.state.energy.today.energy["production"].wh == pytest.approx(10.0 + 1000 / 60 + 30.0)
 
 

@@ -150,7 +150,8 @@ def test_q_l2_a_replaced_ct_is_an_event_and_a_new_base() -> None:
     assert lifetimes == [3e6, 3e6 + 5, 2.0, 7.0, 12.0, 17.0, 22.0]
     assert site.kinds() == ["counter_reset"]
     assert site.events[0].text == (
-        "import from the grid: the lifetime counter went from 3,000.0 kWh to 0.0 kWh; counting continues from there"
+        "import from the grid: the lifetime counter went from 3,000.0 kWh to 0.0 kWh; "
+        "counting continues from the new value"
     )
     assert site.state.energy.today.energy["import"].wh == pytest.approx(5.0 + 5.0 + 20.0)
     assert site.state.energy.counters["production"].resets == 0
