@@ -91,7 +91,7 @@ def _hours(site: Past) -> Answer:
 ENERGY_QUESTIONS: Final = (
     Question(
         "now",
-        "What is it doing now?",
+        "Which powers flow now?",
         read("envoy_totals", *_NOW, since="-30m", role="totals")
         + '\n    |> last()\n    |> group()'
         + '\n    |> pivot(rowKey: ["gateway"], columnKey: ["_field"], valueColumn: "_value")',
@@ -99,13 +99,13 @@ ENERGY_QUESTIONS: Final = (
         (), _NOW,
         lambda site: {(): tuple(site.truth.now[name.removesuffix("_power_w")] for name in _NOW)},
         role="totals", within=0.01, fits=has_meters, numbers=(1,),
-        note="`net_power_w` is positive while the house imports. Batteries add `battery_power_w` (positive while"
-        " discharging) and `battery_charge_percent`. The last minute normally has a value; 30 minutes also cover "
-        "a restart.",
+        note="`net_power_w` is positive while the house imports. For batteries, add `battery_power_w` (positive "
+        "while the battery discharges) and `battery_charge_percent`. Normally the last minute has a value. The query "
+        "reads 30 minutes, so that it also has an answer after a restart.",
     ),
     Question(
         "today",
-        "How much today: made, used, bought, sold, own use, self-sufficiency?",
+        "How much energy was produced, used, bought and sold today?",
         read("envoy_day", *_ENERGIES, since="-26h") + '\n    |> last()' + BESIDE + _FLUX_RATIOS,
         select(
             ", ".join(f"last({name}) AS {name}" for name in _ENERGIES)
@@ -114,12 +114,12 @@ ENERGY_QUESTIONS: Final = (
             "envoy_day", "26h",
         ),
         (), (*_ENERGIES, *_RATIOS), _of_today, fits=has_meters, numbers=(2,),
-        note="The day row is at most 15 minutes old. For values of this minute use `…_today_wh` of `envoy_totals`, "
-        "which has the batteries, too.",
+        note="The day row is at most 15 minutes old. For values of the present minute use the fields `…_today_wh` of "
+        "`envoy_totals`, which include the batteries.",
     ),
     Question(
         "days",
-        "How much energy was it each day?",
+        "How much energy was produced, used, bought and sold each day?",
         read("envoy_day", *_ENERGIES, since="-31d") + BESIDE,
         select("local_date, " + ", ".join(_ENERGIES), "envoy_day", "31d"),
         ("local_date",), _ENERGIES,
@@ -135,12 +135,12 @@ ENERGY_QUESTIONS: Final = (
             (month,): (*(found := energies(days)), *_ratios(*found)) for month, days in site.months().items()
         },
         fits=has_meters, numbers=(3,),
-        note="Percentages are not stored, but computed from sums. The mean of daily percentages would be "
-        "wrong.",
+        note="Percentages are not stored. The query computes them from the sums of a month, because the mean of "
+        "daily percentages would be wrong.",
     ),
     Question(
         "years",
-        "How much energy was it each year?",
+        "How much energy was produced, used, bought and sold each year?",
         read("envoy_year", *_ENERGIES) + BESIDE,
         select("local_year, " + ", ".join(_ENERGIES), "envoy_year"),
         ("local_year",), _ENERGIES,
@@ -148,7 +148,7 @@ ENERGY_QUESTIONS: Final = (
     ),
     Question(
         "compare",
-        "This month against the same days of that month in the years before",
+        "This month, compared with the same days of the month in earlier years",
         LOCATION + read("envoy_day", *_ENERGIES)
         + "\n    |> filter(fn: (r) => date.month(t: r._time) == date.month(t: now())"
         + "\n        and date.monthDay(t: r._time) <= date.monthDay(t: now()))"
@@ -158,9 +158,9 @@ ENERGY_QUESTIONS: Final = (
             "envoy_day", where="local_date =~ /-11-(0.|1.|2[0-8])$/", group="time(365d) fill(none)",
         ),
         ("year",), _ENERGIES, _same_days, fits=has_meters, numbers=(4,),
-        note="In InfluxQL, `-11-(0.|1.|2[0-8])` is November up to the 28th; for May up to the 7th write "
+        note="In InfluxQL, `-11-(0.|1.|2[0-8])` means November up to the 28th. For May up to the 7th, write "
         "`-05-(0[0-7])`. `local_date` is the last day of each sum. A window of 365 days begins in the middle of "
-        "December, so for December write `time(365d, 180d)`, which begins in June.",
+        "December. So for December write `time(365d, 180d)`, because this window begins in June.",
     ),
     Question(
         "records",
@@ -171,7 +171,7 @@ ENERGY_QUESTIONS: Final = (
     ),
     Question(
         "progress",
-        "This year as a rising line, against the year before",
+        "The production of this year as a rising line, compared with the year before",
         LOCATION
         + read("envoy_day", "production_wh", since="date.sub(d: 1y, from: date.truncate(t: now(), unit: 1y))")
         + "\n    |> window(every: 1y)\n    |> cumulativeSum()"
@@ -181,12 +181,12 @@ ENERGY_QUESTIONS: Final = (
             for year in (2026, 2025)
         ),
         ("day",), ("production_wh",), _progress, numbers=(6,),
-        note="In Grafana give the query of the earlier year a time shift of `1y`, so that both lines have one "
-        "axis.",
+        note="In Grafana, set a time shift of `1y` for the query of the earlier year, so that both lines have the "
+        "same axis.",
     ),
     Question(
         "base-load",
-        "What does the house draw at night (its least quarter of an hour)?",
+        "How much power does the house use at night (the least quarter of an hour of each day)?",
         read("envoy_day", "base_load_w", since="-1y") + '\n    |> keep(columns: ["_time", "_value"])',
         select("local_date, base_load_w", "envoy_day", "365d"),
         ("local_date",), ("base_load_w",),
@@ -198,7 +198,7 @@ ENERGY_QUESTIONS: Final = (
     ),
     Question(
         "co2",
-        "CO2 avoided each month (0.65 kg a kWh)",
+        "CO2 avoided each month (0.65 kg per kWh)",
         read("envoy_month", "production_wh") + "\n    |> map(fn: (r) => ({r with _value: r._value * 0.00065}))",
         select("local_month, production_wh * 0.00065 AS co2_kg", "envoy_month"),
         ("local_month",), ("co2_kg",),
@@ -206,17 +206,17 @@ ENERGY_QUESTIONS: Final = (
             (month,): (add(days, "production") * 0.00065,) for month, days in site.months().items()
         },
         within=0.01, numbers=(29,),
-        note="Replace 0.65 by the factor of your grid.",
+        note="Replace 0.65 by the CO2 factor of your grid, in kg per kWh.",
     ),
     Question(
         "shape",
-        "The shape of a day: the mean production of each hour, for each month of the year",
+        "The mean production of each hour of the day, for each month of the year",
         read("envoy_hour", "production_wh", since="-730d")
         + '\n    |> group(columns: ["month", "hour"])\n    |> mean()',
         select("mean(production_wh) AS production_wh", "envoy_hour", "730d", group='"month", "hour"'),
         ("month", "hour"), ("production_wh",), _shape, numbers=(30,),
-        note="Hours are those of the site's time zone, also when the clocks change. Hours in a gap of the recorder "
-        "have no point, so they do not spoil the mean.",
+        note="Hours are hours of the site's time zone, also when the clocks change. Hours in a gap of the recorder "
+        "have no point, so they do not change the mean.",
     ),
     Question(
         "hours",
@@ -226,15 +226,15 @@ ENERGY_QUESTIONS: Final = (
         + '\n    |> pivot(rowKey: ["hour"], columnKey: ["_field"], valueColumn: "_value")\n    |> group()',
         select(", ".join(f"mean({name}) AS {name}" for name in _ENERGIES), "envoy_hour", "31d", group='"hour"'),
         ("hour",), _ENERGIES, _hours, fits=has_meters,
-        note="Multiply the answer by the prices of another tariff to get the cost by that tariff. The answer also "
-        "shows when a bigger battery would have energy to store.",
+        note="To get the cost by another tariff, multiply the answer by the prices of this tariff. The answer also "
+        "shows in which hours a bigger battery would have energy to store.",
     ),
     Question(
         "shape",
-        "The last 24 hours",
+        "The production of each of the last 24 hours",
         read("envoy_hour", "production_wh", since="-1d") + '\n    |> keep(columns: ["_time", "hour", "_value"])',
         select("production_wh", "envoy_hour", "1d", group='"hour"'),
         ("hour",), ("production_wh",), _last_hours,
-        note="An hour is written when it is over, so the present hour is missing.",
+        note="An hour is written after its end, so the answer does not contain the present hour.",
     ),
 )  # fmt: skip

@@ -104,7 +104,7 @@ def _swings(site: Past) -> Answer:
 OTHER_QUESTIONS: Final = (
     Question(
         "battery",
-        "How much of what went into the battery came back, each month?",
+        "Which percentage of the charged energy did the battery return each month?",
         read("envoy_month", *_CHARGED) + BESIDE
         + "\n    |> map(fn: (r) => ({r with percent: 100.0 * r.battery_discharged_wh / r.battery_charged_wh}))",
         select(
@@ -114,7 +114,8 @@ OTHER_QUESTIONS: Final = (
         ("local_month",), (*_CHARGED, "percent"),
         _came_back,
         fits=has_battery, numbers=(20,),
-        note="If the battery is fuller at the end of a month than at its beginning, the month's figure is too low.",
+        note="If the battery's charge is higher at the end of a month than at its beginning, the month's percentage "
+        "is too low.",
     ),
     Question(
         "battery",
@@ -125,12 +126,12 @@ OTHER_QUESTIONS: Final = (
         ("local_year",), ("cycles",),
         lambda site: {(year,): (add(days, "battery_discharged") / 10000,) for year, days in site.years().items()},
         within=0.01, fits=has_battery, numbers=(21,),
-        note="Replace 10000, a capacity in Wh, by the capacity of your battery: `battery_capacity_wh` of "
-        "`envoy_totals`.",
+        note="Replace 10000, a capacity in Wh, by the capacity of your battery. The capacity is in the field "
+        "`battery_capacity_wh` of `envoy_totals`.",
     ),
     Question(
         "reserve",
-        "How low was the battery each day?",
+        "What was the lowest charge of the battery each day?",
         read("envoy_day", "battery_min_percent", since="-365d") + _TIMES,
         select("local_date, battery_min_percent", "envoy_day", "365d"),
         ("local_date",), ("battery_min_percent",),
@@ -140,7 +141,7 @@ OTHER_QUESTIONS: Final = (
     ),
     Question(
         "bigger-battery",
-        "Would a bigger battery help? At most the smaller of what was bought and sold each day",
+        "Would a bigger battery help? At most by the smaller of the bought and the sold energy of each day",
         read("envoy_day", "grid_import_wh", "grid_export_wh", since="-365d") + BESIDE
         + "\n    |> map(fn: (r) => ({_time: r._time,\n"
         + "        _value: if r.grid_import_wh < r.grid_export_wh then r.grid_import_wh else r.grid_export_wh}))",
@@ -151,7 +152,8 @@ OTHER_QUESTIONS: Final = (
             (day,): (min(truth.wh["grid_import"], truth.wh["grid_export"]),) for day, truth in site.days(365).items()
         },
         fits=has_meters, numbers=(23,),
-        note="InfluxQL has no `min` of two columns; half of (sum minus difference) gives the same.",
+        note="InfluxQL has no `min` of two columns. The query computes half of (the sum minus the difference), which "
+        "is the smaller value.",
     ),
     Question(
         "voltage",
@@ -161,8 +163,8 @@ OTHER_QUESTIONS: Final = (
         ("local_date",), ("voltage_min_v", "voltage_max_v"),
         lambda site: {(day,): (min(truth.volts), max(truth.volts)) for day, truth in site.days(730).items()},
         within=0.01, fits=has_meters, numbers=(15,),
-        note="The row holds the least and the greatest voltage of all phases, from the minutes on the grid. The row "
-        "remains when the points of the minutes are deleted.",
+        note="The row has the least and the greatest voltage of all phases, from the minutes in which the site was "
+        "on the grid. The row remains when the points of the minutes are deleted.",
     ),
     Question(
         "frequency",
@@ -174,11 +176,12 @@ OTHER_QUESTIONS: Final = (
             where="(frequency_min_hz < 49.5 OR frequency_max_hz > 50.5)",
         ),
         ("local_date",), ("frequency_min_hz",), _swings, within=0.001, fits=has_meters, numbers=(16,),
-        note="Only minutes on the grid count. Off the grid, a battery raises the frequency on purpose.",
+        note="Only minutes in which the site was on the grid count, because off the grid a battery deliberately "
+        "raises the frequency.",
     ),
     Question(
         "imbalance",
-        "How differently are the phases loaded (means of 15 minutes)?",
+        "How much do the powers of the phases differ (means of 15 minutes)?",
         read("envoy_phase", "power_w", since="-3d", role="totals", where='r.meter == "net-consumption"')
         + '\n    |> aggregateWindow(every: 15m, fn: mean, createEmpty: false, timeSrc: "_start")'
         + '\n    |> group(columns: ["_time"])\n    |> spread()\n    |> group()',
@@ -189,17 +192,18 @@ OTHER_QUESTIONS: Final = (
         + ") WHERE time > now() - 3d GROUP BY time(15m) fill(none)",
         ("minute",), ("difference_w",), find_imbalance, role="totals", within=0.01, fits=has_phases,
         numbers=(17,), is_part=True,
-        note="The outer query needs the time condition, too. Otherwise InfluxQL reads all windows since 1970.",
+        note="The outer query also needs the time condition. Without this condition InfluxQL reads all windows since "
+        "1970.",
     ),
     Question(
         "peaks",
-        "The greatest import of each month (mean of 15 minutes), and when it was",
+        "The greatest import of each month (mean of 15 minutes), and its time",
         read("envoy_month", "peak_import_w", "peak_import_at") + BESIDE,
         select("local_month, peak_import_w, peak_import_at", "envoy_month"),
         ("local_month",), ("peak_import_w", "peak_import_at"),
         lambda site: {(month,): find_peak(days, site) for month, days in site.months().items()},
         within=0.01, fits=has_meters, numbers=(18,),
-        note="`peak_import_at` is a text with local date and time.",
+        note="`peak_import_at` is a text with the local date and time.",
     ),
     Question(
         "export-limit",
@@ -210,18 +214,18 @@ OTHER_QUESTIONS: Final = (
     ),
     Question(
         "outages",
-        "When was the grid away, and how long?",
+        "When did the grid fail, and for how long?",
         read("envoy_event", "duration_s", role="totals", where='r.kind == "grid_back"') + _TIMES,
         select("duration_s", "envoy_event", where="kind = 'grid_back'"),
         ("minute",), ("duration_s",),
         lambda site: {(site.minute(at),): (lasted,) for at, lasted in site.truth.outages.items()},
         role="totals", fits=has_battery, numbers=(26,),
-        note="The event has the time at which the outage ended. For an outage of the gateway, read the event "
+        note="The time of the event is the end of the outage. For an outage of the gateway, read the event "
         "`gateway_back` instead.",
     ),
     Question(
         "events",
-        "What happened in the last 31 days?",
+        "Which events were written in the last 31 days?",
         read("envoy_event", "text", since="-31d", role="totals")
         + '\n    |> keep(columns: ["_time", "kind", "_value"])',
         select("text, severity", "envoy_event", "31d", group="kind"),
@@ -232,11 +236,11 @@ OTHER_QUESTIONS: Final = (
             if at > site.now - 31 * 86400
         },
         role="totals", fits=has_battery, is_part=True,
-        note="In Grafana show the events as annotations.",
+        note="In Grafana, show the events as annotations.",
     ),
     Question(
         "gaps",
-        "When was nothing recorded for more than five minutes?",
+        "When was no reading recorded for more than five minutes?",
         read("envoy_totals", "production_power_w", since="-31d", role="totals")
         + "\n    |> elapsed(unit: 1m)\n    |> filter(fn: (r) => r.elapsed > 5)"
         + '\n    |> keep(columns: ["_time", "elapsed"])',
@@ -249,35 +253,35 @@ OTHER_QUESTIONS: Final = (
             if at - lasted > site.now - 31 * 86400
         },
         role="totals", numbers=(27,),
-        note="The row has the time of the end of the gap. A gap that still lasts has no row, but it lowers the day's "
+        note="The time of the row is the end of the gap. A gap that has not ended has no row, but lowers the day's "
         "`coverage_percent`.",
     ),
     Question(
         "cost",
-        "What did the grid cost each month, and what was saved?",
+        "How much did the grid energy cost each month, and how much was saved?",
         read("envoy_month", "cost", "income", "saved", "currency") + BESIDE,
         select("local_month, cost, income, saved, currency", "envoy_month"),
         ("local_month",), ("cost", "income", "saved"), _costs, within=0.01, fits=has_tariff, numbers=(24,),
-        note="Energy is booked at the price of its minute, also when prices change each hour. A new tariff never "
-        "changes the past.",
+        note="Energy is booked at the price of its minute, also when prices change each hour. A new tariff does not "
+        "change the booked costs.",
     ),
     Question(
         "cost",
-        "What was bought in each price band in the last 31 days?",
+        "How much energy was bought in each price band in the last 31 days?",
         read("envoy_band_day", "grid_import_wh", "cost", since="-31d")
         + '\n    |> group(columns: ["band", "_field"])\n    |> sum()\n    |> group()'
         + '\n    |> pivot(rowKey: ["band"], columnKey: ["_field"], valueColumn: "_value")',
         select("sum(grid_import_wh) AS grid_import_wh, sum(cost) AS cost", "envoy_band_day", "31d", group="band"),
         ("band",), ("grid_import_wh", "cost"), _bands, within=1.0, fits=has_tariff,
-        note="The band `standing` is the standing charge.",
+        note="The band `standing` contains the standing charge.",
     ),
     Question(
         "payback",
-        "What has it saved so far?",
+        "How much has the system saved so far?",
         read("envoy_day", "saved") + "\n    |> cumulativeSum()" + _TIMES,
         select("cumulative_sum(saved) AS saved", "envoy_day"),
         ("day",), ("saved",), _payback, within=0.01, fits=has_tariff, numbers=(25,),
-        note="If your currency has changed, begin at the day of the change. `envoy-logger query payback` has a sum "
-        "for each currency.",
+        note="If your currency has changed, begin the query at the day of the change. `envoy-logger query payback` "
+        "gives a sum for each currency.",
     ),
 )  # fmt: skip

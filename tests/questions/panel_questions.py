@@ -111,7 +111,7 @@ def _tripped(site: Past) -> Answer:
 PANEL_QUESTIONS: Final = (
     Question(
         "panels",
-        "Which panel is sick?",
+        "Which panel is silent or weak?",
         read(_DAY, "panel", "silent_days", "low_days", since="-3d")
         + "\n    |> last()" + _BY_SERIAL
         + "\n    |> filter(fn: (r) => r.silent_days > 0 or r.low_days > 2)",
@@ -122,13 +122,14 @@ PANEL_QUESTIONS: Final = (
         )
         + ") WHERE silent_days > 0 OR low_days > 2 GROUP BY serial",
         ("serial",), ("panel", "silent_days"), _sick, numbers=(7,),
-        note="`silent_days`: days in a row without a report while others reported. `low_days`: sunny days in a "
-        "row below `LOGGER_PANEL_ALERT_PERCENT` of the group. To find the date on which a silence "
-        "began, subtract `silent_days` from today.",
+        note="`silent_days` is the number of consecutive days without a report while other inverters reported. "
+        "`low_days` is the number of consecutive sunny days on which the panel was below "
+        "`LOGGER_PANEL_ALERT_PERCENT` of its group. To find the date on which a silence began, subtract "
+        "`silent_days` from today's date.",
     ),
     Question(
         "panels",
-        "Panels of the last seven days, dead ones first",
+        "Panels of the last seven days, silent panels first",
         read(_DAY, "energy_wh", "silent_days", since="-7d")
         + '\n    |> toFloat()\n    |> group(columns: ["serial", "_field"])'
         + "\n    |> reduce(identity: {sum: 0.0, last: 0.0},"
@@ -140,16 +141,16 @@ PANEL_QUESTIONS: Final = (
             "last(low_days) AS low_days, last(group_ratio_7d) AS group_ratio_7d", _DAY, "7d", group="serial",
         ),
         ("serial",), ("energy_wh", "silent_days"), _week, numbers=(8,),
-        note="Every installed inverter has a row each day, so the list also has a dead inverter. "
-        "Sort by `silent_days`, then by `group_ratio_7d`: InfluxQL sorts by time only.",
+        note="Every installed inverter has a row each day, so the list also contains defective inverters. InfluxQL "
+        "sorts only by time, so sort the answer by `silent_days`, and then by `group_ratio_7d`.",
     ),
     Question(
         "panels",
-        "How much did each panel make in the last 365 days?",
+        "How much did each panel produce in the last 365 days?",
         read(_DAY, "energy_wh", since="-365d") + '\n    |> group(columns: ["serial"])\n    |> sum()\n    |> group()',
         select("last(panel) AS panel, sum(energy_wh) AS energy_wh", _DAY, "365d", group="serial"),
         ("serial",), ("energy_wh",), _year, within=400.0,
-        note="The rows do not include energy that an inverter made before the recorder's first poll.",
+        note="The rows do not include energy that an inverter produced before the recorder's first poll.",
     ),
     Question(
         "silent",
@@ -167,7 +168,7 @@ PANEL_QUESTIONS: Final = (
     ),
     Question(
         "shading",
-        "Shading: each panel against its group, by hour of the day",
+        "Shading: each panel compared with its group, by hour of the day",
         read("envoy_inverter_hour", "energy_wh", "group_wh", since="-30d")
         + '\n    |> group(columns: ["serial", "hour", "_field"])\n    |> sum()\n    |> group()'
         + '\n    |> pivot(rowKey: ["serial", "hour"], columnKey: ["_field"], valueColumn: "_value")'
@@ -176,12 +177,12 @@ PANEL_QUESTIONS: Final = (
             "100 * sum(energy_wh) / sum(group_wh) AS percent", "envoy_inverter_hour", "30d", group='serial, "hour"'
         ),
         ("serial", "hour"), ("percent",), _shading, within=0.01, numbers=(9,), is_part=True,
-        note="A shaded panel makes less than its group at the same hours each day. The query adds up energies, "
-        "because a mean of daily percentages would count dull days as much as sunny ones.",
+        note="A shaded panel produces less than its group at the same hours of each day. The query adds up energies, "
+        "because in a mean of daily percentages dull days would count as much as sunny days.",
     ),
     Question(
         "ageing",
-        "Ageing: each panel's best twenty days of a year against those of the year before",
+        "Ageing: each panel's best twenty days of a year, compared with the year before",
         'best = (start, stop, place) =>\n    '
         + read(_DAY, "energy_wh", since="start, stop: stop").replace("\n    ", "\n        ")
         + '\n        |> group(columns: ["serial"])\n        |> top(n: 20)\n        |> mean()'
@@ -193,7 +194,7 @@ PANEL_QUESTIONS: Final = (
         + select("top(energy_wh, 20) AS best", _DAY, "730d", where="time <= now() - 365d", group="serial")
         + ") GROUP BY serial",
         ("statement", "serial"), ("best_wh",), _best, numbers=(10,),
-        note="The best days of a year hardly depend on its weather.",
+        note="The query compares the best days, because they hardly depend on the weather of the year.",
     ),
     Question(
         "clipping",
@@ -203,8 +204,8 @@ PANEL_QUESTIONS: Final = (
         + "\n    |> map(fn: (r) => ({r with _value: float(v: r._value) / 4.0}))",
         select("count(power_w) / 4 AS hours", "envoy_inverter", "7d", where="power_w >= 292", group="serial"),
         ("serial",), ("hours",), _clipped, role="devices", within=0, numbers=(11,),
-        note="A report counts as a quarter of an hour. If the inverters report each five minutes, divide by 12"
-        " instead. The limit is on the inverter's data sheet.",
+        note="Each report counts as a quarter of an hour. If the inverters report every five minutes, divide by 12 "
+        "instead of 4. Replace 292 by the limit in W from the inverter's data sheet.",
     ),
     Question(
         "heat",
@@ -223,6 +224,6 @@ PANEL_QUESTIONS: Final = (
         "SELECT tripped_s FROM (" + select("sum(tripped_s) AS tripped_s", _DAY, "365d", group="serial")
         + ") WHERE tripped_s > 0 GROUP BY serial",
         ("serial",), ("tripped_s",), _tripped, numbers=(14,),
-        note="The answer gives the seconds for which a condition such as `acvoltageoosp1` lasted.",
+        note="The answer is the number of seconds for which a condition such as `acvoltageoosp1` lasted.",
     ),
 )  # fmt: skip
