@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal, TypedDict, Unpack
 
-from grafana_foundation_sdk.models import barchart, bargauge, common, heatmap, statetimeline, table, timeseries
+from grafana_foundation_sdk.models import barchart, bargauge, common, gauge, heatmap, statetimeline, table, timeseries
 from grafana_foundation_sdk.models import stat as stat_panel
 
 from grafana.board import Panel
 from grafana.looks import GROUNDS, Look, look_at
 from grafana.query.asked import Query
-from grafana.transformations import as_words, sort_by
+from grafana.transformations import as_words, in_one_row, sort_by
 
 Size = tuple[int, int]
 _ANSWERED: Final = ("filterFieldsByName", {"include": {"pattern": ".+"}})
@@ -54,6 +54,7 @@ def stats(
     ground: bool = False,
     is_time: bool = False,
     named: bool = True,
+    order: Sequence[str] = (),
     **extras: Unpack[Extras],
 ) -> Panel:
     """Make large numbers, one for each column; `ground`: on their colour. A lone number needs no name.
@@ -73,17 +74,15 @@ def stats(
     )
     if ground:
         extras["looks"] = _on_ground(queries, extras.get("looks", {}))
-    return Panel(title, "stat", says, queries, size, options=options, **extras)
+    return Panel(title, "stat", says, queries, size, options=options, order=tuple(order), **extras)
 
 
 def _on_ground(queries: Iterable[Query], looks: Mapping[str, Look]) -> dict[str, Look]:
     """Give each column the colour on which its number can be read."""
     columns = [column for query in queries for column in query.columns]
-    found = {column: look_at(column, looks).color for column in columns}
-    return {
-        **looks,
-        **{column: replace(looks.get(column, Look()), color=GROUNDS[found[column]]) for column in columns},
-    }
+    colors = {column: color for column in columns if (color := look_at(column, looks).color)}
+    grounds = {column: replace(looks.get(column, Look()), color=GROUNDS[color]) for column, color in colors.items()}
+    return {**looks, **grounds}
 
 
 def curve(
@@ -150,10 +149,39 @@ def gauges(title: str, says: str, size: Size, query: Query, **extras: Unpack[Ext
         min_viz_height=16,
         reduce_options=common.ReduceDataOptions(values=True, calcs=["lastNotNull"], fields="", limit=60),
         orientation=common.VizOrientation.VERTICAL,
-        text=common.VizTextDisplayOptions(title_size=12, value_size=13),
+        text=common.VizTextDisplayOptions(title_size=12, value_size=15),
     )
     extras["transformations"] = (*extras.get("transformations", ()), *as_words(query.columns))
     return Panel(title, "bargauge", says, (query,), size, options=options, **extras)
+
+
+def flows(
+    title: str, says: str, size: Size, *queries: Query, order: Sequence[str], **extras: Unpack[Extras]
+) -> Panel:
+    """Make a horizontal bar for each column, in this order, with the column's name on the left, all of one scale."""
+    options = bargauge.Options(
+        display_mode=common.BarGaugeDisplayMode.GRADIENT,
+        value_mode=common.BarGaugeValueMode.COLOR,
+        show_unfilled=True,
+        min_viz_width=60,
+        min_viz_height=20,
+        reduce_options=common.ReduceDataOptions(values=False, calcs=["lastNotNull"], fields=""),
+        orientation=common.VizOrientation.HORIZONTAL,
+        text=common.VizTextDisplayOptions(title_size=18, value_size=20),
+    )
+    extras["transformations"] = (*extras.get("transformations", ()), in_one_row())
+    return Panel(title, "bargauge", says, queries, size, options=options, order=tuple(order), **extras)
+
+
+def dials(title: str, says: str, size: Size, *queries: Query, **extras: Unpack[Extras]) -> Panel:
+    """Make a dial for each column: for percentages of a whole."""
+    options = gauge.Options(
+        show_threshold_labels=False,
+        show_threshold_markers=False,
+        reduce_options=common.ReduceDataOptions(values=False, calcs=["lastNotNull"], fields=""),
+        orientation=common.VizOrientation.AUTO,
+    )
+    return Panel(title, "gauge", says, queries, size, options=options, **extras)
 
 
 def bars(
@@ -193,17 +221,17 @@ def heat(
     size: Size,
     *queries: Query,
     unit: str,
-    scheme: str = "",
+    scheme: str = "Inferno",
     reverse: bool = False,
-    low: float | None = None,
+    low: float = 0.0,
     high: float | None = None,
     gap: int = 1,
     **extras: Unpack[Extras],
 ) -> Panel:
-    """Make a heat map: a row for each column of the answer. Nothing and less than 1 have no colour.
+    """Make a heat map: a row for each column of the answer. An absent value and a value below 1 have no colour.
 
-    Without a `scheme` the most is orange, and the least as the panel's ground. Grafana turns every scheme that runs
-    from dark to bright around in one of its themes; so a `scheme` must be of those that part from a middle.
+    Grafana reverses a scheme from dark to bright in one of the two themes, so that the least value resembles the
+    panel's ground in both themes. A scheme with two ends around a middle is the same in both themes.
     """
     options = heatmap.Options(
         calculate=False,
@@ -211,14 +239,14 @@ def heat(
         cell_values=heatmap.CellValues(unit=unit),
         rows_frame=heatmap.RowsHeatmapOptions(layout=common.HeatmapCellLayout.AUTO),
         color=heatmap.HeatmapColorOptions(
-            mode=heatmap.HeatmapColorMode.SCHEME if scheme else heatmap.HeatmapColorMode.OPACITY,
-            scheme=scheme or "RdYlGn",
+            mode=heatmap.HeatmapColorMode.SCHEME,
+            scheme=scheme,
             fill="dark-orange",
             scale=heatmap.HeatmapColorScale.EXPONENTIAL,
             exponent=0.7,
             steps=64,
             reverse=reverse,
-            min_val=0.0 if not scheme and low is None else low,
+            min_val=low,
             max_val=high,
         ),
         filter_values=heatmap.FilterValueRange(le=0.999),
@@ -269,10 +297,10 @@ def listing(
 def states(title: str, says: str, size: Size, *queries: Query, **extras: Unpack[Extras]) -> Panel:
     """Make a band of coloured states over the time shown, a line for each column.
 
-    The states' names stand below it: within it Grafana cuts them off.
+    The words of the states are in the band and below the band, because Grafana cuts a word in a short part of a band.
     """
     options = statetimeline.Options(
-        show_value=common.VisibilityMode.NEVER,
+        show_value=common.VisibilityMode.AUTO,
         row_height=0.85,
         merge_values=True,
         align_value=common.TimelineValueAlignment.CENTER,

@@ -10,11 +10,11 @@ SOLAR: Final = "#D38000"
 BATTERY: Final = "#4A9A40"
 HOUSE: Final = "#3274D9"
 BOUGHT: Final = "#A352CC"
-SOLD: Final = "#6E5BA8"
+SOLD: Final = "#CC4F88"
 CHARGE: Final = "#3F9484"
 GREY: Final = "#8E8E8E"
-GOOD: Final = "#5E9440"
-WARN: Final = "#D9730D"
+GOOD: Final = "#548A3A"
+WARN: Final = "#CB6A0B"
 BAD: Final = "#D64550"
 PHASES: Final = ("#B8860B", "#3F7F93", "#8C5A8C")
 FREQUENCY: Final = "#4E7FC4"
@@ -30,7 +30,7 @@ GROUNDS: Final = {
     BATTERY: "#2F7A2B",
     HOUSE: "#2A66C4",
     BOUGHT: "#9444C0",
-    SOLD: SOLD,
+    SOLD: "#AD3A70",
     CHARGE: "#26705F",
     GREY: "#6B6B6B",
     GOOD: "#3A7A2C",
@@ -60,16 +60,18 @@ UNITS: Final = {
     "bytes": "bytes",
 }
 """Grafana's name for the unit in which a field's name ends."""
+AT_LEAST: Final = "≥"
 LEAST: Final = {"w": ("< 1 W", 10), "wh": ("< 1 Wh", 100)}
 """Ending of a field's name → what stands for less than one of its unit, and how far an axis reaches at least."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """Hold what is said of one column. `texts`: raw value → (what people read, its colour); "" is an empty word, and
-    "/…/" a pattern whose places the text takes.
+    """Hold the look of one column: name, colour, unit, texts and colours of values.
 
-    `steps`: from a number on, a colour. `more`: further properties by Grafana's own names.
+    `texts`: raw value → (text, colour). The key "" is an empty string, "/…/" is a pattern that the text replaces, and
+    `AT_LEAST` with a number is that number or more. `steps`: number from which on a colour holds → the colour.
+    `more`: further properties, by Grafana's names.
     """
 
     name: str = ""
@@ -135,10 +137,17 @@ def cell(width: int) -> dict[str, object]:
 
 
 YES_NO: Final = {"true": ("yes", GOOD), "false": ("no", WARN)}
-YES_OR_NIGHT: Final = {"true": ("yes", GOOD), "false": ("no", GREY)}
-"""Of what is silent each night, so that "no" is nothing bad."""
-LONG_SILENT: Final = ((None, PLAIN), (86400, BAD))
+REPORTS: Final = {"true": ("reports", GOOD), "false": ("no report", GREY)}
+PRODUCES: Final = {"true": ("produces", GOOD), "false": ("produces nothing", GREY)}
+"""States of an inverter. The second state is grey, because each inverter has it each night."""
+LONG_SILENT: Final = {f"{AT_LEAST}86400": ("over a day", BAD)}
 """A day without a report is longer than any night."""
+IN_THE_DARK: Final = r"/^((pcu_ctrl\.dc-pwr-low|pcu_chan\.dcvoltagetoolow|pcu_ctrl\.sleeping),?)+$/"
+"""The flags of a sound inverter that gets too little light, as in each night."""
+FLAGS: Final = {IN_THE_DARK: ("too little light", GREY), r"/(pcu_ctrl|pcu_chan|envoy\.global)\./g": ("", "")}
+"""The gateway's flags of an inverter, without the words that all of them begin with."""
+WEAK_DAYS: Final = 3
+"""Sunny days in a row below the limit after which a panel is called weak, as in the recorder's event."""
 ILL: Final = Look(
     unit="suffix: days",
     texts={"0": ("–", ""), "1": ("1 day", "")},
@@ -146,8 +155,24 @@ ILL: Final = Look(
     more=FILLED_CELL,
 )
 """A count of days in a table: red if there is one."""
+WEAK: Final = Look(
+    "Weak",
+    unit="suffix: days",
+    texts={"0": ("–", ""), "1": ("day 1 of 3", ""), "2": ("day 2 of 3", "")},
+    steps=((None, "transparent"), (1, GROUNDS[WARN]), (WEAK_DAYS, GROUNDS[BAD])),
+    more=FILLED_CELL,
+)
+"""Sunny days in a row below the limit: amber until they make a panel weak, then red."""
 FAULT: Final = {"true": ("fault", BAD), "false": ("none", GOOD)}
 
+_ENERGIES: Final = (
+    ("production", "Solar", SOLAR),
+    ("load", "House", HOUSE),
+    ("grid_import", "From grid", BOUGHT),
+    ("grid_export", "To grid", SOLD),
+    ("battery_charged", "Charged", CHARGE),
+    ("battery_discharged", "Discharged", BATTERY),
+)
 LOOKS: Final[dict[str, Look]] = {
     # power now
     "production_power_w": Look("Solar", SOLAR),
@@ -166,18 +191,8 @@ LOOKS: Final[dict[str, Look]] = {
     "battery_energy_wh": Look("Stored", BATTERY),
     "battery_capacity_wh": Look("Capacity", PLAIN),
     # energy
-    **{
-        f"{stem}{end}": Look(name, color)
-        for stem, name, color in (
-            ("production", "Solar", SOLAR),
-            ("load", "House", HOUSE),
-            ("grid_import", "From grid", BOUGHT),
-            ("grid_export", "To grid", SOLD),
-            ("battery_charged", "Charged", CHARGE),
-            ("battery_discharged", "Discharged", BATTERY),
-        )
-        for end in ("_today_wh", "_wh")
-    },
+    **{f"{stem}_wh_change": Look(name, color, "percentunit", more=WHOLE) for stem, name, color in _ENERGIES},
+    **{f"{stem}{end}": Look(name, color) for stem, name, color in _ENERGIES for end in ("_today_wh", "_wh")},
     "own_use_percent": Look("Own use", SOLAR),
     "self_sufficient_percent": Look("Self-sufficient", BATTERY),
     "efficiency_percent": Look("Round trip", BATTERY),
@@ -209,6 +224,8 @@ LOOKS: Final[dict[str, Look]] = {
     "voltage_min_v": Look("Lowest", LOW),
     "voltage_max_v": Look("Highest", HIGH),
     "frequency_hz": Look("Frequency", FREQUENCY, more={"decimals": 2}),
+    "usual_low_hz": Look("0.1 Hz below nominal", GREY, more={"decimals": 2, **DASHED}),
+    "usual_high_hz": Look("0.1 Hz above nominal", GREY, more={"decimals": 2, **DASHED}),
     "frequency_min_hz": Look("Lowest", LOW),
     "frequency_max_hz": Look("Highest", HIGH),
     "off_grid_h": Look("Without grid", BAD, "suffix: h"),
@@ -227,12 +244,12 @@ LOOKS: Final[dict[str, Look]] = {
     # sites of several gateways
     "site": Look("Site"),
     "gateways": Look("Gateways", PLAIN, "none"),
-    "gateways_heard": Look("Heard", PLAIN, "none"),
+    "gateways_heard": Look("Answering", PLAIN, "none"),
     "missing": Look("Missing", more={"custom.minWidth": 160}),
     # panels and inverters
     "inverters": Look("Panels", PLAIN, "none"),
     "inverters_producing": Look("Producing", SOLAR, "none"),
-    "inverters_communicating": Look("Heard", PLAIN, "none"),
+    "inverters_communicating": Look("Reporting", PLAIN, "none"),
     "weak": Look("Weak", unit="none", steps=((None, GOOD), (1, BAD))),
     "silent": Look("Silent", unit="none", steps=((None, GOOD), (1, BAD))),
     "serial": Look("Serial", more={"custom.minWidth": 120}),
@@ -240,17 +257,22 @@ LOOKS: Final[dict[str, Look]] = {
     "panel": Look("Panel"),
     "power_w": Look("Power", SOLAR),
     "energy_wh": Look("Today", SOLAR),
-    "group_ratio": Look("Of its group", unit="percentunit"),
+    "group_ratio": Look("Today, of its group", unit="percentunit", steps=steps_of_share(1.0)),
     "group_ratio_7d": Look("7 days, of its group", unit="percentunit", steps=steps_of_share(1.0)),
     "silent_days": Look("Silent days", unit="none", steps=((None, GOOD), (1, BAD))),
-    "low_days": Look("Weak days", unit="none", steps=((None, GOOD), (1, BAD))),
+    "low_days": Look(
+        "Weak days",
+        unit="none",
+        texts={"1": ("1 of 3", ""), "2": ("2 of 3", "")},
+        steps=((None, GOOD), (1, WARN), (WEAK_DAYS, BAD)),
+    ),
     "temperature_c": Look("Temperature", HIGH),
     "max_cell_temperature_c": Look("Hottest cell", BAD),
-    "report_age_s": Look("Heard ago", steps=LONG_SILENT),
-    "conditions": Look("Says", texts={r"/(pcu_ctrl|pcu_chan|envoy\.global)\./g": ("", "")}),
+    "report_age_s": Look("Last report", PLAIN, texts=LONG_SILENT, more=WHOLE),
+    "conditions": Look("Flags", texts=FLAGS),
     "fault": Look("Fault", texts=FAULT),
     "producing": Look("Producing", texts=YES_NO),
-    "communicating": Look("Heard", texts=YES_NO),
+    "communicating": Look("Reports", texts=YES_NO),
     "state": Look(
         "State",
         texts={"charging": ("charging", CHARGE), "discharging": ("discharging", BATTERY), "idle": ("idle", GREY)},
@@ -265,7 +287,7 @@ LOOKS: Final[dict[str, Look]] = {
     # the recorder
     "newest": Look("Last reading", PLAIN, "dateTimeFromNow"),
     "outbox_rows": Look("Waiting rows", HOUSE, "none"),
-    "outbox_oldest_s": Look("Oldest waiting", WARN),
+    "outbox_oldest_s": Look("Oldest waiting", WARN, more=WHOLE),
     "refused_points": Look("Refused points", unit="none", steps=((None, GOOD), (1, BAD))),
     "token_days": Look(
         "Token, days left", unit="none", steps=((None, BAD), (10, WARN), (30, GOOD)), more={"decimals": 0}

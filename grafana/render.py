@@ -14,7 +14,7 @@ from grafana_foundation_sdk.models import dashboard
 
 from grafana.board import Board, Panel, Place, Section, place
 from grafana.events import make_annotations
-from grafana.looks import GREY, LEAST, Look, look_at
+from grafana.looks import AT_LEAST, GREY, LEAST, Look, look_at
 from grafana.query.asked import Dialect, Statement
 from grafana.texts import Words
 from grafana.variables import make_variables, source_of
@@ -23,11 +23,12 @@ TAG: Final = "envoy-logger"
 _SCHEMA: Final = 37
 """The schema of Grafana 9.3; newer ones bring the boards up to theirs as they load them."""
 _TIMES: Final = ("_time", "Time")
-_NAMES: Final = {"stat": "\u2002{}\u2002", "bargauge": ""}
-"""How a column is named in a kind of panel: kept from the number beside it, or not at all where rows have names."""
+_NAMES: Final = {"stat": "\u2002{}\u2002"}
+"""Kind of panel → the form of a column's name, with space between the name and the number beside the name."""
 _HOLED: Final = ("table", "bargauge")
 _WITH_AXIS: Final = ("timeseries", "barchart")
 _TINY: Final = 1e-9
+_MOST: Final = 1e12
 _SUFFIX: Final = "suffix: "
 _MIXED: Final = dashboard.DataSourceRef(type_val="datasource", uid="-- Mixed --")
 
@@ -183,7 +184,8 @@ class _Page:
             endings = {column.rsplit("_", 1)[-1] for column in columns}
             yield from (self._least(panel.kind, ending) for ending in LEAST if ending in endings)
         for column in dict.fromkeys([*columns, *panel.order, *panel.looks]):
-            if found := self._properties(look_at(column, panel.looks), _NAMES.get(panel.kind, "{}")):
+            form = "" if _names_rows(panel) else _NAMES.get(panel.kind, "{}")
+            if found := self._properties(look_at(column, panel.looks), form):
                 if panel.kind in _HOLED and "mappings" in found:
                     found["mappings"] += self._holes()
                 by = "byRegexp" if column.startswith("/") else "byName"
@@ -230,8 +232,14 @@ class _Page:
         for pattern in [value for value in results if value.startswith("/")]:
             found = dashboard.DashboardRegexMapOptions(pattern=pattern, result=results.pop(pattern))
             yield dashboard.RegexMap(options=found)
+        spans = {value: results.pop(value) for value in [*results] if value.startswith(AT_LEAST)}
         if results:
             yield dashboard.ValueMap(options=results)
+        for least, result in spans.items():
+            low = float(least.removeprefix(AT_LEAST))
+            yield dashboard.RangeMap(
+                options=dashboard.DashboardRangeMapOptions(from_val=low, to=_MOST, result=result)
+            )
 
     def _least(self, kind: str, ending: str) -> dashboard.DashboardFieldConfigSourceOverrides:
         """Say of less than one W or Wh just that; Grafana has no unit that stops at one, and would write mWh."""
@@ -263,6 +271,11 @@ class _Page:
                     "renameByName": {},
                 },
             )
+
+
+def _names_rows(panel: Panel) -> bool:
+    """Return whether each row of the answer has a name of its own, so that no column is named."""
+    return panel.kind == "bargauge" and panel.options.reduce_options.values  # type: ignore[attr-defined]
 
 
 def _in_one_line(name: str) -> str:

@@ -61,6 +61,27 @@ def join_by(column: str) -> Steps:
     return (("joinByField", {"byField": column, "mode": "outer"}),)
 
 
+def in_one_row() -> Step:
+    """Put the columns of all answers into one row, in which they can be ordered and computed with."""
+    return "concatenate", {"frameNameMode": "drop"}
+
+
+def sum_of(name: str, parts: Iterable[str]) -> Steps:
+    """Replace all columns by their sum."""
+    reduce = {"reducer": "sum", "include": list(parts)}
+    options = {"mode": "reduceRow", "alias": name, "reduce": reduce, "replaceFields": True, "timeSeries": False}
+    return (in_one_row(), ("calculateField", options))
+
+
+def changes(columns: Iterable[str], prefix: str) -> Steps:
+    """Make a column `…_change` for each column: the part by which it is more than the column with the prefix."""
+    steps = [in_one_row()]
+    for column in columns:
+        steps.append(_calculate(f"ratio_{column}", column, "/", f"{prefix}{column}"))
+        steps.append(_calculate(f"{column}_change", f"ratio_{column}", "-", 1))
+    return tuple(steps)
+
+
 def cells(row: str, column: str, value: str) -> Steps:
     """Make rows and columns of cells: the panels in the order of their names, times in their own.
 

@@ -8,7 +8,7 @@ from grafana.board import Board, Section
 from grafana.kinds import columns, curve, listing, shaded, states, stats
 from grafana.looks import BELOW_ZERO, DASHED, EACH_ITS_COLOR, OF_HUNDRED, WHOLE, Look
 from grafana.query.asked import SHOWN, Rows
-from grafana.query.curves import Curve, CurveByTag, Shade, States
+from grafana.query.curves import Curve, CurveBySign, CurveByTag, Shade, States
 from grafana.query.days import DayCurve, DayShares
 from grafana.query.each import Each
 from grafana.query.newest import Flow, Newest, NewestShare
@@ -59,7 +59,7 @@ BATTERY: Final = Board(
                 curve(
                     "Charge",
                     "Charge of the battery, with its reserve. Grey: nothing was recorded. Red: the grid was away.",
-                    (24, 8),
+                    (24, 9),
                     Curve(_totals("battery_charge_percent", "battery_reserve_percent", since=SHOWN)),
                     Shade("unrecorded", _totals("battery_charge_percent", since=SHOWN)),
                     Shade("off_grid", Rows("envoy_grid", ("grid_state",)), "off-grid"),
@@ -74,12 +74,21 @@ BATTERY: Final = Board(
                 ),
                 curve(
                     "Power",
-                    "Power of the battery. Above zero the battery discharges, below zero it charges.",
-                    (24, 7),
-                    Curve(_totals("battery_power_w", since=SHOWN)),
+                    "Power out of the battery (above zero) and into it (below zero).",
+                    (12, 9),
+                    CurveBySign(_totals("battery_power_w", since=SHOWN), "from_battery_w", "to_battery_w"),
                     fill=25,
-                    legend=False,
+                    looks={"to_battery_w": Look(more=BELOW_ZERO)},
                     interval="1m",
+                    absent=_NONE,
+                ),
+                columns(
+                    "In and out each day",
+                    "Energy out of the battery (above zero) and into it (below zero), on each local day.",
+                    (12, 9),
+                    DayCurve(Rows("envoy_day", ("battery_discharged_wh", "battery_charged_wh"))),
+                    time_from="30d",
+                    looks={"battery_charged_wh": Look("Charged (below zero)", more=BELOW_ZERO)},
                     absent=_NONE,
                 ),
                 states(
@@ -89,15 +98,6 @@ BATTERY: Final = Board(
                     States(_totals("battery_state", since=SHOWN)),
                     Shade("readings", _totals("production_power_w", since=SHOWN)),
                     interval="5m",
-                    absent=_NONE,
-                ),
-                columns(
-                    "In and out each day",
-                    "Energy out of the battery (above zero) and into it (below zero), on each local day.",
-                    (24, 8),
-                    DayCurve(Rows("envoy_day", ("battery_discharged_wh", "battery_charged_wh"))),
-                    time_from="30d",
-                    looks={"battery_charged_wh": Look("Charged (below zero)", more=BELOW_ZERO)},
                     absent=_NONE,
                 ),
                 curve(

@@ -7,12 +7,12 @@ from typing import Final
 from grafana.board import Board, Panel, Section
 from grafana.kinds import MANY_POINTS, bars, columns, curve, heat, listing, stats
 from grafana.looks import BELOW_ZERO, OF_HUNDRED, SOLAR, WHOLE, Look
-from grafana.query.asked import SHOWN, Rows
+from grafana.query.asked import BEFORE, SHOWN, Rows
 from grafana.query.days import DayCurve, DayDifferences, DayShares
 from grafana.query.each import Listing
 from grafana.query.hours import HoursOfDays
 from grafana.query.spans import Spans, SpanTotal, SpanTotalShare, TopSpans, TotalByTag
-from grafana.transformations import hours_by_day
+from grafana.transformations import changes, hours_by_day
 
 _MAIN: Final = ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh")
 _BATTERY: Final = ("battery_charged_wh", "battery_discharged_wh")
@@ -48,18 +48,33 @@ def _months(*fields: str) -> Rows:
     return Rows("envoy_month", fields, _MONTHS)
 
 
-def _sums(title: str, says: str, height: int, shift: str = "", *, ground: bool = False) -> Panel:
+def _sums() -> Panel:
     return stats(
-        title,
-        says,
-        (24, height),
+        "In the time shown",
+        "The sums of all local days in the time shown.",
+        (24, 5),
         SpanTotal(_days(*_MAIN, *_BATTERY)),
         SpanTotalShare("own_use_percent", _days("grid_export_wh", "production_wh"), left=True),
         SpanTotalShare("self_sufficient_percent", _days("grid_import_wh", "load_wh"), left=True),
-        ground=ground,
-        time_shift=shift,
+        ground=True,
         looks={"own_use_percent": _WHOLE, "self_sufficient_percent": _WHOLE},
         absent="No day of this time was recorded. A day's row is written with its first reading.",
+    )
+
+
+def _compared() -> Panel:
+    energies = (*_MAIN, *_BATTERY)
+    totals = SpanTotal(_days(*energies)), SpanTotal(Rows("envoy_day", energies, BEFORE), "before_")
+    made = tuple(f"{name}_change" for name in energies)
+    return stats(
+        "More or less than a year before",
+        "The sum of each energy, compared with the sum of the days that lie 365 days earlier. −10 %: a tenth less.",
+        (24, 5),
+        *totals,
+        order=made,
+        hidden=(*energies, *totals[1].columns, *(f"ratio_{name}" for name in energies)),
+        transformations=changes(energies, "before_"),
+        absent="The days of the year before were not recorded.",
     )
 
 
@@ -71,14 +86,22 @@ ENERGY: Final = Board(
         Section(
             "",
             (
-                _sums("In the time shown", "The sums of all local days in the time shown.", 5, ground=True),
-                _sums("A year before", "The sums of the same days a year earlier.", 5, "1y"),
+                _sums(),
+                _compared(),
                 bars(
                     "Each day",
                     "Energy of each local day in the time shown. Today's bar is at most a quarter of an hour old.",
-                    (24, 9),
+                    (14, 9),
                     Spans(_days(*_MAIN)),
                     along="local_date",
+                ),
+                bars(
+                    "Each month",
+                    "Energy of each month. The last bar is this month so far.",
+                    (10, 9),
+                    Spans(_months(*_MAIN)),
+                    along="local_month",
+                    absent="the first month has no row yet",
                 ),
                 heat(
                     "The sun of a year, hour by hour",
@@ -98,14 +121,6 @@ ENERGY: Final = Board(
         Section(
             "Months",
             (
-                bars(
-                    "Each month",
-                    "Energy of each month. The last bar is this month so far.",
-                    (24, 9),
-                    Spans(_months(*_MAIN)),
-                    along="local_month",
-                    absent="the first month has no row yet",
-                ),
                 columns(
                     "Where the sun's energy went",
                     "Energy from the panels in each month: used here (including the charge of the battery), or given "

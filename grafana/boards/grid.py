@@ -8,7 +8,7 @@ from grafana.board import Board, Section
 from grafana.kinds import columns, curve, listing, shaded, states, stats
 from grafana.looks import BAD, BELOW_ZERO, DASHED, Look, cell
 from grafana.query.asked import SHOWN, Rows
-from grafana.query.curves import Curve, CurveByTag, LimitLine, Shade, States
+from grafana.query.curves import Curve, CurveByTag, LimitLine, NominalLine, Shade, States
 from grafana.query.days import DayCurve, DayIn
 from grafana.query.each import Listing
 from grafana.query.newest import Flow, Newest, NewestByTag
@@ -19,6 +19,7 @@ _NEEDS_NOW: Final = "This needs a meter at the grid, or nothing was recorded in 
 _MEASURED: Final = (("meter", "net-consumption"),)
 _METER: Final = Rows("envoy_meter", ("voltage_v",), where=_MEASURED)
 """As often as the phases, in a third of their points."""
+_FREQUENCY: Final = Rows("envoy_meter", ("frequency_hz",), where=_MEASURED)
 _LIMITS: Final = {
     "low": Look("Lowest allowed", BAD, "volt", more=DASHED),
     "high": Look("Highest allowed", BAD, "volt", more=DASHED),
@@ -83,11 +84,14 @@ GRID: Final = Board(
                 ),
                 curve(
                     "Frequency",
-                    "Mean frequency of the grid over the time shown.",
+                    "Mean frequency of the grid over the time shown, between lines 0.1 Hz below and above the "
+                    "nominal frequency.",
                     (12, 8),
-                    Curve(Rows("envoy_meter", ("frequency_hz",), where=_MEASURED)),
+                    Curve(_FREQUENCY),
+                    NominalLine("usual_low_hz", _FREQUENCY, -0.1),
+                    NominalLine("usual_high_hz", _FREQUENCY, 0.1),
                     zero=False,
-                    legend=False,
+                    fill=0,
                     interval="1m",
                     absent=_NEEDS,
                 ),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.board import Board, Section
-from grafana.kinds import bars, curve, listing, shaded, states, stats
-from grafana.looks import DASHED, ILL, OF_HUNDRED, PLAIN, RIGHT, WHOLE, Look, cell
+from grafana.boards.parts import verdict
+from grafana.kinds import bars, curve, dials, flows, listing, shaded, states, stats
+from grafana.looks import BELOW_ZERO, DASHED, ILL, OF_HUNDRED, RIGHT, WEAK, WHOLE, Look, cell
 from grafana.query.asked import Rows
-from grafana.query.curves import Curve, Shade, States
+from grafana.query.curves import Curve, CurveBySign, Shade, States
 from grafana.query.each import Each
-from grafana.query.newest import Flow, LastTime, Newest, NewestShare
+from grafana.query.newest import Flow, FlowParts, Newest, NewestShare
 from grafana.query.spans import Spans
 
 _NOW: Final = "10m"
@@ -31,25 +32,31 @@ _SITE_NOW: Final = (
     "gateways", "gateways_heard", *_SITE_POWERS, "production_today_wh", "load_today_wh", "grid_import_today_wh",
     "grid_export_today_wh", "missing",
 )  # fmt: skip
+_FROM_ZERO: Final = {"min": 0}
 _ENERGIES: Final = ("production", "load", "grid_import", "grid_export", "battery_charged", "battery_discharged")
+
+_STACKED: Final = {"custom.lineWidth": 0, "custom.fillOpacity": 65}
+_SOURCE: Final = Look(more={**_STACKED, "custom.stacking": {"mode": "normal", "group": "sources"}})
+_SINK: Final = Look(more={**_STACKED, **BELOW_ZERO, "custom.stacking": {"mode": "normal", "group": "sinks"}})
 
 POWER = curve(
     "Power",
-    "Sun, house, battery and grid over the time shown. Below zero the battery charges, and power goes to the grid. "
-    "Grey: nothing was recorded. Red: the grid was away.",
-    (24, 9),
-    Curve(
-        Rows(
-            "envoy_totals",
-            ("production_power_w", "load_power_w", "battery_power_w", "net_power_w", "battery_charge_percent"),
-        )
-    ),
+    "Above zero: the power from sun, battery and grid, one on top of another. Blue line: the power that the house "
+    "uses. Below zero: the power into the battery and to the grid. Grey: nothing was recorded. Red: the grid was "
+    "away.",
+    (17, 10),
+    Curve(Rows("envoy_totals", ("production_power_w",))),
+    CurveBySign(Rows("envoy_totals", ("battery_power_w",)), "from_battery_w", "to_battery_w"),
+    CurveBySign(Rows("envoy_totals", ("net_power_w",)), "from_grid_w", "to_grid_w"),
+    Curve(Rows("envoy_totals", ("load_power_w", "battery_charge_percent"))),
     Shade("unrecorded", Rows("envoy_totals", ("production_power_w",))),
     Shade("off_grid", Rows("envoy_grid", ("grid_state",)), "off-grid"),
     looks=shaded(
-        production_power_w=Look(
-            more={"custom.fillOpacity": 32, "custom.gradientMode": "opacity", "custom.lineWidth": 2}
-        ),
+        production_power_w=_SOURCE,
+        from_battery_w=_SOURCE,
+        from_grid_w=_SOURCE,
+        to_battery_w=_SINK,
+        to_grid_w=_SINK,
         load_power_w=Look(more={"custom.fillOpacity": 0, "custom.lineWidth": 2}),
         battery_charge_percent=Look(
             "Battery's charge (right)", more={**RIGHT, **DASHED, "custom.lineWidth": 2, **OF_HUNDRED}
@@ -78,28 +85,64 @@ LIVE: Final = Board(
                     absent=_NOTHING,
                 ),
                 POWER,
+                flows(
+                    "From where, to where",
+                    "The newest power from sun, battery and grid, and the power to house, battery and grid. All "
+                    "bars have one scale.",
+                    (7, 10),
+                    Newest(_totals("production_power_w")),
+                    FlowParts(_totals("battery_power_w"), "from_battery_w", "to_battery_w"),
+                    FlowParts(_totals("net_power_w"), "from_grid_w", "to_grid_w"),
+                    Newest(_totals("load_power_w")),
+                    order=(
+                        "production_power_w",
+                        "from_battery_w",
+                        "from_grid_w",
+                        "load_power_w",
+                        "to_battery_w",
+                        "to_grid_w",
+                    ),
+                    looks={
+                        "production_power_w": Look("Sun →", more=_FROM_ZERO),
+                        "from_battery_w": Look("Battery →", more=_FROM_ZERO),
+                        "from_grid_w": Look("Grid →", more=_FROM_ZERO),
+                        "load_power_w": Look("→ House", more=_FROM_ZERO),
+                        "to_battery_w": Look("→ Battery", more=_FROM_ZERO),
+                        "to_grid_w": Look("→ Grid", more=_FROM_ZERO),
+                    },
+                    absent=_NOTHING,
+                ),
                 stats(
                     "Today",
                     "Energy since the site's midnight.",
-                    (12, 5),
+                    (13, 5),
                     Newest(_totals(*(f"{name}_today_wh" for name in _ENERGIES))),
                     absent=_NO_TODAY,
                 ),
-                stats(
-                    "Shares and money today",
+                dials(
+                    "Shares today",
                     "Own use: the part of the sun's energy that was not given to the grid. Self-sufficient: the part "
-                    "of the house's energy that did not come from the grid. Cost, income and savings need a tariff "
-                    "file, and are in its currency. Savings hold the income.",
-                    (12, 5),
+                    "of the house's energy that did not come from the grid.",
+                    (5, 5),
                     NewestShare("own_use_percent", _totals("grid_export_today_wh", "production_today_wh"), left=True),
                     NewestShare(
                         "self_sufficient_percent", _totals("grid_import_today_wh", "load_today_wh"), left=True
                     ),
-                    Newest(Rows("envoy_day", ("cost", "income", "saved"), "24h")),
-                    absent=_NO_TODAY,
+                    absent="This needs a meter at the grid, or today has no energy yet.",
                     looks={
-                        "own_use_percent": Look(more=WHOLE),
-                        "self_sufficient_percent": Look(more=WHOLE),
+                        "own_use_percent": Look(more={**WHOLE, **OF_HUNDRED}),
+                        "self_sufficient_percent": Look(more={**WHOLE, **OF_HUNDRED}),
+                    },
+                ),
+                stats(
+                    "Money today",
+                    "Cost: the price of the energy from the grid. Income: the price of the energy to the grid. "
+                    "Saved: the amount that a house without sun and battery would have paid more. In the currency of "
+                    "the tariff file.",
+                    (6, 5),
+                    Newest(Rows("envoy_day", ("cost", "income", "saved"), "24h")),
+                    absent="This needs a tariff file with your prices. Set LOGGER_TARIFF_FILE to its path.",
+                    looks={
                         "cost": Look(more={"decimals": 2}),
                         "income": Look(more={"decimals": 2}),
                         "saved": Look(more={"decimals": 2}),
@@ -108,43 +151,45 @@ LIVE: Final = Board(
                 bars(
                     "Last two weeks",
                     "Energy of each local day. The last bar is today, at most a quarter of an hour ago.",
-                    (13, 9),
+                    (8, 8),
                     Spans(Rows("envoy_day", ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh"), "14d")),
                     along="local_date",
                     absent="the first day has no row yet",
                 ),
+                bars(
+                    "Each month",
+                    "Energy of each month. The last bar is this month so far.",
+                    (7, 8),
+                    Spans(
+                        Rows("envoy_month", ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh"), "400d")
+                    ),
+                    along="local_month",
+                    absent="the first month has no row yet",
+                ),
                 states(
                     "Battery and grid",
                     "States of battery, grid and generator over the time shown, and the times with readings.",
-                    (11, 5),
+                    (9, 4),
                     States(Rows("envoy_totals", ("battery_state",))),
                     States(Rows("envoy_grid", ("grid_state", "generator_state"))),
                     Shade("readings", Rows("envoy_totals", ("production_power_w",))),
                     interval="5m",
                 ),
-                stats(
-                    "Last reading",
-                    "Time of the gateway's newest reading.",
-                    (3, 4),
-                    LastTime(_totals("inverters", since="30d")),
-                    named=False,
-                    is_time=True,
-                    hidden=("inverters",),
-                    absent="none for 30 days",
-                    looks={"Time": Look("Last reading", PLAIN, "dateTimeFromNow")},
-                ),
+                verdict((3, 4)),
                 stats(
                     "Panels",
                     "Number of inverters, and number of those that produce now.",
-                    (3, 4),
+                    (2, 4),
                     Newest(_totals("inverters_producing", "inverters")),
                     absent="no list of inverters",
                     looks={"inverters": Look("Installed")},
                 ),
                 listing(
                     "Weak or silent panels",
-                    "Panels that were below their group on sunny days, and panels without a report for a day.",
-                    (5, 4),
+                    "Silent: number of days without a report. Weak: number of sunny days in a row on which the panel "
+                    "was below 80 % of its group (or your LOGGER_PANEL_ALERT_PERCENT). The third such day makes a "
+                    "panel weak.",
+                    (4, 4),
                     Each(
                         Rows("envoy_inverter_day", ("panel", "low_days", "silent_days"), "50h"),
                         above=("low_days", "silent_days"),
@@ -155,7 +200,7 @@ LIVE: Final = Board(
                     down=True,
                     looks={
                         "panel": Look(more=cell(70)),
-                        "low_days": Look("Weak").over(ILL),
+                        "low_days": WEAK,
                         "silent_days": Look("Silent").over(ILL),
                     },
                     absent="no weak or silent panel is known",

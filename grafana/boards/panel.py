@@ -6,9 +6,9 @@ from typing import Final
 
 from grafana.board import Board, Section
 from grafana.kinds import curve, states, stats
-from grafana.looks import BARS, GOOD, GREY, HOUSE, LOOKS, PLAIN, RIGHT, SOLAR, WHOLE, YES_OR_NIGHT, Look
+from grafana.looks import BARS, FLAGS, GOOD, GREY, HOUSE, PLAIN, PRODUCES, REPORTS, RIGHT, SOLAR, WHOLE, Look
 from grafana.query.asked import SHOWN, Rows
-from grafana.query.curves import Curve, MedianOfGroup, States
+from grafana.query.curves import Curve, MedianOfGroup, States, StatesWhile
 from grafana.query.days import DayCurve
 from grafana.query.each import Each
 from grafana.query.newest import Newest
@@ -41,13 +41,16 @@ PANEL: Final = Board(
                 stats(
                     "",
                     "The newest report of this inverter, at most seventy minutes old, and its newest day. The "
-                    "share of its group is the energy of seven days, divided by the median of the group.",
+                    "share of its group is the energy, divided by the median of the group. Weak days: number of "
+                    "sunny days in a row below 80 % of the group (or your LOGGER_PANEL_ALERT_PERCENT). The third day "
+                    "makes the panel weak.",
                     (20, 5),
-                    Newest(_of("envoy_inverter", "power_w", "max_power_w", "temperature_c", since="70m")),
+                    Newest(_of("envoy_inverter", "power_w", "temperature_c", since="70m")),
                     Newest(
                         _of(
                             "envoy_inverter_day",
                             "energy_wh",
+                            "group_ratio",
                             "group_ratio_7d",
                             "low_days",
                             "silent_days",
@@ -56,7 +59,8 @@ PANEL: Final = Board(
                     ),
                     Newest(_of("envoy_inverter_status", "report_age_s", since="15m")),
                     looks={
-                        "group_ratio_7d": Look("Of its group", more=WHOLE),
+                        "group_ratio": Look("Today, of group", more=WHOLE),
+                        "group_ratio_7d": Look("7 days, of group", more=WHOLE),
                     },
                     absent="This inverter has not reported lately.",
                 ),
@@ -101,19 +105,17 @@ PANEL: Final = Board(
                     absent="this gateway does not give these values",
                 ),
                 states(
-                    "What it says",
-                    "Whether the inverter communicated and produced, and its condition flags. At night `dc-pwr-low` "
-"is normal.",
+                    "Reports, production and flags",
+                    "Whether the inverter reported and produced, and the gateway's flags of the inverter while it "
+"reported. At night an inverter neither reports nor produces.",
                     (24, 5),
                     States(_of("envoy_inverter_status", "communicating", "producing")),
-                    States(_of("envoy_inverter_status", "conditions"), blank="-"),
+                    StatesWhile(_of("envoy_inverter_status", "conditions", "communicating"), blank="-"),
                     interval="5m",
                     looks={
-                        "communicating": Look(texts=YES_OR_NIGHT),
-                        "producing": Look(texts=YES_OR_NIGHT),
-                        "conditions": Look(
-                            texts={"": ("in order", GOOD), "-": ("in order", GOOD), **LOOKS["conditions"].texts}
-                        ),
+                        "communicating": Look(texts=REPORTS),
+                        "producing": Look(texts=PRODUCES),
+                        "conditions": Look(texts={"": ("in order", GOOD), "-": ("in order", GOOD), **FLAGS}),
                     },
                     absent="no list of inverters",
                 ),

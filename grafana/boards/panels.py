@@ -13,6 +13,8 @@ from grafana.looks import (
     GROUNDS,
     ILL,
     NOTHING,
+    WEAK,
+    WEAK_DAYS,
     WHOLE,
     Look,
     cell,
@@ -48,20 +50,22 @@ PANELS: Final = Board(
             (
                 stats(
                     "",
-                    "Number of inverters that are installed, produce now, and communicate. Weak: below its group on "
-"sunny days. Silent: without a report for a day.",
+                    "Number of inverters that are installed, that produce now, and that report. Weak: number of "
+"panels below 80 % of their group (or your LOGGER_PANEL_ALERT_PERCENT) on three or more sunny days in a row. Silent: "
+"number of panels without a report for a day.",
                     (24, 5),
                     Newest(
                         Rows("envoy_totals", ("inverters", "inverters_producing", "inverters_communicating"), "15m")
                     ),
-                    CountAbove("weak", _day_rows("low_days")),
+                    CountAbove("weak", _day_rows("low_days"), WEAK_DAYS),
                     CountAbove("silent", _day_rows("silent_days")),
                     absent="No list of inverters was recorded in the last fifteen minutes.",
                 ),
                 listing(
                     "The roof today, % of its group: ${group}",
                     "Energy of each panel on the newest day, divided by the median of its group, below the panel's "
-"name, at its place on the roof. A silent panel reported nothing for a day or longer. The places are `panel_row` and "
+"name, at its place on the roof. Amber: below 95 %. Red: below 80 %. Three such sunny days in a row "
+"make a panel weak. A silent panel reported nothing for a day or longer. The places are `panel_row` and "
 "`panel_column` of the layout file.",
                     (24, 5),
                     RoofCells(
@@ -93,17 +97,22 @@ PANELS: Final = Board(
                 ),
                 listing(
                     "Panels, worst first",
-                    "Each panel's last seven days compared with its group, and its newest state. A click opens the "
-"panel.",
+                    "Each panel's last seven days compared with its group, and its newest state. Weak: number of "
+"sunny days in a row below 80 % of the group. The third day makes the panel weak. Flags: the gateway's flags of "
+"the last report, if the report is less than a day old. A click opens the panel.",
                     (15, 12),
                     Each(_day_rows("panel", "energy_wh", "group_ratio_7d", "low_days", "silent_days")),
                     Each(Rows("envoy_inverter", ("power_w", "temperature_c"), "70m", _GROUP)),
-                    Each(Rows("envoy_inverter_status", ("report_age_s", "fault", "conditions"), "15m", _GROUP)),
+                    Each(Rows("envoy_inverter_status", ("report_age_s",), "15m", _GROUP)),
+                    Each(
+                        Rows("envoy_inverter_status", ("fault", "conditions", "report_age_s"), "15m", _GROUP),
+                        age="report_age_s",
+                    ),
                     order=(
                         "panel", "power_w", "energy_wh", "group_ratio_7d", "low_days", "silent_days",
                         "temperature_c", "report_age_s", "fault", "conditions", "serial",
                     ),
-                    hidden=("Time", "Time 1", "Time 2", "Time 3"),
+                    hidden=("Time", "Time 1", "Time 2", "Time 3", "Time 4"),
                     transformations=join_by("serial"),
                     sort="group_ratio_7d",
                     looks={
@@ -113,17 +122,17 @@ PANELS: Final = Board(
                         "panel": Look(more={**cell(80), "links": [{"title": "", "url": _THIS_PANEL}]}),
                         "power_w": Look("Now", more={**WHOLE, **cell(80)}),
                         "energy_wh": Look(more=cell(95)),
-                        "low_days": Look("Weak", more=cell(90)).over(ILL),
+                        "low_days": Look(more=cell(90)).over(WEAK),
                         "silent_days": Look("Silent", more=cell(90)).over(ILL),
                         "temperature_c": Look(more=cell(105)),
-                        "report_age_s": Look(more={**COLORED_TEXT, **cell(95)}),
+                        "report_age_s": Look(more={**COLORED_TEXT, **cell(105)}),
                         "fault": Look(more=cell(70)),
                     },
                 ),
                 gauges(
-                    "Seven days, % of its group",
+                    "Seven days, % of its group (full bar: 100 %)",
                     "Energy of each panel over seven days, divided by the median of its group. The worst panel comes "
-"first.",
+"first. A full bar is 100 % or more.",
                     (24, 6),
                     WeekShares(_day_rows("panel", "group_ratio_7d", "silent_days")),
                     hidden=("Time",),
@@ -133,7 +142,7 @@ PANELS: Final = Board(
                     ),
                     looks={
                         "group_ratio_7d": Look(
-                            texts={str(SILENT): ("silent", BAD)}, more={**WHOLE, "min": 0, "max": 1.2}
+                            texts={str(SILENT): ("silent", BAD)}, more={**WHOLE, "min": 0, "max": 1}
                         )
                     },
                     absent="a group needs three panels and a week",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.board import Board, Section
+from grafana.boards.parts import verdict
 from grafana.kinds import bars, curve, listing, stats
 from grafana.looks import (
     BAD,
@@ -41,6 +42,7 @@ RECORDER: Final = Board(
         Section(
             "",
             (
+                verdict((5, 5)),
                 stats(
                     "Last reading",
                     "Time of the gateway's newest reading.",
@@ -56,7 +58,7 @@ RECORDER: Final = Board(
                     "",
                     "Oldest waiting: the age of the oldest row that is not delivered yet. Refused points are kept, "
 "and can be sent again.",
-                    (20, 5),
+                    (15, 5),
                     Newest(_self("outbox_rows", "outbox_oldest_s", "refused_points", since="15m")),
                     NewestIn("token_days", _self("token_expires_s", since="15m"), _DAY_S),
                     Newest(_self("clock_skew_s", "memory_bytes", since="15m")),
@@ -90,7 +92,7 @@ RECORDER: Final = Board(
                     (12, 8),
                     Curve(_self("outbox_rows", "outbox_oldest_s")),
                     interval="1m",
-                    looks={"outbox_oldest_s": Look(more=RIGHT)},
+                    looks={"outbox_oldest_s": Look(unit="dthms", more=RIGHT)},
                 ),
                 curve(
                     "Memory and processor",
@@ -125,7 +127,7 @@ RECORDER: Final = Board(
                     zero=False,
                     looks={
                         "last_cloud_report_age_s": Look(
-                            "Last report to Enphase", WARN, more=RIGHT
+                            "Last report to Enphase", WARN, "dthms", more=RIGHT
                         )
                     },
                 ),

@@ -18,6 +18,8 @@ Merge: TypeAlias = Literal["sum", "mean", "min", "max"]
 
 SHOWN: Final = ""
 """As `since`: the time that the board shows."""
+BEFORE: Final = "before"
+"""As `since`: the days that lie 365 days before those that the board shows."""
 _OF_SITES: Final = (SITE, SITE_DAY)
 _MEANS: Final = ("_percent", "_v", "_hz", "_c", "_factor", "latency_s")
 _AGES: Final = ("_age_s", "_oldest_s", "_delivery_s", "_skew_s")
@@ -37,7 +39,7 @@ class Statement:
 class Rows:
     """Name points of one measurement of the chosen gateways, or of the chosen sites of several gateways.
 
-    `since`: how far back, or `SHOWN`. `where`: tag and value, or tag and `${variable}`.
+    `since`: how far back, `SHOWN` or `BEFORE`. `where`: tag and value, or tag and `${variable}`.
     """
 
     measurement: str

@@ -42,6 +42,58 @@ class Curve(Query):
 
 
 @dataclass(frozen=True)
+class CurveBySign(Query):
+    """Ask for a power with a sign as two curves: `positive` above zero, and `negative` below zero, without the sign.
+
+    In a window of one direction, the curve of the opposite direction is 0. Without a value, both curves are empty.
+    """
+
+    rows: Rows
+    positive: str
+    negative: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the names of the two curves."""
+        return (self.positive, self.negative)
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        parts = ", ".join(
+            f"{name}: if not exists r._value then r._value else if r._value {sign} 0.0 then {value} else 0.0"
+            for name, sign, value in ((self.positive, ">", "r._value"), (self.negative, "<", "-r._value"))
+        )
+        steps = (
+            *flux.read(self.rows, flux.windows("mean", empty=False)),
+            'group(columns: ["_field"])',
+            flux.windows("sum", empty=True),
+            f"map(fn: (r) => ({{_time: r._time, {parts}}}))",
+        )
+        return [Statement(self.rows.role, flux.pipe(*steps))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement for each direction: of a power w, (|w| + w) / 2 or (|w| − w) / 2."""
+        (field,) = self.rows.fields
+        inner = influxql.select(
+            [influxql.call("mean", field, "w")],
+            influxql.quote(self.rows.measurement),
+            influxql.where(self.rows),
+            'GROUP BY time($__interval), "gateway" fill(none)',
+        )
+        values = {self.positive: '(abs(sum("w")) + sum("w")) / 2', self.negative: '(abs(sum("w")) - sum("w")) / 2'}
+        where, group = f"WHERE {influxql.span(self.rows)}", "GROUP BY time($__interval) fill(null)"
+        return [
+            Statement(
+                self.rows.role,
+                influxql.select([f'{value} AS "{name}"'], f"({inner})", where, group),
+                "time_series",
+                name,
+            )
+            for name, value in values.items()
+        ]
+
+
+@dataclass(frozen=True)
 class CurveByTag(Query):
     """One field in each window, a curve for each value of a tag. `names`: the values that are known beforehand."""
 
@@ -151,6 +203,35 @@ class LimitLine(OneColumn):
 
 
 @dataclass(frozen=True)
+class NominalLine(OneColumn):
+    """Ask for a line at a fixed distance from the grid's nominal frequency: the nearest multiple of 10 Hz."""
+
+    distance_hz: float
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        value = f"math.round(x: r._value / 10.0) * 10.0 + {self.distance_hz}"
+        steps = (
+            *flux.read(self.rows, flux.windows("mean", empty=False)),
+            "group()",
+            flux.windows("mean", empty=False),
+            f"map(fn: (r) => ({{_time: r._time, {self.name}: {value}}}))",
+        )
+        return [Statement(self.rows.role, flux.pipe(*steps, imports=("math",)))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement."""
+        (field,) = self.rows.fields
+        text = influxql.select(
+            [f'round(mean("{field}") / 10) * 10 + {self.distance_hz} AS "{self.name}"'],
+            influxql.quote(self.rows.measurement),
+            influxql.where(self.rows),
+            "GROUP BY time($__interval) fill(none)",
+        )
+        return [Statement(self.rows.role, text, "time_series", "$col")]
+
+
+@dataclass(frozen=True)
 class Rate(OneColumn):
     """How fast a counter rises, as percent of a second a second: processor time becomes load."""
 
@@ -225,9 +306,9 @@ class Shade(OneColumn):
 
 @dataclass(frozen=True)
 class States(Query):
-    """The last word of each string field in each window.
+    """Ask for the last value of each string or boolean field in each window.
 
-    `blank`: what stands for an empty word in Flux, whose answers cannot tell it from none; only for strings.
+    `blank`: the text that stands for an empty string in Flux, whose answers show an empty string as no value.
     """
 
     rows: Rows
@@ -260,6 +341,47 @@ class States(Query):
             "GROUP BY time($__interval) fill(none)",
         )
         return [Statement(self.rows.role, text)]
+
+
+@dataclass(frozen=True)
+class StatesWhile(Query):
+    """Ask for the last value of a string field in each window whose last value of a boolean field is true.
+
+    `rows` have the string field and then the boolean field. `blank`: the text that stands for an empty string.
+    """
+
+    rows: Rows
+    blank: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the string field."""
+        return self.rows.fields[:1]
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        field, condition = self.rows.fields
+        steps = (
+            *flux.read(self.rows, flux.windows("last", empty=False)),
+            flux.WIDE,
+            f"filter(fn: (r) => exists r.{field} and exists r.{condition} and r.{condition})",
+            "group()",
+            f'map(fn: (r) => ({{_time: r._time, {field}: if r.{field} == "" then "{self.blank}" else r.{field}}}))',
+            'sort(columns: ["_time"])',
+        )
+        return [Statement(self.rows.role, flux.pipe(*steps))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement."""
+        field, condition = self.rows.fields
+        inner = influxql.select(
+            [influxql.call("last", name) for name in self.rows.fields],
+            influxql.quote(self.rows.measurement),
+            influxql.where(self.rows),
+            "GROUP BY time($__interval) fill(none)",
+        )
+        where = f'WHERE "{condition}" = true AND {influxql.span(self.rows)}'
+        return [Statement(self.rows.role, influxql.select([f'"{field}"'], f"({inner})", where))]
 
 
 def _merge_gateways(rows: Rows, fn: str, name: str) -> Statement:

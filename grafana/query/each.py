@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from grafana.query import flux, influxql
 from grafana.query.asked import OneColumn, Query, Rows, Statement
+
+_A_DAY_S: Final = 86400
 
 
 @dataclass(frozen=True)
@@ -18,11 +21,13 @@ class Each(Query):
     """String fields without which a device is left out."""
     above: tuple[str, ...] = ()
     """Numbers of which one must be above 0; without any, each device is shown."""
+    age: str = ""
+    """The field with the age of a device's report in s; a device whose report is a day old or older is left out."""
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Return tags and fields."""
-        return (*self.tags, *self.rows.fields)
+        return (*self.tags, *(field for field in self.rows.fields if field != self.age))
 
     def flux(self) -> list[Statement]:
         """Return one statement."""
@@ -32,6 +37,7 @@ class Each(Query):
             f'pivot(rowKey: ["{self.tags[0]}"], columnKey: ["_field"], valueColumn: "_value")',
             *(f"filter(fn: (r) => exists r.{field})" for field in self.needs),
             *((f"filter(fn: (r) => {some})",) if some else ()),
+            *((f"filter(fn: (r) => exists r.{self.age} and r.{self.age} < {_A_DAY_S})",) if self.age else ()),
             "group()",
             f"keep(columns: [{kept}])",
         )
@@ -46,7 +52,8 @@ class Each(Query):
             "GROUP BY " + ", ".join(map(influxql.quote, self.tags)),
         )
         known = " AND ".join(f'"{field}" =~ /.+/' for field in self.needs)
-        if wanted := known or " OR ".join(f'"{field}" > 0' for field in self.above):
+        fresh = f'"{self.age}" < {_A_DAY_S}' if self.age else ""
+        if wanted := known or fresh or " OR ".join(f'"{field}" > 0' for field in self.above):
             names = [influxql.quote(field) for field in self.columns]
             text = influxql.select(names, f"({text})", f"WHERE {wanted}")
         return [Statement(self.rows.role, text)]
@@ -54,21 +61,23 @@ class Each(Query):
 
 @dataclass(frozen=True)
 class CountAbove(OneColumn):
-    """How many devices have a whole number above zero as the newest value of a field; 0 if none has."""
+    """Ask for the number of devices whose newest value of a field, a whole number, is at least `least`; 0 if none."""
+
+    least: int = 1
 
     def flux(self) -> list[Statement]:
         """Return one statement."""
         steps = (
             "group()",
-            f"map(fn: (r) => ({{_time: now(), {self.name}: if r._value > 0 then 1.0 else 0.0}}))",
+            f"map(fn: (r) => ({{_time: now(), {self.name}: if r._value >= {self.least} then 1.0 else 0.0}}))",
             f'sum(column: "{self.name}")',
         )
         return [Statement(self.rows.role, flux.pipe(*flux.read(self.rows, "last()"), *steps))]
 
     def influxql(self) -> list[Statement]:
-        """Return one statement: (n + 1 − |n − 1|) / 2 is 0 for 0, and 1 for more.
+        """Return one statement: the lesser of 1 and n − least + 1, then the greater of 0 and the lesser.
 
-        `abs` of 1.6 leaves a negative whole number as it is; so it gets a broken one.
+        InfluxDB 1.6 returns a negative whole number unchanged from `abs`, so that `abs` gets a float.
         """
         (field,) = self.rows.fields
         inner = influxql.select(
@@ -77,8 +86,10 @@ class CountAbove(OneColumn):
             influxql.where(self.rows),
             'GROUP BY "serial"',
         )
-        ones = influxql.select(['("n" + 1 - abs("n" - 1.0)) / 2 AS "is"'], f"({inner})")
-        text = influxql.select([influxql.call("sum", "is", self.name)], f"({ones})")
+        capped = f'("n" - {float(self.least - 2)} - abs("n" - {float(self.least)})) / 2 AS "most"'
+        most = influxql.select([capped], f"({inner})")
+        floored = influxql.select(['("most" + abs("most")) / 2 AS "is"'], f"({most})")
+        text = influxql.select([influxql.call("sum", "is", self.name)], f"({floored})")
         return [Statement(self.rows.role, text)]
 
 

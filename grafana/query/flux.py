@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from grafana.query.asked import SHOWN, Rows
+from grafana.query.asked import BEFORE, SHOWN, Rows
 
 BUCKETS: Final = {"totals": "bucket", "devices": "bucket_devices", "daily": "bucket_daily"}
-SHOWN_RANGE: Final = "range(start: v.timeRangeStart, stop: v.timeRangeStop)"
+_RANGES: Final = {
+    SHOWN: "range(start: v.timeRangeStart, stop: v.timeRangeStop)",
+    BEFORE: (
+        "range(start: time(v: int(v: v.timeRangeStart) - int(v: 365d)), "
+        "stop: time(v: int(v: v.timeRangeStop) - int(v: 365d)))"
+    ),
+}
 WIDE: Final = 'pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")'
 AT_NOW: Final = "map(fn: (r) => ({_time: now(), _field: r._field, _value: r._value}))"
 NAME: Final = "if exists r.panel then r.panel else r.serial"
@@ -27,7 +33,7 @@ def read(rows: Rows, *early: str) -> tuple[str, ...]:
 
     It takes none after a filter that a series without the tag may pass; so such a filter follows them.
     """
-    span = SHOWN_RANGE if rows.since == SHOWN else f"range(start: -{rows.since})"
+    span = _RANGES.get(rows.since) or f"range(start: -{rows.since})"
     chosen = f"${{{rows.owner}:regex}}"
     wanted = " or ".join(f'r._field == "{field}"' for field in rows.fields)
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from grafana.query.asked import SHOWN, Rows
+from grafana.query.asked import BEFORE, SHOWN, Rows
 
 EACH_ROW: Final = "GROUP BY time(15m) fill(none)"
 """Every local midnight is a quarter of an hour of UTC, so that rows of one day meet and no day is cut."""
@@ -37,4 +37,6 @@ def where(rows: Rows, *more: str) -> str:
 
 def span(rows: Rows) -> str:
     """Write the time that is read."""
+    if rows.since == BEFORE:
+        return "time >= ${__from}ms - 365d AND time <= ${__to}ms - 365d"
     return "$timeFilter" if rows.since == SHOWN else f"time > now() - {rows.since} AND time <= now()"

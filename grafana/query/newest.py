@@ -117,6 +117,69 @@ class Flow(Query):
 
 
 @dataclass(frozen=True)
+class FlowParts(Query):
+    """Ask for the newest value of a power with a sign as two powers without a sign, of which one is 0."""
+
+    rows: Rows
+    positive: str
+    negative: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the names of the two powers."""
+        return (self.positive, self.negative)
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        parts = (
+            f"{self.positive}: if r._value > 0.0 then r._value else 0.0, "
+            f"{self.negative}: if r._value < 0.0 then -r._value else 0.0"
+        )
+        steps = (*newest(self.rows, "sum", wide=False), f"map(fn: (r) => ({{_time: r._time, {parts}}}))")
+        return [Statement(self.rows.role, flux.pipe(*steps))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement."""
+        (field,) = self.rows.fields
+        merged = influxql.select([influxql.call("sum", field, "w")], last(self.rows))
+        parts = [
+            f'(abs("w") + "w") / 2 AS "{self.positive}"',
+            f'(abs("w") - "w") / 2 AS "{self.negative}"',
+        ]
+        return [Statement(self.rows.role, influxql.select(parts, f"({merged})"))]
+
+
+@dataclass(frozen=True)
+class Sign(OneColumn):
+    """Ask for a fixed number, if the newest value of a field is above a limit, or below the limit.
+
+    Otherwise the answer is empty. A panel adds up such numbers, so that their sum says what is wrong.
+    """
+
+    number: int
+    limit: float
+    is_below: bool = False
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        (field,) = self.rows.fields
+        text = flux.pipe(
+            *newest(self.rows, merge_of(field)),
+            f"filter(fn: (r) => float(v: r.{field}) {'<' if self.is_below else '>'} {float(self.limit)})",
+            f"map(fn: (r) => ({{_time: r._time, {self.name}: {float(self.number)}}}))",
+        )
+        return [Statement(self.rows.role, text)]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement."""
+        (field,) = self.rows.fields
+        merged = influxql.select([influxql.call(merge_of(field), field)], last(self.rows))
+        value = f'"{field}" * 0 + {self.number} AS "{self.name}"'
+        where = f'WHERE "{field}" {"<" if self.is_below else ">"} {self.limit:g}'
+        return [Statement(self.rows.role, influxql.select([value], f"({merged})", where))]
+
+
+@dataclass(frozen=True)
 class LastTime(Query):
     """When the newest point came, as a time."""
 

@@ -45,24 +45,30 @@ class Spans(Query):
 
 @dataclass(frozen=True)
 class SpanTotal(Query):
-    """The sum of each field over the rows of days in the time shown; of a peak the greatest."""
+    """Ask for the sum of each field over the rows of days.
+
+    `prefix`: what stands before each field's name, so that the sums of two times can be compared.
+    """
 
     rows: Rows
+    prefix: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return the fields."""
-        return self.rows.fields
+        """Return the names of the sums."""
+        return tuple(f"{self.prefix}{field}" for field in self.rows.fields)
 
     def flux(self) -> list[Statement]:
         """Return one statement."""
-        steps = ('group(columns: ["_field"])', "sum()", flux.AT_NOW, flux.WIDE)
+        renamed = f'map(fn: (r) => ({{r with _field: "{self.prefix}" + r._field}}))'
+        prefixed = (renamed,) if self.prefix else ()
+        steps = ('group(columns: ["_field"])', "sum()", flux.AT_NOW, *prefixed, flux.WIDE)
         return [Statement(self.rows.role, flux.pipe(*flux.read(self.rows), *steps))]
 
     def influxql(self) -> list[Statement]:
         """Return one statement."""
         text = influxql.select(
-            [influxql.call("sum", field) for field in self.rows.fields],
+            [influxql.call("sum", field, f"{self.prefix}{field}") for field in self.rows.fields],
             influxql.quote(self.rows.measurement),
             influxql.where(self.rows),
         )

@@ -56,7 +56,7 @@ def put_in(text: str, variables: Mapping[str, str | list[str]]) -> str:
 
     def one(match: re.Match[str]) -> str:
         name, form = match.groups()
-        if name.startswith("__"):
+        if name.startswith("__") and name not in variables:
             return match[0]
         value = variables[name]
         values = [value] if isinstance(value, str) else value
@@ -73,6 +73,8 @@ def ask_panel(
     grafana: Grafana, panel: PanelFile, variables: Mapping[str, str | list[str]], asked: Asked
 ) -> tuple[dict[str, list[list[Column]]], float]:
     """Return the frames of each target by its letter, and the seconds that the answer took."""
+    shown = {"__from": str(asked.begin * 1000), "__to": str(asked.end * 1000)}
+    variables = {**variables, **shown}
     queries = []
     for target in panel.targets:
         put = {name: put_in(value, variables) if isinstance(value, str) else value for name, value in target.items()}

@@ -91,6 +91,8 @@ def fill_in(text: str, **values: str) -> str:
         "gap": "5m",
         "low_v": "207",
         "high_v": "253",
+        "__from": "1764500000000",
+        "__to": "1764586400000",
         **values,
     }
     text = re.sub(r"\$\{(\w+)(?::\w+)?\}", lambda found: known[found[1]], text)

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import Any, Final, TypeAlias
 
+from grafana.query.asked import BEFORE
 from logger.model import Value
 from tests.grafana.known import Known, Points
 
 Cells: TypeAlias = dict[tuple[str, str], Value]
 """Column and key of a row (its time in seconds, its label, or nothing where there is one row) → value."""
+A_DAY_S: Final = 86400
 UNITS: Final = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
 LABELS: Final = {
     "envoy_day": "local_date", "envoy_site_day": "local_date", "envoy_band_day": "local_date",
@@ -40,7 +42,9 @@ class Scope:
         """The points that a query reads, with its fields alone, by time."""
         rows = query.rows
         wanted, begin, end = tuple(fields) or rows.fields, self.begin, self.end
-        if rows.since:
+        if rows.since == BEFORE:
+            begin, end = begin - 365 * 86400, end - 365 * 86400
+        elif rows.since:
             begin, end = self.now - int(rows.since[:-1]) * UNITS[rows.since[-1]], self.now
         found = []
         for point in self.points.found[rows.measurement]:
@@ -126,6 +130,16 @@ def _curve(query: Any, scope: Scope) -> Cells:
     return found
 
 
+def _curve_by_sign(query: Any, scope: Scope) -> Cells:
+    (field,) = query.rows.fields
+    windows: dict[int, float] = defaultdict(float)
+    for points in _by(scope.rows(query), _owner).values():
+        for at, value in _windowed(scope, points, field, "mean").items():
+            windows[at] += value
+    above: Cells = {(query.positive, str(at)): max(0.0, value) for at, value in windows.items()}
+    return above | {(query.negative, str(at)): max(0.0, -value) for at, value in windows.items()}
+
+
 def _curve_by_tag(query: Any, scope: Scope) -> Cells:
     (field,) = query.rows.fields
     return {
@@ -168,6 +182,12 @@ def _limit_line(query: Any, scope: Scope) -> Cells:
     return {(query.name, str(at)): float(str(scope.variables[query.variable])) for at in at_all}
 
 
+def _nominal_line(query: Any, scope: Scope) -> Cells:
+    (field,) = query.rows.fields
+    means = _windowed(scope, scope.rows(query), field, "mean")
+    return {(query.name, str(at)): round(value / 10) * 10 + query.distance_hz for at, value in means.items()}
+
+
 def _rate(query: Any, scope: Scope) -> Cells:
     (field,) = query.rows.fields
     windows: dict[int, list[float]] = defaultdict(list)
@@ -201,6 +221,13 @@ def _states(query: Any, scope: Scope) -> Cells:
         for field in query.rows.fields
         for at, value in _windowed(scope, points, field, "last").items()
     }
+
+
+def _states_while(query: Any, scope: Scope) -> Cells:
+    field, condition = query.rows.fields
+    points = scope.rows(query)
+    words, holds = (_windowed(scope, points, name, "last") for name in (field, condition))
+    return {(field, str(at)): word or query.blank for at, word in words.items() if holds.get(at)}
 
 
 # --- now --------------------------------------------------------------------------------------------------------
@@ -241,6 +268,22 @@ def _flow(query: Any, scope: Scope) -> Cells:
     return {(name, ""): abs(watts)}
 
 
+def _flow_parts(query: Any, scope: Scope) -> Cells:
+    (field,) = query.rows.fields
+    watts = _number(_newest(query, scope), field)
+    if watts is None:
+        return {}
+    return {(query.positive, ""): max(0.0, watts), (query.negative, ""): max(0.0, -watts)}
+
+
+def _sign(query: Any, scope: Scope) -> Cells:
+    (field,) = query.rows.fields
+    value = _number(_newest(query, scope), field)
+    if value is None or not (value < query.limit if query.is_below else value > query.limit):
+        return {}
+    return {(query.name, ""): query.number}
+
+
 def _last_time(query: Any, scope: Scope) -> Cells:
     points = scope.rows(query)
     return {("newest", ""): float(points[-1].time)} if points else {}
@@ -263,8 +306,9 @@ def _each(query: Any, scope: Scope) -> Cells:
     for name, points in _by(scope.rows(query), lambda point: point.tags[query.tags[0]]).items():
         newest = {field: values[-1] for field in query.rows.fields if (values := _values(points, field))}
         is_ill = not query.above or any(newest.get(field, 0) > 0 for field in query.above)
-        if is_ill and all(newest.get(field) for field in query.needs):
-            found |= {(field, name): value for field, value in newest.items()}
+        is_fresh = not query.age or newest.get(query.age, A_DAY_S) < A_DAY_S
+        if is_ill and is_fresh and all(newest.get(field) for field in query.needs):
+            found |= {(field, name): value for field, value in newest.items() if field != query.age}
             found |= {(tag, name): points[-1].tags.get(tag, "") for tag in query.tags}
     return found
 
@@ -272,7 +316,7 @@ def _each(query: Any, scope: Scope) -> Cells:
 def _count_above(query: Any, scope: Scope) -> Cells:
     (field,) = query.rows.fields
     newest = [_values(points, field)[-1] for points in _by(scope.rows(query), lambda p: p.tags["serial"]).values()]
-    return {(query.name, ""): sum(value > 0 for value in newest)} if newest else {}
+    return {(query.name, ""): sum(value >= query.least for value in newest)} if newest else {}
 
 
 def _panel_names(query: Any, scope: Scope) -> Cells:
@@ -399,7 +443,8 @@ def _day_shares(query: Any, scope: Scope) -> Cells:
 
 def _span_total(query: Any, scope: Scope) -> Cells:
     points = scope.rows(query)
-    return {(f, ""): sum(values) for f in query.rows.fields if (values := _values(points, f))}
+    prefix = getattr(query, "prefix", "")
+    return {(prefix + f, ""): sum(values) for f in query.rows.fields if (values := _values(points, f))}
 
 
 def _span_total_share(query: Any, scope: Scope) -> Cells:
@@ -427,6 +472,8 @@ def _top_spans(query: Any, scope: Scope) -> Cells:
 
 
 EXPECTED: Final[Mapping[str, Callable[[Any, Scope], Cells]]] = {
+    "CurveBySign": _curve_by_sign, "NominalLine": _nominal_line, "StatesWhile": _states_while,
+    "FlowParts": _flow_parts, "Sign": _sign,
     "Curve": _curve, "CurveByTag": _curve_by_tag, "CurveByPanel": _curve_by_panel, "DayCurve": _day_curve,
     "MedianOfGroup": _median_of_group, "LimitLine": _limit_line, "Rate": _rate, "Shade": _shade, "States": _states,
     "Newest": _newest, "NewestShare": _newest_share, "Flow": _flow, "LastTime": _last_time,
@@ -440,6 +487,9 @@ EXPECTED: Final[Mapping[str, Callable[[Any, Scope], Cells]]] = {
 """How each class of query is computed, by its name."""
 BY_TIME: Final = {
     "Curve",
+    "CurveBySign",
+    "NominalLine",
+    "StatesWhile",
     "CurveByTag",
     "DayCurve",
     "MedianOfGroup",

@@ -24,7 +24,7 @@ TAGS: Final = {
     measurement.name: {"gateway", "site", "panel", "panel_group", "panel_row", "panel_column", *measurement.tags}
     for measurement in MEASUREMENTS
 }
-KINDS: Final = {"stat", "timeseries", "barchart", "heatmap", "table", "state-timeline", "bargauge", "row"}
+KINDS: Final = {"stat", "timeseries", "barchart", "heatmap", "table", "state-timeline", "bargauge", "gauge", "row"}
 """Panels that are built in from Grafana 9.3 to 13, and not beta in any of them."""
 PROPERTIES: Final = {
     "displayName", "unit", "color", "mappings", "thresholds", "min", "max", "decimals", "links", "noValue",
@@ -38,7 +38,7 @@ PROPERTIES: Final = {
 }  # fmt: skip
 TRANSFORMATIONS: Final = {
     "organize", "joinByField", "sortBy", "groupingToMatrix", "convertFieldType", "filterFieldsByName", "merge",
-    "calculateField",
+    "calculateField", "concatenate",
 }  # fmt: skip
 FILES: Final = list(every_file())
 DIALECTS: Final = [pytest.param("flux", id="flux"), pytest.param("influxql", id="influxql")]
@@ -196,7 +196,8 @@ def test_every_query_of_readings_asks_for_the_chosen_gateways_or_sites_and_a_bou
         if dialect == "flux":
             assert query.text.count("range(start: ") == query.text.count("from(bucket: "), query.name
         else:
-            assert "$timeFilter" in query.text or "time > now() - " in query.text, query.name
+            bounds = ("$timeFilter", "time > now() - ", "time >= ${__from}ms - ")
+            assert any(bound in query.text for bound in bounds), query.name
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -28,15 +28,26 @@ def list_totals(kind: Kind, flows: Flows, producing: int, charge_percent: float)
     }
 
 
-def list_measured(at: int, number: int, watts: float) -> dict[str, Value]:
+def temperature_of(at: int, number: int, watts: float) -> float:
+    """What an inverter says of its temperature: each a little unlike its neighbours, in no order."""
+    return 8.0 + 6 * waver(at, 21_600) + 3 * _unlike(number) + watts / 16
+
+
+def _unlike(number: int) -> float:
+    """How far an inverter is unlike its neighbours, 0 to 1."""
+    return waver(number * 7919, 7)
+
+
+def list_measured(at: int, number: int, watts: float, volts: float, hertz: float) -> dict[str, Value]:
     """What an inverter's report holds besides its power."""
+    dc_volts = 31.5 + 2 * _unlike(number) + watts / 200
     return {
         "max_power_w": 366.0,
-        "dc_voltage_v": 32.0 + number % 5 + watts / 200,
-        "dc_current_a": watts / (32.0 + number % 5 + watts / 200),
-        "ac_voltage_v": 230.0 + 8 * waver(at, 5400),
-        "ac_frequency_hz": 50.0,
-        "temperature_c": 15.0 + watts / 20 + number,
+        "dc_voltage_v": dc_volts,
+        "dc_current_a": watts / dc_volts,
+        "ac_voltage_v": volts + _unlike(number) + watts / 400,
+        "ac_frequency_hz": hertz,
+        "temperature_c": temperature_of(at, number, watts),
     }
 
 
@@ -64,13 +75,13 @@ def list_devices(kind: Kind, at: int, flows: Flows, charge_percent: float) -> It
         yield Reading("envoy_gateway", tags, known, at, "devices")
 
 
-def list_meters(kind: Kind, at: int, flows: Flows, volts: float) -> Iterator[Reading]:
+def list_meters(kind: Kind, at: int, flows: Flows, volts: float, hertz: float) -> Iterator[Reading]:
     """The meters of production and of the grid."""
     powers = {"production": flows.production, "net-consumption": flows.net}
     for meter, watts in powers.items() if kind.has_meters else ():
         fields: dict[str, Value] = {"power_w": watts, "voltage_v": volts, "current_a": watts / volts}
         fields |= {"power_factor": 0.97 if watts >= 0 else -0.97}
-        fields["frequency_hz"] = 49.95 + 0.07 * waver(at, 900) + 0.03 * waver(at, 120)
+        fields["frequency_hz"] = hertz
         yield Reading("envoy_meter", {"gateway": kind.gateway, "meter": meter}, fields, at, "totals")
 
 

@@ -212,7 +212,7 @@ class Generator:
     def _record(self, at: int) -> None:
         points = list(self._measure(at))
         if self.with_equipment:
-            points += [*list_meters(self.kind, at, self._now, 230.0), *list_recorder(self._tags, at, self._begin)]
+            points += [*self._list_meters(at), *list_recorder(self._tags, at, self._begin)]
         charge = 100 * self._stored_wh / self.kind.battery_wh if self.kind.battery_wh else None
         fields: dict[str, Value] = {f"{name}_power_w": watts for name, watts in self._powers().items()}
         if charge is not None:
@@ -270,12 +270,8 @@ class Generator:
         if not self.kind.has_meters:
             return
         for number, phase in enumerate(_PHASES[: self.kind.phases]):
-            then = at + number * 54_321
-            wander = 4 * waver(at, 2700) + 2 * waver(then, 2700) + 3 * waver(then, 300)
-            step = wander if self.kind.is_lively else (at // 600 * 31) % 90 / 10
-            volts = 240.0 if self._is_off else 229.0 + number + step
-            hertz = 60.5 if self._is_off else 49.3 if self._is_within(at, self.kind.swings) else 50.0
-            fields: dict[str, Value] = {"voltage_v": volts, "frequency_hz": hertz}
+            volts = self._volts(at, number)
+            fields: dict[str, Value] = {"voltage_v": volts, "frequency_hz": self._hertz(at)}
             watts = fields["power_w"] = self._now.net * _SHARES[self.kind.phases][number]
             if self.with_equipment:
                 fields |= {"current_a": watts / volts, "power_factor": 0.97 if watts >= 0 else -0.97}
@@ -285,6 +281,27 @@ class Generator:
             state = "off-grid" if self._is_off else "on-grid"
             grid: dict[str, Value] = {"grid_state": state, "relay_closed": not self._is_off}
             yield Reading("envoy_grid", self._tags, grid, at, "totals")
+
+    def _volts(self, at: int, number: int) -> float:
+        """The voltage of a phase."""
+        if self._is_off:
+            return 240.0
+        then = at + number * 54_321
+        wander = 4 * waver(at, 2700) + 2 * waver(then, 2700) + 3 * waver(then, 300)
+        return 229.0 + number + (wander if self.kind.is_lively else (at // 600 * 31) % 90 / 10)
+
+    def _hertz(self, at: int) -> float:
+        """The frequency of the grid, or of the house alone."""
+        if self._is_off:
+            return 50.5 if self.kind.is_lively else 60.5
+        if self._is_within(at, self.kind.swings):
+            return 49.8 if self.kind.is_lively else 49.3
+        return 49.95 + 0.07 * waver(at, 900) + 0.03 * waver(at, 120) if self.kind.is_lively else 50.0
+
+    def _list_meters(self, at: int) -> Iterator[Reading]:
+        """The meters, with the mean voltage of the phases."""
+        volts = sum(self._volts(at, number) for number in range(self.kind.phases)) / self.kind.phases
+        return list_meters(self.kind, at, self._now, volts, self._hertz(at))
 
     def _report(self, at: int) -> Iterator[Reading]:
         """The status of each inverter, and its report while it produces; a dead one never reports."""
@@ -298,7 +315,9 @@ class Generator:
             if watts > 0:
                 self._heard[panel.serial] = at
                 fields: dict[str, Value] = {"power_w": watts, "energy_lifetime_wh": self._lifetimes[panel.serial]}
-                measured = list_measured(at, number, watts)
+                measured = list_measured(
+                    at, number, watts, self._volts(at, number % self.kind.phases), self._hertz(at)
+                )
                 fields |= measured if self.with_equipment else {"temperature_c": measured["temperature_c"]}
                 yield Reading("envoy_inverter", tags, fields, at, "devices")
                 self._note_report(at, panel.serial, watts)

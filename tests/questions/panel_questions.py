@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import Final
 
-from tests.history.equipment import list_measured
+from tests.history.equipment import temperature_of
 from tests.history.kinds import Roofed
 from tests.questions.question import Answer, Past, Question, is_gap
 from tests.questions.texts import read, select
@@ -97,7 +97,7 @@ def _clipped(site: Past) -> Answer:
 def _heat(site: Past) -> Answer:
     numbers = {panel.serial: number for number, panel in enumerate(site.kind.panels)}
     return {
-        (serial, site.minute(at)): (watts, float(list_measured(at, numbers[serial], watts)["temperature_c"]))
+        (serial, site.minute(at)): (watts, temperature_of(at, numbers[serial], watts))
         for (serial, at), watts in site.truth.reports.items()
         if at > site.now - 2 * 86400
     }

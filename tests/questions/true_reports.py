@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from statistics import mean
 from typing import Final
 
-from tests.history.equipment import list_measured
+from tests.history.equipment import temperature_of
 from tests.history.kinds import Kind
 from tests.history.truth import DayTruth
 from tests.questions.catalog import QUESTIONS
@@ -131,7 +131,7 @@ def _heat(site: Past) -> Answer:
     by_heat: dict[int, list[float]] = defaultdict(list)
     for (serial, at), watts in site.truth.reports.items():
         if at > site.now - 7 * 86400:
-            by_heat[int(float(list_measured(at, numbers[serial], watts)["temperature_c"]) // 10 * 10)].append(watts)
+            by_heat[int(temperature_of(at, numbers[serial], watts) // 10 * 10)].append(watts)
     return {(str(heat),): (len(watts), mean(watts), max(watts)) for heat, watts in by_heat.items()}
 
 

@@ -1,0 +1,48 @@
+"""Make the panels that several boards show."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from grafana.board import Panel
+from grafana.kinds import Size, stats
+from grafana.looks import AT_LEAST, BAD, GOOD, GROUNDS, WARN, Look
+from grafana.query.asked import Rows
+from grafana.query.newest import Sign
+from grafana.transformations import sum_of
+
+_A_DAY_S: Final = 86400
+_NO_READING: Final = 8
+
+
+def verdict(size: Size) -> Panel:
+    """Make the one word that says whether the recorder works, or what is wrong."""
+    own = "envoy_logger"
+    signs = (
+        Sign("alive", Rows(own, ("outbox_rows",), "15m"), _NO_READING, -1),
+        Sign("reading", Rows("envoy_totals", ("inverters",), "10m"), -_NO_READING, -1),
+        Sign("waiting", Rows(own, ("outbox_oldest_s",), "15m"), 1, 600),
+        Sign("refused", Rows(own, ("refused_points",), "15m"), 2, 0),
+        Sign("token", Rows(own, ("token_expires_s",), "15m"), 4, 10 * _A_DAY_S, is_below=True),
+    )
+    texts = {
+        "0": ("all in order", GROUNDS[GOOD]),
+        "1": ("rows wait for InfluxDB", GROUNDS[WARN]),
+        "2": ("points were refused", GROUNDS[BAD]),
+        "4": ("the token ends soon", GROUNDS[WARN]),
+        str(_NO_READING): ("no new reading", GROUNDS[BAD]),
+        f"{AT_LEAST}1": ("several faults", GROUNDS[BAD]),
+    }
+    return stats(
+        "Recorder",
+        "All in order: the newest reading is at most ten minutes old, no row has waited for InfluxDB for more than "
+        "ten minutes, InfluxDB refused no point, and the token is valid for more than ten days.",
+        size,
+        *signs,
+        ground=True,
+        named=False,
+        hidden=tuple(sign.name for sign in signs),
+        transformations=sum_of("verdict", (sign.name for sign in signs)),
+        looks={"verdict": Look("Recorder", texts=texts)},
+        absent="The recorder has written nothing for fifteen minutes.",
+    )
