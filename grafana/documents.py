@@ -52,7 +52,8 @@ def _describe_board(board: Board, pictures: Path) -> Iterator[str]:
     yield ""
     yield board.says
     yield ""
-    for name in (f"{board.uid}-wall-dark.png", f"{board.uid}-phone-light.png"):
+    for view in ("wall-dark", "below-dark", "phone-light"):
+        name = f"{board.uid}-{view}.png"
         if (pictures / name).exists():
             yield f"![{board.title}](pictures/{name})"
             yield ""

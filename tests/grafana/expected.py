@@ -227,7 +227,7 @@ def _states_while(query: Any, scope: Scope) -> Cells:
     field, condition = query.rows.fields
     points = scope.rows(query)
     words, holds = (_windowed(scope, points, name, "last") for name in (field, condition))
-    return {(field, str(at)): word or query.blank for at, word in words.items() if holds.get(at)}
+    return {(field, str(at)): word for at, word in words.items() if holds.get(at)}
 
 
 # --- now --------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Take pictures of the boards of a Grafana that runs, such as `tests.grafana.serve`.
 
-Without names it takes every board that Grafana has. `docs/pictures` gets PNG files of at most 250 KB.
+Without names it takes every board that Grafana has. `docs/pictures` gets PNG files of at most 250 KB. A board that is
+higher than the wall has a second picture of what is below its first screen, in the dark theme.
 """
 
 from __future__ import annotations
@@ -31,16 +32,24 @@ def main() -> None:
     asked = ask.parse_args()
     kind = next(kind for kind in _KINDS if kind.name == asked.kind)
     boards = asked.boards or [found["uid"] for found in http("GET", f"{asked.url}/api/search?type=dash-db").json()]
-    options = {"var-gateway": kind.gateway, **dict(each.split("=", 1) for each in asked.variable)}
+    chosen = {"var-gateway": kind.gateway, **dict(each.split("=", 1) for each in asked.variable)}
     zone = asked.zone or kind.zone
+    weak = next((panel for panel in kind.panels if panel.weak_from), kind.panels[0])
     asked.to.mkdir(parents=True, exist_ok=True)
     with browse() as browser:
         for board in boards:
+            options = {"var-inverter": weak.serial, **chosen} if board == "envoy-panel" else chosen
             for size in asked.size or ("wall", "phone"):
                 for theme in asked.theme or THEMES:
                     with open_board(browser, asked.url, board, View(size, theme), zone, **options) as opened:
                         path = asked.to / f"{board}-{size}-{theme}.png"
+                        width, height = SIZES[size]
                         take_picture(opened, path, None if asked.whole else SIZES[size])
+                        below = max((panel.box[1] + panel.box[3] for panel in opened.panels), default=0.0)
+                        if size == "wall" and theme == "dark" and below > 1.1 * height and not asked.whole:
+                            path = asked.to / f"{board}-below-{theme}.png"
+                            rest = min(int(below) + 16 - height, 1500)
+                            take_picture(opened, path, (width, rest), top=height)
                         print(f"{path} ({path.stat().st_size / 1000:.0f} KB)")
                         for each in opened.complaints:
                             print(f"    {each}")

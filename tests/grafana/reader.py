@@ -145,22 +145,28 @@ def _seen(found: dict[str, Any]) -> Seen:
     return Seen(found["id"], found["title"], found["text"], found["drawn"], found["error"], (x, y, width, height))
 
 
-def take_picture(opened: Opened, path: Path, first: tuple[int, int] | None = None, most_bytes: int = 250_000) -> None:
-    """Write the page, or its first so many pixels, into a PNG file of at most so many bytes; with fewer colours if
-    need be.
+def take_picture(
+    opened: Opened, path: Path, first: tuple[int, int] | None = None, most_bytes: int = 250_000, top: int = 0
+) -> None:
+    """Write the page, or so many pixels from `top` on, into a PNG file of at most so many bytes; smaller if need be.
+
+    The colours stay true: with fewer colours, gradients would become bands.
     """
     if first:
-        opened.page.screenshot(path=path, clip={"x": 0, "y": 0, "width": first[0], "height": first[1]})
+        opened.page.screenshot(path=path, clip={"x": 0, "y": top, "width": first[0], "height": first[1]})
     else:
         opened.page.screenshot(path=path)
-    for colours in (256, 128, 64):
-        if path.stat().st_size <= most_bytes:
-            return
-        _reduce(path, colours)
+    _write_small(path, most_bytes)
 
 
-def _reduce(path: Path, colours: int) -> None:
+def _write_small(path: Path, most_bytes: int) -> None:
     from PIL import Image
 
     with Image.open(path) as picture:
-        picture.convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(path, optimize=True)
+        whole = picture.convert("RGB")
+    for hundredths in range(100, 40, -5):
+        size = whole.width * hundredths // 100, whole.height * hundredths // 100
+        shrunk = whole if hundredths == 100 else whole.resize(size, Image.Resampling.LANCZOS)
+        shrunk.save(path, optimize=True)
+        if path.stat().st_size <= most_bytes:
+            return
