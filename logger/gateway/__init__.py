@@ -1,1 +1,1 @@
-"""Talks to the gateway over HTTP(S). This room does not know the fields in the gateway's documents."""
+"""Talks to the gateway over HTTP(S). Does not interpret the fields of the gateway's documents."""

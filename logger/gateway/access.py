@@ -1,4 +1,4 @@
-"""Holds the address and the credentials of one gateway and lists the base URLs to try."""
+"""Holds the address and the credentials of one gateway, and lists the base URLs to try."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ TOKEN_URL: Final = "https://entrez.enphaseenergy.com/tokens"  # noqa: S105  an a
 class Access:
     """The address, credentials and TLS mode of one gateway.
 
-    `address` is host, host:port or URL. `username` and `password` belong to the Enphase account. `local_username` and
-    `local_password` are for firmware before 7; the default password is the last six characters of the serial. An
-    empty text means not given. `fixed`: True if the token and the password cannot change before a restart. `sharing`:
-    how many gateways of the settings sign in with this account. `pasted_as`: the name of the setting with the token.
+    `address`: host, host:port or URL. `username`, `password`: the Enphase account. `local_username`,
+    `local_password`: the user for firmware before 7; the default password is the last six characters of the serial.
+    An empty text means that the value is not set. `fixed`: True if the token and the password cannot change before a
+    restart. `sharing`: the number of gateways in the settings that sign in with this account. `pasted_as`: the name
+    of the setting with the token.
     """
 
     address: str
@@ -45,12 +46,15 @@ class Access:
 
     @property
     def host(self) -> str:
-        """Return host or host:port in lower case. Certificate pins are kept under this name."""
+        """Return host or host:port in lower case. Certificate pins are stored under this name."""
         return _parts(self.address)[1].lower()
 
     @property
     def candidates(self) -> tuple[str, ...]:
-        """Return the base URLs to try in order: the scheme in the address, else https and then http."""
+        """Return the base URLs to try, in order.
+
+        If the address has a scheme, only this scheme is tried; otherwise https and then http.
+        """
         scheme, place = _parts(self.address)
         return (f"{scheme}://{place}",) if scheme else (f"https://{place}", f"http://{place}")
 

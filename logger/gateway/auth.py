@@ -1,8 +1,8 @@
 """Chooses the gateway's token, renews it in time, and replaces it when the gateway refuses it.
 
-A pasted token is used until it is about to expire or is refused. Then a new token is fetched with the account. A
-valid token stays in use while its renewal fails. A sign-in runs as a separate task, so a cancelled poll does not
-cancel it. Without a usable token the credentials are read again, so corrected settings need no restart.
+A pasted token is used until it expires soon or is refused. Then a new token is fetched with the account. A valid
+token stays in use while its renewal fails. A sign-in runs as a separate task, so a cancelled poll does not cancel the
+sign-in. Without a usable token the credentials are read again, so corrected settings need no restart.
 """
 
 from __future__ import annotations
@@ -23,16 +23,22 @@ from logger.gateway.sign_in import sign_in
 from logger.gateway.tokens import Token
 
 _AGAIN_S: Final = 300.0
-"""Seconds before a refused token is tried again (if there is no other), and between two attempts at a renewal."""
+"""Seconds between two attempts to renew a token.
+
+Also the seconds before a refused token is tried again, if there is no other token.
+"""
 _REREAD_S: Final = 50.0
-"""Seconds between two readings of the credentials: slightly under a minute, so that each minute's poll may read."""
+"""Seconds between two readings of the credentials.
+
+The value is just below a minute, so that every poll can read them.
+"""
 
 
 class Auth:
     """Chooses and renews the tokens of one gateway.
 
-    `reread` reads the credentials again from the settings. Commands pass None, because a command ends instead of
-    waiting.
+    `reread` reads the credentials again from the settings. It is None in commands, because a command ends instead of
+    waiting for new credentials.
     """
 
     def __init__(
@@ -68,9 +74,9 @@ class Auth:
                 self._events.warn_once("token_unusable", error.message)
 
     async def current(self) -> Token:
-        """Return the token to use now. Sign in if there is no token.
+        """Return the token to use now. Sign in if there is no usable token.
 
-        Raises CredentialsError if no token can be had, and StateError if the state folder cannot be used.
+        Raises CredentialsError if no token can be obtained, and StateError if the state folder cannot be used.
         """
         now = self._clock.time()
         best = self._choose(now)
@@ -82,7 +88,7 @@ class Auth:
             if self._access.has_account:
                 self._renew_beside(now)
             else:
-                text = f"the token ends on {tokens.format_end(best)} and no account is set"
+                text = f"the token ends on {tokens.format_end(best)} and no account is set to renew it"
                 self._events.warn_once("token_ends_soon", text)
         self.token = best
         return best
@@ -98,14 +104,14 @@ class Auth:
         self._rejected.pop(token, None)
 
     async def aclose(self) -> None:
-        """Cancel a running sign-in. The attempt still counts."""
+        """Cancel a running sign-in. The cancelled attempt still counts for the cool-down."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError, EnvoyLoggerError):
                 await self._task
 
     def _read_again(self) -> bool:
-        """Read the credentials again if it is time. Return True if a person has changed them."""
+        """Read the credentials again if the last reading is old enough. Return True if a person has changed them."""
         if self._reread is None or self._clock.monotonic() - self._reread_at < _REREAD_S:
             return False
         self._reread_at = self._clock.monotonic()
@@ -123,15 +129,18 @@ class Auth:
         return [token for token in (self._pasted, self._kept) if token is not None and token.expires_at > now]
 
     def _choose(self, now: float) -> Token | None:
-        """Return the first token that needs no renewal yet, else the one that expires last. Skip rejected tokens."""
+        """Return the first token that needs no renewal yet, otherwise the token that expires last.
+
+        Skip rejected tokens.
+        """
         usable = [token for token in self._list_valid(now) if token not in self._rejected]
         far = [token for token in usable if now < token.renew_at]
         return far[0] if far else max(usable, key=lambda token: token.expires_at, default=None)
 
     async def _do_without(self, now: float) -> Token:
-        """Fetch a token while there is no usable one.
+        """Fetch a token while there is no usable token.
 
-        If that fails, return a rejected token again after its waiting time. Without such a token raise
+        If the sign-in fails, return a rejected token again after its waiting time. Without such a token, raise
         CredentialsError.
         """
         rested = [token for token in self._list_valid(now) if now - self._rejected[token] >= _AGAIN_S]
@@ -151,7 +160,7 @@ class Auth:
             raise
 
     def _explain_fault(self, now: float) -> TokenError:
-        """Return the error that says why there is no usable pasted token."""
+        """Return the error that explains why no pasted token is usable."""
         if self._pasted_fault is not None:
             return self._pasted_fault
         key = self._access.pasted_as
@@ -166,13 +175,16 @@ class Auth:
         return TokenError(f"gateway {self._serial} refuses {key}, although the token has not expired", hint)
 
     def _renew_beside(self, now: float) -> None:
-        """Start to fetch the next token. Until it arrives, the present token stays in use."""
+        """Start to fetch the next token in a separate task.
+
+        The present token stays in use until the next token arrives.
+        """
         if now - self._renewal_looked_at >= _AGAIN_S:
             self._renewal_looked_at = now
             self._start_sign_in()
 
     def _start_sign_in(self) -> asyncio.Task[Token]:
-        """Return the running sign-in task of this process. Start one if none runs."""
+        """Return the running sign-in task of this process. Start a task if none runs."""
         if self._task is None or self._task.done():
             if self._task is not None and not self._task.cancelled():
                 with contextlib.suppress(EnvoyLoggerError):  # already recorded as an event

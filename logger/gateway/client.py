@@ -1,6 +1,6 @@
-"""Gives the rest of the program one gateway: `identify` it, `fetch` one endpoint, `take_events`.
+"""Gives the rest of the program access to one gateway: `identify` it, `fetch` one endpoint, `take_events`.
 
-Each request gives one document or raises one typed error.
+Each request returns one document or raises one typed error.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from logger.wire import Wire
 
 
 class Gateway:
-    """Asks one gateway on the local network. At most one request per lane (fast, slow) runs at a time.
+    """Requests the documents of one gateway. At most one request per lane (fast, slow) runs at a time.
 
-    `reread` reads the credentials again from the settings, for a recorder that waits until a person corrects them.
+    `reread` reads the credentials again from the settings, for a recorder that waits for a person to correct them.
     """
 
     def __init__(self, access: Access, clock: Clock, reread: Callable[[], Access] | None = None) -> None:
@@ -51,12 +51,15 @@ class Gateway:
 
     @property
     def auth_kind(self) -> AuthKind | None:
-        """Return how this gateway wants a sign-in: open, digest or token; None before the first connection."""
+        """Return the kind of sign-in that this gateway requires: open, digest or token.
+
+        Return None before the first connection.
+        """
         return None if self._connection is None else auth_kind(self._connection.info)
 
     @property
     def token_expires_at(self) -> float | None:
-        """Return when the token in use expires, in unix seconds; None without a token."""
+        """Return the expiry time of the token in use, in unix seconds; None without a token."""
         return None if self._session is None or self._session.token is None else self._session.token.expires_at
 
     @property
@@ -69,7 +72,7 @@ class Gateway:
         return self._events.take()
 
     async def identify(self) -> GatewayInfo:
-        """Ask `/info`. The first call also finds the scheme and pins the certificate. Sends no token.
+        """Request `/info`. The first call also finds the scheme and pins the certificate. No token is sent.
 
         Raises WireError (CertificateError among them), NotAGatewayError, SerialDiffersError, BusyError, StateError.
         """
@@ -90,10 +93,10 @@ class Gateway:
             return self._connection.info
 
     async def fetch(self, endpoint: Endpoint) -> Document:
-        """Ask one endpoint with the sign-in that this gateway wants, at most twice.
+        """Request one endpoint, at most twice, with the sign-in that this gateway requires.
 
         Raises WireError, AbsentError (404), NotAllowedError (this path only), BusyError (5xx), UnreadableError,
-        CredentialsError, and what `identify` raises.
+        CredentialsError, and the errors of `identify`.
         """
         try:
             return await self._fetch(endpoint)
@@ -104,9 +107,9 @@ class Gateway:
             return await self._fetch(endpoint)
 
     async def fetch_raw(self, endpoint: Endpoint) -> Answer:
-        """Ask one endpoint once, signed in as in `fetch`. Return the answer, whatever its status is.
+        """Request one endpoint once, signed in as in `fetch`. Return the answer, whatever its status is.
 
-        Raises WireError, CredentialsError, and what `identify` raises; after a 401 with a token also BusyError and
+        Raises WireError, CredentialsError, and the errors of `identify`; after a 401 with a token also BusyError and
         NotAllowedError.
         """
         return (await self._answer(endpoint))[1]
@@ -132,7 +135,7 @@ class Gateway:
         return Document(endpoint.path, body, self._clock.time(), answer.took_s, number_skeleton(answer))
 
     async def _answer(self, endpoint: Endpoint) -> tuple[Connection, Answer]:
-        """Ask once with the sign-in that this gateway wants. `/info` is asked without sign-in."""
+        """Send one request with the sign-in that this gateway requires. `/info` is requested without sign-in."""
         if self._connection is None:
             await self.identify()
         connection = self._connection
@@ -145,10 +148,11 @@ class Gateway:
         return connection, await self._get_by_user(connection, endpoint)
 
     async def _get_by_user(self, connection: Connection, endpoint: Endpoint) -> Answer:
-        """Ask a gateway whose firmware is older than 7. If the path needs a sign-in, use the local user (Q-C16).
+        """Request a path of a gateway with firmware older than 7.
 
-        A broken answer or a redirect may mean that the firmware was updated. If `/info` confirms the update, the
-        connection is closed. Otherwise only this path is at fault (Q-C17).
+        If the path needs a sign-in, use the local user (Q-C16). A broken answer or a redirect may mean that the
+        firmware was updated. If `/info` confirms the update, the connection is closed. Otherwise only this path is at
+        fault (Q-C17).
         """
         digest = Digest(self._local_user, self._access.local_password or connection.info.serial[-6:])
         try:
@@ -164,7 +168,7 @@ class Gateway:
         return answer
 
     async def _leave_if_changed(self, connection: Connection) -> None:
-        """Close the connection unless the same gateway with the same firmware still answers on it."""
+        """Close the connection if `/info` fails, or if it reports another serial or firmware than before."""
         try:
             info = await ask_info(connection.wire, self._access, self._clock)
         except (WireError, GatewayError):
@@ -184,7 +188,7 @@ class Gateway:
         return self._session
 
     async def _follow_serial(self, info: GatewayInfo) -> None:
-        """Discard the token session if another gateway answers than before."""
+        """Discard the token session if a gateway with another serial answers than before."""
         if info.serial != self._serial:
             if self._session is not None:
                 await self._session.aclose()

@@ -1,7 +1,8 @@
-"""Signs in at Enphase, and fetches the gateway's token with the session. Each attempt gives a Token or a Refusal.
+"""Signs in at Enphase, and fetches the gateway's token with the session.
 
-`cool_down` decides when an attempt may be made. Two addresses that give tokens are tried in turn, because Enphase
-moves them without notice. Certificates are verified against the system's authorities.
+Each attempt returns a Token or a Refusal. `cool_down` decides when an attempt may be made. Two addresses for tokens
+are tried in turn, because Enphase moves them without notice. Certificates are verified against the system's
+authorities.
 """
 
 from __future__ import annotations
@@ -47,21 +48,21 @@ _LOGIN_REFUSALS: Final[Mapping[Kind, tuple[type[CredentialsError], str, str]]] =
         SignInRefusedError,
         "refuses the sign-in: wrong e-mail or password",
         "check ENPHASE_USERNAME and ENPHASE_PASSWORD_FILE by signing in with them in a browser; "
-        "no further attempt is made for 24 hours or until they change.",
+        "no further attempt is made for 24 hours or until these settings change.",
     ),
     "sessions": (
         SignInBlockedError,
-        "says that this account has too many active sessions",
+        "reports too many active sessions of this account",
         f"wait some hours, or {_PASTE}",
     ),
     "blocked": (
         SignInBlockedError,
-        "says that this account is blocked",
-        f"sign in with a browser and do what it asks; then change the password here too. Otherwise {_PASTE}",
+        "reports that this account is blocked",
+        f"follow the instructions after a sign-in in a browser; then set the new password here. Otherwise {_PASTE}",
     ),
     "mfa": (
         SignInBlockedError,
-        "asks for a second factor (MFA): this account cannot sign in without a person",
+        "requires a second factor (MFA): this account cannot sign in without a person",
         _PASTE,
     ),
     "down": (SignInBlockedError, "answered the sign-in with a web page or without a session", _WAIT),
@@ -71,10 +72,10 @@ _LOGIN_REFUSALS: Final[Mapping[Kind, tuple[type[CredentialsError], str, str]]] =
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The reason why a sign-in gave no token.
+    """The reason why a sign-in returned no token.
 
-    Kind `unsent`: no credentials left this machine. `wait_s`: the seconds of the answer's Retry-After header, 0 if
-    there is no such header.
+    Kind `unsent`: no credentials left this machine. `wait_s`: the seconds of the answer's Retry-After header, 0
+    without this header.
     """
 
     kind: Kind
@@ -101,7 +102,7 @@ async def fetch_token(access: Access, serial: str, clock: Clock) -> Token | Refu
 
 @dataclass(frozen=True, slots=True)
 class _Account:
-    """Makes one sign-in. `wires`: origin → its connection, which keeps that server's cookies."""
+    """Makes one sign-in. `wires`: origin → its connection, which stores the cookies of that server."""
 
     access: Access
     serial: str
@@ -137,14 +138,17 @@ class _Account:
         return next((refusal for refusal in refusals if refusal.kind == "throttled"), refusals[0])
 
     async def _post(self, session: str) -> tuple[Answer, str]:
-        """Ask the token server. The body of the answer is the token."""
+        """Request the token from the token server. The body of the answer is the token."""
         wire, path = self._wire_to(self.access.token_url)
         body = {"session_id": session, "serial_num": self.serial, "username": self.access.username}
         answer = await wire.request("POST", path, timeout_s=_TIMEOUT_S, headers={"accept": "*/*"}, json=body)
         return answer, answer.text.strip().strip('"')
 
     async def _get(self, session: str) -> tuple[Answer, str]:
-        """Ask the login server with the session's cookie. The answer is JSON that holds the token."""
+        """Request the token from the login server, with the session's cookie.
+
+        The answer is JSON that contains the token.
+        """
         wire, _ = self._wire_to(self.access.login_url)
         own = {} if wire.cookie(_SESSION_COOKIE) else {"cookie": f"{_SESSION_COOKIE}={session}"}
         answer = await wire.request(
@@ -184,12 +188,12 @@ def read_login(answer: Answer, host: str, *, otp: bool) -> str | Refusal:
 
 
 def read_token_answer(answer: Answer, text: str, serial: str, now: float, host: str) -> Token | Refusal:
-    """Return the token in an answer's `text`, or a Refusal. `now` in unix seconds."""
+    """Return the token in an answer's `text`, or a Refusal. `now`: the time in unix seconds."""
     if answer.status in (403, 406, 429) or answer.status >= 500:
         return _refuse_by_status(answer, host)
     try:
         if answer.status == 200:
-            return read_token(text, serial, now, f"what {host} gave")
+            return read_token(text, serial, now, f"the token from {host}")
         reason = f"status {answer.status}"
     except TokenError as error:
         reason = error.message

@@ -1,7 +1,7 @@
 """Connects to a gateway: finds the scheme, checks the certificate, reads serial and firmware.
 
-Until a certificate is pinned or verified, only `/info` is asked, which needs no token. An address with a stored pin
-is never asked over plain http.
+Until a certificate is pinned or verified, only `/info` is requested, which needs no token. If a pin is stored for an
+address, this address is only requested over https.
 """
 
 from __future__ import annotations
@@ -28,13 +28,16 @@ from logger.model import GatewayInfo
 from logger.wire import Wire
 
 RECHECK_S: Final = 50.0
-"""Seconds between two checks of a refused certificate: slightly under a minute, so that each minute's poll may check.
-A pin that a person accepts in the meantime is checked at once."""
+"""Seconds between two checks of a refused certificate.
+
+The value is just below a minute, so that every poll can check. If a person accepts a new pin in the meantime, this
+pin is checked immediately.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A wire to a gateway, and what `/info` reports of that gateway.
+    """A connection to a gateway, and the content of the gateway's `/info`.
 
     Over https the certificate is checked, so secrets may be sent.
     """
@@ -43,7 +46,7 @@ class Connection:
     info: GatewayInfo
 
     async def get(self, endpoint: Endpoint, *, token: Token | None = None, digest: Digest | None = None) -> Answer:
-        """Ask one endpoint once, with the given token or digest. Raises WireError if no answer comes."""
+        """Request one endpoint once, with the given token or digest. Raises WireError if no answer arrives."""
         bearer = {} if token is None else {"authorization": f"Bearer {token.text}"}
         return await self.wire.request(
             "GET", endpoint.path, timeout_s=endpoint.timeout_s, headers=HEADERS | bearer, auth=digest
@@ -51,7 +54,7 @@ class Connection:
 
 
 class Connector:
-    """Connects to one gateway as LOGGER_TLS demands."""
+    """Connects to one gateway, and checks its certificate as LOGGER_TLS requires."""
 
     def __init__(self, access: Access, clock: Clock, events: GatewayEvents) -> None:
         self.trust = Trust(access, clock, events)
@@ -61,7 +64,7 @@ class Connector:
         self._refused_under: Pin | None = None
 
     async def connect(self) -> Connection:
-        """Find the scheme, check the certificate, ask `/info`. Raises WireError, GatewayError or StateError."""
+        """Find the scheme, check the certificate, request `/info`. Raises WireError, GatewayError or StateError."""
         pin = self.trust.load() if self._access.tls in ("pin", "pin-strict") else None
         is_recent = self._clock.monotonic() - self._refused_at < RECHECK_S and pin == self._refused_under
         if self._refused is not None and is_recent:
@@ -90,7 +93,7 @@ class Connector:
         return connection
 
     async def _connect_by_tls(self, base: str) -> Connection:
-        """Connect over https and check the certificate as LOGGER_TLS demands.
+        """Connect over https, and check the certificate as LOGGER_TLS requires.
 
         Raises CertificateError if the certificate is not accepted.
         """
@@ -98,7 +101,7 @@ class Connector:
         if mode == "verify":
             return await self._open(base, tls.verifying(self._access.ca_file))
         if mode == "off":
-            text = "LOGGER_TLS=off: nobody checks the gateway's certificate; anybody can answer"
+            text = "LOGGER_TLS=off: the gateway's certificate is not checked, so any device can answer as the gateway"
             if self._events.warn_once("tls_off", text):
                 log.get("gateway").warning(text)
             return await self._open(base, tls.trust_anybody())

@@ -1,8 +1,9 @@
-"""Decides when a sign-in at Enphase may be tried. Waits grow, and some end only when a person acts. Pure.
+"""Decides when a sign-in at Enphase may be tried. Pure.
 
-Enphase locks accounts, so every attempt is counted *before* it is made. Wrong credentials block further attempts for
-24 hours or until the credentials change. Credentials are kept as salted hashes only. Each gateway of the settings may
-get its first token of a day without waiting for the others.
+The waits become longer with each attempt, and some end only when a person acts. Enphase locks accounts, so every
+attempt is counted *before* it is made. Wrong credentials block further attempts for 24 hours or until the credentials
+change. Credentials are stored as salted hashes only. Each gateway of the settings may get its first token of a day
+without waiting for the other gateways.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from logger.retry import SIGN_IN
 
 _DAY_S: Final = 86400.0
 MOST_A_DAY: Final = 16
-"""Most attempts in any 24 hours, also when credentials change; the delays alone allow 14."""
+"""Most attempts in any 24 hours, even if credentials change. The delays between attempts alone allow 14."""
 _UNSENT_S: Final = 60.0
 """Seconds to wait after an attempt that sent nothing: it cannot lock an account, and network faults pass quickly."""
 _STOPS: Final = frozenset({"refused", "blocked", "mfa"})
-"""Kinds of refusal that only a person can resolve; changed credentials may be tried at once."""
+"""Kinds of refusal that only a person can resolve. Changed credentials may be tried immediately."""
 HASH_COST: Final = 2**12
 HASH_TIMES: Final = 4
-"""The cost of one hash of credentials, as scrypt counts it, and how often it is paid: about 4 MiB and 50 ms."""
+"""Parameters n and p of scrypt for the hash of credentials. One hash takes about 4 MiB and 50 ms."""
 LATER: Final = "wait, or set ENPHASE_TOKEN_FILE to a token made at https://entrez.enphaseenergy.com."
 
 
@@ -45,10 +46,10 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class CoolDown:
-    """The attempts of the last 24 hours (unix seconds), the time of the next one, and the reason for waiting.
+    """The attempts of the last 24 hours (unix seconds), the time of the next attempt, and the reason for waiting.
 
     `serial` and `credentials` (a hash) belong to the last attempt. `stops`: hash of credentials → its Stop.
-    `fetched`: serial → when its token was fetched last, in the last 24 hours.
+    `fetched`: serial → unix time at which its token was fetched last, in the last 24 hours.
     """
 
     attempts: tuple[float, ...] = ()
@@ -63,7 +64,7 @@ class CoolDown:
     fetched: Mapping[str, float] = field(default_factory=dict)
 
     def limit(self, now: float) -> CoolDown:
-        """Shorten waits that were stored while this machine's clock was far ahead, so that they end."""
+        """Shorten the waits that were stored while this machine's clock was far ahead."""
         stops = {known: replace(stop, until=min(stop.until, now + _DAY_S)) for known, stop in self.stops.items()}
         state = replace(self, stops=stops)
         if state.not_before - now <= _DAY_S + 3600:
@@ -71,10 +72,11 @@ class CoolDown:
         return replace(state, attempts=(now,), not_before=now + SIGN_IN.most_s)
 
     def apply_credentials(self, username: str, password: str, now: float) -> CoolDown:
-        """Return the state for these credentials. New credentials need not wait for the failures of old credentials.
+        """Return the state for these credentials.
 
-        Raises SignInRefusedError or SignInBlockedError if these credentials are stopped. Attempts with other
-        credentials do not end the stop. So two processes with different wrong passwords cannot end each other's stop.
+        New credentials need not wait for the failures of old credentials. Raises SignInRefusedError or
+        SignInBlockedError if these credentials are stopped. Attempts with other credentials do not end the stop. So
+        two processes with different wrong passwords cannot end each other's stop.
         """
         state = self if self.salt else replace(self, salt=secrets.token_hex(16))
         known = _hash(state.salt, username, password)
@@ -92,8 +94,9 @@ class CoolDown:
     def check(self, serial: str, now: float, sharing: int = 1) -> None:
         """Raise SignInRefusedError or SignInBlockedError if no sign-in for gateway `serial` may be tried now.
 
-        `sharing`: how many gateways of the settings have this account. After a successful sign-in each of them may
-        sign in at once. The message changes only after another attempt, so that each problem is logged once.
+        `sharing`: the number of gateways in the settings with this account. After a successful sign-in, each of these
+        gateways may sign in immediately. The message changes only after another attempt, so that each problem is
+        logged once.
         """
         fetched = self._list_fetched(now)
         may_follow = self.kind == "done" and serial not in fetched and len(fetched) < sharing
@@ -112,12 +115,12 @@ class CoolDown:
         )
 
     def begin(self, serial: str, now: float) -> CoolDown:
-        """Count an attempt before it is made, and set the earliest time of the next one."""
+        """Count an attempt before it is made, and set the earliest time of the next attempt."""
         attempts = (*self._recent(now), now)
         not_before = now + SIGN_IN.pause_s(len(attempts))
         if len(attempts) >= MOST_A_DAY:
             not_before = max(not_before, attempts[-MOST_A_DAY] + _DAY_S)
-        why = "the last sign-in did not come to its end"
+        why = "the last sign-in was interrupted"
         return replace(
             self, attempts=attempts, not_before=not_before, kind="begun", why=why, hint=LATER, serial=serial
         )
@@ -126,7 +129,7 @@ class CoolDown:
         """Record that a token was fetched.
 
         The wait before the next sign-in remains, so that refused tokens cannot cause one sign-in after another. The
-        first token of a further gateway does not count as an attempt, so it makes no wait longer.
+        first token of another gateway of the account does not count as an attempt, so no wait becomes longer.
         """
         why = "a token was fetched a short time ago, and the gateway refuses it"
         before = self._list_fetched(now)
@@ -136,7 +139,7 @@ class CoolDown:
         return replace(self, attempts=attempts, kind="done", why=why, hint=LATER, fetched=fetched)
 
     def fail(self, refusal: Refusal, now: float) -> CoolDown:
-        """Record a failed attempt: its reason, a Stop where needed, and the earliest time of the next one."""
+        """Record a failed attempt: its reason, its Stop if it has one, and the earliest time of the next attempt."""
         why, hint = refusal.error.message, refusal.error.hint
         not_before, attempts = self.not_before, self.attempts
         stops = {known: stop for known, stop in self.stops.items() if stop.until > now}
@@ -158,6 +161,6 @@ class CoolDown:
 
 @functools.lru_cache(maxsize=4)
 def _hash(salt: str, username: str, password: str) -> str:
-    """Hash the credentials. The hash is slow on purpose, so that it does not help to guess a password."""
+    """Hash the credentials. The hash is slow on purpose, so that passwords cannot be guessed quickly."""
     text = json.dumps([username, password]).encode()
     return hashlib.scrypt(text, salt=bytes.fromhex(salt), n=HASH_COST, r=8, p=HASH_TIMES).hex()

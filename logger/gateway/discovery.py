@@ -1,6 +1,6 @@
 """Finds gateways on the local network by their mDNS announcements and by the usual name, envoy.local.
 
-Only interactive commands search. The recorder never does.
+Only interactive commands search for gateways. The recorder does not.
 """
 
 from __future__ import annotations
@@ -22,13 +22,16 @@ USUAL_NAME: Final = "envoy.local"
 _ANSWER_S: Final = 15.0
 _RESOLVE_MS: Final = 3000
 LISTEN_S: Final = 5.0
-"""Seconds to listen: questions go out after 0.1, 1.1 and 3.1 s, since Wi-Fi loses multicast packets without a word,
-and whoever answers may wait half a second with it (RFC 6762, section 6)."""
+"""Seconds to listen for mDNS answers.
+
+Questions are sent after 0.1, 1.1 and 3.1 s, because Wi-Fi may lose multicast packets. A device may send its answer
+half a second late (RFC 6762, section 6).
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """An address at which no gateway answered; `reason`: the error and its hint, in two lines."""
+    """An address at which no gateway answered. `reason`: the error and its hint, in two lines."""
 
     address: str
     reason: str
@@ -36,7 +39,7 @@ class Silent:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The result of a search, with one entry for each serial."""
+    """The result of a search for gateways. `gateways` has one entry for each serial."""
 
     gateways: tuple[FoundGateway, ...]
     silent: tuple[Silent, ...]
@@ -45,13 +48,13 @@ class Search:
 async def search(
     clock: Clock, *, listen_s: float, interfaces: Iterable[str] = (), addresses: Iterable[str] = ()
 ) -> Search:
-    """Listen for `listen_s` seconds and ask every address that was found which gateway answers.
+    """Listen for `listen_s` seconds, and find out which gateway answers at each address that was found.
 
-    `interfaces`: own addresses to listen on, empty for all. `addresses` and the usual name are asked, too. The usual
-    name is not reported if it does not answer.
+    `interfaces`: the addresses of this machine to listen on, empty for all. `addresses` and the usual name are
+    requested, too. The usual name is not reported if no device answers there.
     """
     named = list(dict.fromkeys(addresses))
-    async with asyncio.TaskGroup() as tasks:  # what is known before is asked while listening
+    async with asyncio.TaskGroup() as tasks:  # request the known addresses while listening
         asked = {address: tasks.create_task(_ask(address, clock)) for address in (*named, USUAL_NAME)}
         heard = await _listen_for_announcements(listen_s, tuple(interfaces))
         asked |= {address: tasks.create_task(_ask(address, clock)) for address in heard if address not in asked}
@@ -75,10 +78,10 @@ async def _ask(address: str, clock: Clock) -> FoundGateway | Silent:
 
 
 async def _listen_for_announcements(listen_s: float, interfaces: tuple[str, ...]) -> list[str]:
-    """Return the addresses that announce the service, in the order heard.
+    """Return the addresses that announce the service, in the order of the announcements.
 
-    The question asks for multicast answers. Unicast answers, the default for a first question, would go to another
-    program that shares port 5353 on this machine, such as avahi.
+    The question requests multicast answers. Unicast answers, the default for a first question, would arrive at
+    another program that shares port 5353 on this machine, such as avahi.
     """
     from zeroconf import DNSQuestionType, InterfaceChoice, IPVersion
     from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf

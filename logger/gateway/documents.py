@@ -1,7 +1,7 @@
 """Turns a gateway's answer into a document or a typed error: JSON, the oldest gateways' web page, `/info`. Pure.
 
-Gateways often send a wrong content type, so the content decides. The error for an unreadable answer shows the
-answer's first characters, masked.
+Gateways often send a wrong content type, so the type is read from the content. The error for an unreadable answer
+shows the first characters of the answer, with secrets masked.
 """
 
 from __future__ import annotations
@@ -26,33 +26,34 @@ from logger.log import mask
 from logger.model import GatewayInfo, Json
 
 INFO_LIMIT: Final = 64 * 1024
-"""Largest `/info` accepted, in bytes; real ones are under 8 KiB."""
+"""Largest `/info` that is accepted, in bytes. Real answers are under 8 KiB."""
 ANSWER_LIMIT: Final = 1024 * 1024
-"""Largest answer accepted, in bytes; the largest recorded one is under 64 KiB."""
+"""Largest answer that is accepted, in bytes. The largest recorded answer is under 64 KiB."""
 _DEPTH_LIMIT: Final = 32
 _PARTS_LIMIT: Final = 50_000
 """Most values in a document; 600 inverters have about 16,000. A parsed value takes about 100 times its bytes."""
 _SHOWN: Final = 80
 _SERIAL: Final = re.compile(r"[0-9A-Za-z]{6,20}")
-"""A serial: digits on a real gateway, a word in an anonymised recording; safe as part of a file name."""
+"""Pattern of a serial: digits on a real gateway, a word in an anonymised recording. Safe as part of a file name."""
 _FIRMWARE: Final = re.compile(r"[A-Za-z]{0,4}[0-9]+(\.[0-9]+)*[\w.\-]{0,32}")
 
 
 _FORM: Final = bytes(
     ord("0") if byte in b"0123456789" else ord("e") if byte in b"eE" else byte for byte in range(256)
 )
-"""Makes each digit a zero, and each E small."""
+"""Translation table: each digit becomes a zero, and each E becomes lower case."""
 _TOO_LARGE: Final = (b"0e0", b"0e+0", b"0" * 300)
-"""What stands in the form of every number that is too large for a float, and of some others."""
+"""Parts of the translated text of every number that is too large for a float, and of some other numbers."""
 _OF_NUMBERS: Final = b"0123456789.+-"
 _NO_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _GONE: Final = frozenset({400, 404, 405, 410})
 
 
 def read_answer(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str, who: str) -> Json:
-    """Return the document in the answer. `who`: the token's kind of user or the local user, for messages.
+    """Return the document in the answer.
 
-    Raises AbsentError, NotAllowedError, BusyError, UnreadableError or GatewayError, depending on the status.
+    `who`: the token's kind of user or the local user, for messages. Raises AbsentError, NotAllowedError, BusyError,
+    UnreadableError or GatewayError, depending on the status.
     """
     where, status = f"{host}{endpoint.path}", answer.status
     if status == 200:
@@ -76,17 +77,17 @@ def read_answer(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str
 
 
 def not_allowed(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str, who: str) -> NotAllowedError:
-    """Return the error for a path that this user may not read while other paths work."""
+    """Return the error for a path that this user may not read, although other paths work."""
     answered = f"{host}{endpoint.path} answered {answer.status}"
     if auth_kind(info) == "token":
         return NotAllowedError(
-            f"{answered}: not for the role of this token ({who}); some paths want an installer's token"
+            f"{answered}: not for the role of this token ({who}); some paths need an installer's token"
         )
     if "digest" in answer.headers.get("www-authenticate", "").lower():
         return NotAllowedError(
             f"{host}{endpoint.path} refuses user {who} and the password ({answer.status}); "
-            "what needs no password is still read",
-            "set ENPHASE_LOCAL_USERNAME and ENPHASE_LOCAL_PASSWORD_FILE; firmware 3.18 wants installer.",
+            "paths without a password are still read",
+            "set ENPHASE_LOCAL_USERNAME and ENPHASE_LOCAL_PASSWORD_FILE; firmware 3.18 needs the user installer.",
         )
     return NotAllowedError(f"{answered}: this firmware does not open this path")
 
@@ -101,9 +102,9 @@ def _refuse_busy(answer: Answer, where: str) -> None:
 
 
 def read_document(answer: Answer, form: Form, where: str) -> Json:
-    """Return the body of a 200 answer: parsed JSON, or the text of a page.
+    """Return the body of an answer with status 200: parsed JSON, or the text of a page.
 
-    Raises UnreadableError if the body is not of this `form`.
+    Raises UnreadableError if the body does not have the format `form`.
     """
     text = answer.text.removeprefix("\ufeff").strip()
     if not text:
@@ -113,7 +114,7 @@ def read_document(answer: Answer, form: Form, where: str) -> Json:
         )
     if form != "json":
         if not text.startswith("<"):
-            raise _unreadable(where, "something that is no markup", text)
+            raise _unreadable(where, "text that is neither HTML nor XML", text)
         return text
     if text.startswith("<"):
         raise _unreadable(where, "HTML instead of JSON", text)
@@ -133,22 +134,22 @@ def read_document(answer: Answer, form: Form, where: str) -> Json:
 def looks_like_html(answer: Answer) -> bool:
     """Return True if the body is a web page.
 
-    Firmware 3 sends a web page, with status 200, for a path that it lacks.
+    Firmware 3 sends a web page, with status 200, for a path that the firmware lacks.
     """
     return answer.text.lstrip("\ufeff \t\r\n").startswith("<")
 
 
 def read_info(answer: Answer, host: str, received_at: float) -> GatewayInfo:
-    """Read `/info`. `received_at` in unix seconds by our clock.
+    """Read the answer to `/info`. `received_at`: the time of the answer by our clock, in unix seconds.
 
-    Raises BusyError if the gateway is busy, and NotAGatewayError if the answer is not that of a gateway.
+    Raises BusyError if the gateway is busy, and NotAGatewayError if something other than a gateway answered.
     """
     _refuse_busy(answer, f"{host}/info")
     text = answer.text
     if 300 <= answer.status < 400:
         raise NotAGatewayError(
-            f"{host} sends elsewhere: /info gave a redirect ({answer.status}), which is not followed",
-            "check ENPHASE_GATEWAY (from firmware 7 on it begins with https://, or with neither); "
+            f"{host} redirects /info to another address ({answer.status}); a redirect is not followed",
+            "check ENPHASE_GATEWAY (from firmware 7 on without http://); "
             "restart the gateway if the address is right.",
         )
     if answer.status != 200:
@@ -193,7 +194,7 @@ def _unreadable(where: str, found: str, text: str) -> UnreadableError:
 
 
 def _quote(text: str) -> str:
-    """Return the start of an answer for a message. Secrets are masked before the text is cut."""
+    """Return the first characters of an answer for a message. Secrets are masked before the text is cut."""
     plain = " ".join(mask(text[:4096]).split())[:_SHOWN]
     return f": {plain!r}" if plain else ""
 
@@ -203,7 +204,10 @@ def _refuse(constant: str) -> float:
 
 
 def _may_overflow(body: bytes) -> bool:
-    """Return whether a document may have a number that is too large for a float. False is certain, True is not."""
+    """Return whether a document may have a number that is too large for a float.
+
+    False is certain. True is not certain.
+    """
     form = body.translate(_FORM)
     return any(part in form for part in _TOO_LARGE)
 
@@ -220,17 +224,17 @@ _CAREFUL: Final = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
 
 
 def number_skeleton(answer: Answer) -> int:
-    """Return a number for a document.
+    """Return a hash that is equal for two documents that differ only in digits.
 
-    Two documents get the same number, in this process, if they differ only in digits.
+    The hash is valid only in this process.
     """
     return hash(answer.body.translate(None, _OF_NUMBERS))
 
 
 def _is_shallow(body: bytes) -> bool:
-    """Return True if the brackets of a document prove that it is nested no deeper than allowed.
+    """Return True if the brackets of a document prove that it is nested at most as deeply as allowed.
 
-    Brackets are removed from the innermost ones outwards.
+    Brackets are removed from the innermost level outwards.
     """
     brackets = body.translate(None, _NO_BRACKETS)
     for _ in range(_DEPTH_LIMIT - 1):

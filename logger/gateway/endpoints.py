@@ -1,7 +1,6 @@
-"""Lists every endpoint that a gateway is asked for: how often, and in which lane.
+"""Lists every endpoint of a gateway that is requested, with its interval and its lane.
 
-Whether a gateway has a path is found out by asking. Only paths that a whole firmware generation lacks are left out in
-advance.
+Requests show whether a gateway has a path. Only paths that a whole firmware generation lacks are left out in advance.
 """
 
 from __future__ import annotations
@@ -16,20 +15,23 @@ Form = Literal["json", "html", "xml"]
 AuthKind = Literal["open", "digest", "token"]
 
 FIRST_TOKEN: Final = (7,)
-"""From this firmware on, every path except `/info` needs a token; before it, a path may ask for HTTP Digest."""
+"""From this firmware on, every path except `/info` needs a token.
+
+Before this firmware, a path may require HTTP Digest.
+"""
 FIRST_API: Final = (3, 9)
-"""Before this firmware there are only `/info` and one HTML page."""
+"""Before this firmware, a gateway has only `/info` and one HTML page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One path of a gateway.
 
-    `purpose`: what the document is read for. `every`: the totals tick, the devices tick, or seconds between requests.
-    `relaxed_s`: seconds between requests while the gateway answers slowly. `lane`: fast paths answer at once; slow
-    paths share one process on the gateway, which takes 1 to 60 s for each answer. `since`, `until`: the first
-    firmware with this path, and the first without it. `also`: other paths of the same document,
-    asked only after a 404.
+    `purpose`: the use of the document. `every`: the totals tick, the devices tick, or seconds between requests.
+    `relaxed_s`: seconds between requests while the gateway answers slowly. `lane`: fast paths answer immediately;
+    slow paths share one process on the gateway, which takes 1 to 60 s for each answer. `since`: the first firmware
+    with this path. `until`: the first firmware without this path. `also`: other paths of the same document, requested
+    only after a 404.
     """
 
     path: str
@@ -52,7 +54,7 @@ class Endpoint:
 INFO: Final = Endpoint(
     "/info", "serial, firmware, clock; asked first and without a token", every=900, form="xml", since=(0,)
 )
-"""The endpoint that only `Gateway.identify` asks; `plan` leaves it out."""
+"""The endpoint that only `Gateway.identify` requests. `plan` leaves it out."""
 
 # fmt: off
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (
@@ -86,12 +88,12 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("/production.json?details=1", "inverters' and AC batteries' blocks, seven-day seeds",
              every=900, lane="slow", relaxed_s=3600, since=(4,), also=("/production.json",)),
 )
-"""Every endpoint, in the order in which they are asked."""
+"""Every endpoint, in the order of the requests."""
 # fmt: on
 
 
 def auth_kind(info: GatewayInfo) -> AuthKind:
-    """Return how this gateway wants a sign-in: open, digest or token."""
+    """Return the kind of sign-in that this gateway requires: open, digest or token."""
     if info.needs_token:
         return "token"
     return "open" if info.version < FIRST_API else "digest"

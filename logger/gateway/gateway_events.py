@@ -1,4 +1,4 @@
-"""Collects events of one gateway, such as a new certificate, until the recorder takes and writes them."""
+"""Collects the events of one gateway, such as a new certificate, until the recorder takes and writes them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class GatewayEvents:
         self._events.append(Event(int(self._clock.time()), kind, text, severity))
 
     def warn_once(self, kind: GatewayEventKind, text: str) -> bool:
-        """Add a warning and return True, unless a warning of its kind was added before."""
+        """Add a warning and return True. Do nothing and return False if a warning of this kind was added before."""
         is_news = kind not in self._warned
         if is_news:
             self._warned.add(kind)
@@ -43,7 +43,7 @@ class GatewayEvents:
         return is_news
 
     def forget(self, *kinds: GatewayEventKind) -> None:
-        """Let `warn_once` add the next warning of these kinds."""
+        """Allow `warn_once` to add the next warning of these kinds."""
         self._warned.difference_update(kinds)
 
     def take(self) -> list[Event]:

@@ -1,4 +1,4 @@
-"""Stores the pinned certificate of each gateway: one small file for each gateway, named by its serial."""
+"""Stores the pinned certificate of each gateway in a small file that is named by the gateway's serial."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from logger.errors import StateError
 from logger.files import describe_write_error, write_atomically
 
 _ROTATION_S: Final = 120 * 86400.0
-"""Seconds before and after a certificate's end in which a new one is expected.
-A gateway replaces its certificate about once a year, sometimes two months early."""
+"""Seconds before and after the end of a certificate in which a new certificate is expected.
+
+A gateway replaces its certificate about once a year, sometimes two months early.
+"""
 _NAME: Final = re.compile(r"pin-[0-9A-Za-z]+\.json")
 
 
@@ -25,7 +27,7 @@ _NAME: Final = re.compile(r"pin-[0-9A-Za-z]+\.json")
 class Pin:
     """A gateway's certificate: its SHA-256 in hex, its end, the time of its first use, and the gateway's address.
 
-    Times in unix seconds. `warned`: the warning that the certificate ends soon was given.
+    Times in unix seconds. `warned`: a warning that the certificate ends soon was logged.
     """
 
     serial: str
@@ -36,7 +38,7 @@ class Pin:
     warned: bool = False
 
     def describe(self) -> str:
-        """Return fingerprint and end as text for people."""
+        """Return fingerprint and end date of the certificate as text for people."""
         return f"{format_fingerprint(self.fingerprint)} (ends {format_day(self.not_after)})"
 
 
@@ -49,7 +51,7 @@ def fingerprint_of(certificate: bytes) -> str:
 
 
 def format_fingerprint(fingerprint: str) -> str:
-    """Write a fingerprint as browsers show it: AB:CD:…"""
+    """Format a fingerprint as browsers show it: AB:CD:…"""
     return ":".join(fingerprint[i : i + 2] for i in range(0, len(fingerprint), 2)).upper()
 
 
@@ -59,7 +61,7 @@ def plain(fingerprint: str) -> str:
 
 
 def end_of(certificate: bytes) -> float:
-    """Return when a certificate in DER form ends, in unix seconds; 0.0 if it cannot be parsed."""
+    """Return the end of a certificate in DER form, in unix seconds; 0.0 if the certificate cannot be parsed."""
     from cryptography import x509  # slow to import, and needed only for a new certificate
 
     try:
@@ -69,19 +71,23 @@ def end_of(certificate: bytes) -> float:
 
 
 def learn(certificate: bytes, serial: str, address: str, now: float) -> Pin:
-    """Make the pin of a certificate that was first seen at `now` (unix seconds)."""
+    """Make the pin of a certificate that was received for the first time at `now` (unix seconds)."""
     return Pin(serial, fingerprint_of(certificate), end_of(certificate), address, now)
 
 
 def may_rotate(old: Pin, address: str, now: float) -> bool:
-    """Return True if a new certificate is expected: the pinned one is near its end, and the address is the same."""
+    """Return True if a new certificate is expected.
+
+    The pinned certificate must be near its end, and the address must be unchanged.
+    """
     return abs(now - old.not_after) <= _ROTATION_S and old.address == address
 
 
 def load(state_dir: Path, serial: str, address: str) -> Pin | None:
-    """Load a gateway's pin: by serial if one is given, else the newest pin of the address; None without one.
+    """Load a gateway's pin by its serial; without a serial, load the newest pin of the address.
 
-    Raises StateError if a pin file cannot be read, because going on without the pin would trust anybody.
+    Return None if there is no pin. Raises StateError if a pin file cannot be read, because without the pin any device
+    would be trusted.
     """
     if serial:
         return _read(_path(state_dir, serial))

@@ -1,4 +1,4 @@
-"""Finds out which gateway answers at an address: asks only `/info` and sends nothing secret."""
+"""Finds out which gateway answers at an address. Requests only `/info`, and sends nothing secret."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class FoundGateway:
 
 
 async def probe_gateway(address: str, clock: Clock) -> FoundGateway:
-    """Ask `/info` at `address`, over https and then over http. Raises WireError or GatewayError."""
+    """Request `/info` at `address`, over https and then over http. Raises WireError or GatewayError."""
     access = Access(address, Path())
 
     async def probe(base: str, failure: WireError | None) -> FoundGateway:
@@ -54,9 +54,9 @@ async def probe_gateway(address: str, clock: Clock) -> FoundGateway:
 
 
 async def probe_certificate(base: str, access: Access, clock: Clock) -> tuple[Pin, GatewayInfo]:
-    """Ask `/info` at the base URL, and accept any certificate.
+    """Request `/info` at the base URL, and accept any certificate.
 
-    Return the certificate's pin, and what `/info` reports. Raises WireError or GatewayError.
+    Return the certificate's pin and the content of `/info`. Raises WireError or GatewayError.
     """
     seen = tls.Seen()
     async with aclosing(Wire(base, clock, tls=tls.check_each_handshake(seen), max_bytes=INFO_LIMIT)) as wire:
@@ -70,9 +70,9 @@ async def probe_certificate(base: str, access: Access, clock: Clock) -> tuple[Pi
 
 
 async def ask_info(wire: Wire, access: Access, clock: Clock, instead: WireError | None = None) -> GatewayInfo:
-    """Ask `/info` and check the serial against ENPHASE_SERIAL.
+    """Request `/info` and compare the serial with ENPHASE_SERIAL.
 
-    `instead`: the error to raise if the answer is a redirect.
+    `instead`: the error to raise if the answer is a redirect. Raises SerialDiffersError if the serials differ.
     """
 
     async def ask() -> GatewayInfo:
@@ -84,16 +84,16 @@ async def ask_info(wire: Wire, access: Access, clock: Clock, instead: WireError 
     info = await attempt(POLL, clock, ask)
     if access.expected_serial and info.serial != access.expected_serial:
         raise SerialDiffersError(
-            f"the gateway at {wire.host} is {info.serial}, but ENPHASE_SERIAL says {access.expected_serial}",
+            f"the gateway at {wire.host} is {info.serial}, but ENPHASE_SERIAL is {access.expected_serial}",
             "correct ENPHASE_SERIAL or ENPHASE_GATEWAY.",
         )
     return info
 
 
 async def try_each(bases: Iterable[str], connect: Callable[[str, WireError | None], Awaitable[T]]) -> T:
-    """Call `connect(base URL, first failure or None)` for each base URL until one answers.
+    """Call `connect(base URL, first failure or None)` for each base URL, until a gateway answers.
 
-    Raises the first failure if none answers.
+    Raises the first failure if no gateway answers.
     """
     failure: WireError | None = None
     for base in bases:

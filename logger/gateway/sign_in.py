@@ -1,7 +1,7 @@
 """Signs in at Enphase, one sign-in at a time for each account. All commands share one cool-down file.
 
-The cool-down protects the account. So the attempts for all its gateways are counted in the same file. Each account
-has its own file.
+The cool-down protects the account. So the attempts for all gateways of an account are counted in one file. Each
+account has a file of its own.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ from logger.retry import SIGN_IN, SIGN_IN_LOCK, attempt
 _STORED: Final = TypeAdapter(CoolDown)
 _NAMES: Final = {item.name for item in fields(CoolDown)}
 _QUEUES: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Path, asyncio.Lock]]] = WeakKeyDictionary()
-"""The queue of each account's gateways in this process, which may wait longer than another process lets us."""
+"""Account's lock file → the lock between its gateways in this process.
+
+The wait is longer than for another process.
+"""
 
 
 async def sign_in(
@@ -56,7 +59,9 @@ async def sign_in(
             state = state.fail(result, now)
             save(access.state_dir, access.username, state)
             events.record("sign_in_failed", state.why, "warning")
-            state.apply_credentials(access.username, access.password, now).check(serial, now)  # as later
+            state.apply_credentials(access.username, access.password, now).check(
+                serial, now
+            )  # raises the error of later attempts
             raise result.error
         tokens.save(access.state_dir, serial, result)
         save(access.state_dir, access.username, state.succeed(now, access.sharing))
@@ -87,12 +92,12 @@ def _count(access: Access, serial: str, now: float) -> CoolDown:
 
 
 def path_of(state_dir: Path, username: str) -> Path:
-    """Return the path of an account's cool-down file. The name does not show the account."""
+    """Return the path of an account's cool-down file. The file name does not reveal the account."""
     return state_dir / f"signin-{sha256(username.strip().lower().encode()).hexdigest()[:16]}.json"
 
 
 def load(state_dir: Path, username: str) -> CoolDown:
-    """Load the stored cool-down of an account; a damaged file counts as one attempt.
+    """Load the stored cool-down of an account. A damaged file counts as one attempt.
 
     Raises StateError if the file cannot be read.
     """
@@ -107,7 +112,7 @@ def load(state_dir: Path, username: str) -> CoolDown:
     except OSError as error:
         raise StateError(
             f"{path} cannot be read: {error.strerror}",
-            "give the file back to the recorder's user, or remove the file.",
+            "make the recorder's user the owner of the file, or remove the file.",
         ) from error
     except ValueError:
         modified = path.stat().st_mtime
@@ -115,7 +120,10 @@ def load(state_dir: Path, username: str) -> CoolDown:
 
 
 def save(state_dir: Path, username: str, state: CoolDown) -> None:
-    """Save the cool-down of an account. Raises StateError; then no attempt is made."""
+    """Save the cool-down of an account.
+
+    Raises StateError if the file cannot be written. The caller then makes no attempt.
+    """
     path = path_of(state_dir, username)
     try:
         write_atomically(path, _STORED.dump_json(state, indent=1) + b"\n")
@@ -125,9 +133,9 @@ def save(state_dir: Path, username: str, state: CoolDown) -> None:
 
 @contextlib.asynccontextmanager
 async def _alone(path: Path) -> AsyncIterator[None]:
-    """Hold the lock that lets one sign-in of an account run at a time.
+    """Hold the lock that allows one sign-in of an account at a time.
 
-    Raises SignInBlockedError if another process holds it for two minutes.
+    Raises SignInBlockedError if another process holds the lock for two minutes.
     """
     queue = _QUEUES.setdefault(asyncio.get_running_loop(), {}).setdefault(path, asyncio.Lock())
     async with queue:

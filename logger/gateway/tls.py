@@ -15,17 +15,17 @@ from logger.errors import CertificateError, StateError
 from logger.gateway.pins import Pin, end_of, fingerprint_of, format_fingerprint
 
 _CIPHERS: Final = "DEFAULT@SECLEVEL=1"
-"""Accepts short keys, which older gateways use; the pin proves the identity, not the certificate chain."""
+"""Accepts short keys, which older gateways use. The pin proves the gateway's identity, not the certificate chain."""
 
 
 class Seen:
-    """Collects the certificates that a probe sees. A probe sends nothing secret."""
+    """Collects the certificates that a probe receives. A probe sends nothing secret."""
 
     def __init__(self) -> None:
         self.certificates: set[bytes] = set()
 
     def __call__(self, certificate: bytes) -> None:
-        """Remember a certificate. Every certificate is accepted."""
+        """Store a certificate. Every certificate is accepted."""
         self.certificates.add(certificate)
 
 
@@ -42,7 +42,7 @@ def trust_anybody() -> ssl.SSLContext:
 def check_each_handshake(check: Callable[[bytes], None]) -> ssl.SSLContext:
     """Make a context that passes the server's certificate (DER) to `check` at the end of each handshake.
 
-    If `check` raises, the handshake fails and nothing of the request is sent.
+    If `check` raises, the handshake fails and no part of the request is sent.
     """
 
     class Checked(ssl.SSLObject):
@@ -52,7 +52,7 @@ def check_each_handshake(check: Callable[[bytes], None]) -> ssl.SSLContext:
             super().do_handshake()
             try:
                 check(self.getpeercert(binary_form=True) or b"")
-            except CertificateError as error:  # asyncio would log any other error than one of TLS as a fault of ours
+            except CertificateError as error:  # asyncio would log an error other than SSLError
                 raise ssl.SSLError("the certificate is refused") from error
 
     context = trust_anybody()
@@ -61,7 +61,7 @@ def check_each_handshake(check: Callable[[bytes], None]) -> ssl.SSLContext:
 
 
 def trust_pin(pin: Pin, host: str) -> ssl.SSLContext:
-    """Make a context that accepts only the pinned certificate. Any other raises CertificateError."""
+    """Make a context that accepts only the pinned certificate. Any other certificate raises CertificateError."""
 
     def check(certificate: bytes) -> None:
         if fingerprint_of(certificate) != pin.fingerprint:
@@ -69,14 +69,15 @@ def trust_pin(pin: Pin, host: str) -> ssl.SSLContext:
                 f"the certificate of {host} is not the pinned one: pinned {pin.describe()}, first seen "
                 f"{format_day(pin.first_seen)}; now {format_fingerprint(fingerprint_of(certificate))} "
                 f"(ends {format_day(end_of(certificate))}). Nothing was sent",
-                "run envoy-logger accept-certificate if you replaced or reset the gateway; else find who answers.",
+                "run envoy-logger accept-certificate if you replaced or reset the gateway; "
+                "else find out which device answers.",
             )
 
     return check_each_handshake(check)
 
 
 def verifying(ca_file: str) -> ssl.SSLContext:
-    """Make a context that verifies chain and name against `ca_file` or the system's CAs.
+    """Make a context that verifies chain and name of a certificate against `ca_file` or the system's CAs.
 
     Raises StateError if `ca_file` cannot be used.
     """

@@ -1,7 +1,7 @@
-"""Asks a gateway with a token and the session's cookie, and finds out what a 401 means.
+"""Sends requests to a gateway with a token and the session's cookie, and finds the cause of a 401.
 
 After a 401, three requests follow: the path without the cookie, the path that checks tokens, and `/info`. Only then
-is the token rejected. A token is never rejected for one path while another path accepts it.
+is the token rejected. While another path accepts the token, the token is not rejected.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from logger.model import GatewayInfo
 _CHECK: Final = "/auth/check_jwt"
 _CHECK_S: Final = 10.0
 _FOR_EVERY_OWNER: Final = next(each for each in ENDPOINTS if each.path == "/api/v1/production")
-"""The path that tells a refused path from a refused token before any path has worked."""
+"""The path that distinguishes a refused path from a refused token, as long as no path has worked."""
 _IF_IT_LASTS: Final = "restart the gateway if this lasts."
 
 
@@ -51,7 +51,7 @@ class TokenSession:
         await self._auth.aclose()
 
     async def get(self, connection: Connection, endpoint: Endpoint) -> Answer:
-        """Ask with token and cookie. After a 401, find the cause.
+        """Request an endpoint with token and cookie. After a 401, find the cause.
 
         Some paths need the token, and some need the cookie. Raises WireError, CredentialsError, StateError,
         BusyError, NotAllowedError or SerialDiffersError.
@@ -72,7 +72,7 @@ class TokenSession:
         return answer
 
     async def _recover(self, connection: Connection, endpoint: Endpoint) -> tuple[Answer, Token]:
-        """Find the cause of a 401. Return the final answer and the token that gave it."""
+        """Find the cause of a 401. Return the final answer and the token of that answer."""
         answer, token = await self._get_anew(connection, endpoint)  # the other lane may have renewed the token
         if answer.status != 401:
             return answer, token
@@ -105,13 +105,13 @@ class TokenSession:
         )
 
     async def _get_anew(self, connection: Connection, endpoint: Endpoint) -> tuple[Answer, Token]:
-        """Ask with the present token, and without the old cookie."""
+        """Request an endpoint with the present token, and without the old cookie."""
         token = await self._auth.current()
         connection.wire.forget_cookies()
         return await connection.get(endpoint, token=token), token
 
     async def _is_good(self, connection: Connection, token: Token) -> bool:
-        """Ask the gateway whether it accepts the token.
+        """Request whether the gateway accepts the token.
 
         If the gateway accepts the token, a new session begins. Raises WireError or BusyError.
         """
@@ -125,31 +125,35 @@ class TokenSession:
         )
 
     async def _get_by_new_session(self, connection: Connection, endpoint: Endpoint, token: Token) -> Answer:
-        """Ask with a good token and the new session's cookie, then with only the cookie.
+        """Request an endpoint with an accepted token and the new session's cookie, then with only the cookie.
 
-        Returns a 401 if another path accepts the token. Raises BusyError if no path accepts it.
+        Returns a 401 if another path accepts the token. Raises BusyError if no path accepts the token.
         """
         answer = await connection.get(endpoint, token=token)
         if answer.status == 401:
             answer = await connection.get(endpoint)
         if answer.status == 401 and not await self._works_elsewhere(connection, endpoint, token):
             raise BusyError(
-                f"{connection.wire.host}{endpoint.path} answered 401, though the gateway says that the token is good",
+                f"{connection.wire.host}{endpoint.path} answered 401, although the gateway accepts the token",
                 _IF_IT_LASTS,
             )
         return answer
 
     async def _works_elsewhere(self, connection: Connection, endpoint: Endpoint, token: Token) -> bool:
-        """Return True if a path accepts the token: the last one that worked, or one that all owners may read."""
+        """Return True if another path accepts the token.
+
+        The path is the last path that worked, or a path that all owners may read.
+        """
         witness = self._witness or _FOR_EVERY_OWNER
         return witness != endpoint and (await connection.get(witness, token=token)).status == 200
 
 
 def _refuse_wrong_clock(token: Token, info: GatewayInfo, host: str, now: float) -> None:
-    """Raise TokenError if the token is valid now but not by the gateway's clock."""
+    """Raise TokenError if the token is valid now, but not at the time of the gateway's clock."""
     gateway_now = now + info.clock_skew_s
     if gateway_now >= token.expires_at or gateway_now + 300 < token.issued_at:
         raise TokenError(
-            f"{host} refuses a valid token because its clock is off by {format_span(abs(info.clock_skew_s))}",
+            f"{host} refuses a valid token because the gateway's clock is off by "
+            f"{format_span(abs(info.clock_skew_s))}",
             "let the gateway reach the internet (NTP), or restart the gateway.",
         )

@@ -1,7 +1,7 @@
 """Reads and checks a gateway's token, and stores it in one file (0600) named by the gateway's serial.
 
-The gateway checks the signature. Only the token's claims are read here: its gateway, its start and end, its kind of
-user. The text of a token is never shown.
+The gateway checks the signature. Only the token's claims are read here: gateway, start, end and kind of user. The
+text of a token is never shown.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from logger.errors import StateError, TokenError
 from logger.files import describe_write_error, write_atomically
 from logger.lean_imports import hide_modules
 
-with hide_modules("cryptography", of="jwt"):  # for signatures, which the gateway checks; a fifth of the memory
+with hide_modules("cryptography", of="jwt"):  # jwt imports it for signatures, which are not checked here
     import jwt
 
 _FORM: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -32,7 +32,7 @@ PASTE: Final = (
 class Token:
     """A token for this gateway.
 
-    Times in unix seconds. `issued_at` is 0.0 if the token does not say when it was issued.
+    Times in unix seconds. `issued_at` is 0.0 if the token does not contain the time of its issue.
     """
 
     text: str = field(repr=False)
@@ -42,10 +42,10 @@ class Token:
 
     @property
     def renew_at(self) -> float:
-        """Return when to fetch the next token, in unix seconds.
+        """Return the time at which to fetch the next token, in unix seconds.
 
-        This is 30 days before the token's end, or a twelfth of the token's life before its end if that is less (12 h
-        → 1 h).
+        This time is 30 days before the token's end. If a twelfth of the token's life is less, it is this twelfth
+        before the end (12 h → 1 h).
         """
         life = self.expires_at - self.issued_at if self.issued_at else (43200.0 if self.user == "installer" else 0.0)
         return self.expires_at - (min(_EARLY_S, life / 12) if life > 0 else _EARLY_S)
@@ -60,7 +60,7 @@ def read_token(text: str, serial: str, now: float, origin: str) -> Token:
     try:
         claims = jwt.decode(text, options={"verify_signature": False, "verify_exp": False, "verify_aud": False})
     except jwt.InvalidTokenError as error:
-        raise TokenError(f"{origin} is not a token: it does not decode ({type(error).__name__})", PASTE) from error
+        raise TokenError(f"{origin} is not a token: it cannot be decoded ({type(error).__name__})", PASTE) from error
     audience = _list_audience(claims.get("aud"))
     expires, issued, user = (claims.get(name) for name in ("exp", "iat", "enphaseUser"))
     if not audience:
@@ -69,7 +69,7 @@ def read_token(text: str, serial: str, now: float, origin: str) -> Token:
     if serial not in audience:
         raise TokenError(f"{origin} is for gateway {_plain(audience[0])}, but this gateway is {serial}", PASTE)
     if isinstance(expires, bool) or not isinstance(expires, (int, float)) or not 0 < expires < 1e11:
-        raise TokenError(f"{origin} does not say until when it is valid", PASTE)
+        raise TokenError(f"{origin} contains no time until which it is valid", PASTE)
     if expires <= now:
         raise TokenError(f"{origin} expired on {format_minute(expires)}", PASTE)
     if isinstance(issued, bool) or not isinstance(issued, (int, float)) or not 0 < issued < expires:
@@ -90,10 +90,10 @@ def load(state_dir: Path, serial: str, now: float) -> Token | None:
     except (OSError, ValueError) as error:
         raise StateError(
             f"{path} cannot be read: {type(error).__name__}",
-            "remove the file, or give it back to the recorder's user.",
+            "remove the file, or make the recorder's user its owner.",
         ) from error
     try:
-        return read_token(text, serial, now, "the kept token")
+        return read_token(text, serial, now, "the stored token")
     except TokenError:
         return None  # expired or damaged; the next token replaces it
 
@@ -108,7 +108,7 @@ def save(state_dir: Path, serial: str, token: Token) -> None:
 
 
 def format_end(token: Token) -> str:
-    """Write a token's end for people: with hour and minute for an installer's token, else only the day."""
+    """Format a token's end for people: with hour and minute for an installer's token, otherwise only the day."""
     return format_minute(token.expires_at) if token.user == "installer" else format_day(token.expires_at)
 
 
@@ -117,10 +117,10 @@ def _path(state_dir: Path, serial: str) -> Path:
 
 
 def _list_audience(claim: object) -> list[str]:
-    """List the serials that a token is for. Its claim `aud` is one text or a list of texts."""
+    """Return the serials for which a token is valid. The claim `aud` is one text or a list of texts."""
     return [text for text in (claim if isinstance(claim, list) else [claim]) if isinstance(text, str) and text]
 
 
 def _plain(claim: object) -> str:
-    """Return how messages show a claim: a short and plain claim unchanged, any other as a question mark."""
+    """Return a claim as messages show it: a short and plain claim unchanged, any other claim as a question mark."""
     return claim if isinstance(claim, str) and re.fullmatch(r"[\w-]{1,24}", claim) else "?"

@@ -1,4 +1,4 @@
-"""Pins a gateway's certificate, follows its renewal, and lets a person accept another certificate."""
+"""Pins a gateway's certificate, follows its renewal, and allows a person to accept another certificate."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WARN_S: Final = 90 * 86400.0
 
 
 class Trust:
-    """Keeps the pin of one gateway. Each change is logged and recorded as an event."""
+    """Updates the stored pin of one gateway. Each change is logged and recorded as an event."""
 
     def __init__(self, access: Access, clock: Clock, events: GatewayEvents) -> None:
         self._access, self._clock, self._events = access, clock, events
@@ -56,14 +56,14 @@ class Trust:
         if new.serial != old.serial:
             return None
         pins.save(self._access.state_dir, new)
-        self._record_change(old, new, "accepted near the old one's end")
+        self._record_change(old, new, "accepted because the old certificate is near its end")
         self._trusted = new
         return new
 
     def confirm(self, pin: Pin) -> None:
         """Record that the gateway was reached with this pin.
 
-        Store a new address. If a person changed the pin, log that.
+        Store a new address. If a person changed the pin, log the change.
         """
         old = self._trusted
         if old is not None and old.fingerprint != pin.fingerprint:
@@ -75,7 +75,10 @@ class Trust:
         self.warn_of_end()
 
     def warn_of_end(self) -> None:
-        """Warn once that the certificate ends within 90 days. Called often, because a connection lasts for months."""
+        """Warn once that the certificate ends within 90 days.
+
+        Called often, because a connection lasts for months.
+        """
         pin = self._trusted
         if pin is None or pin.warned or not pin.not_after or pin.not_after - self._clock.time() > _WARN_S:
             return
@@ -90,7 +93,10 @@ class Trust:
         self._keep(self._trusted)
 
     def _keep(self, pin: Pin) -> None:
-        """Save changes to the stored pin, unless another pin replaced it. A write error does not fail the poll."""
+        """Save changes to the stored pin, unless another pin has replaced it.
+
+        A write error does not fail the poll.
+        """
         with contextlib.suppress(StateError):
             kept = pins.load(self._access.state_dir, pin.serial, pin.address)
             if kept is not None and kept.fingerprint == pin.fingerprint:
@@ -106,10 +112,11 @@ class Trust:
 
 
 async def accept_certificate(access: Access, clock: Clock, fingerprint: str = "") -> tuple[Pin | None, Pin]:
-    """Pin the certificate that the gateway shows now. Return the old pin (None without one) and the new pin.
+    """Pin the certificate that the gateway shows now.
 
-    `fingerprint`: if given, only a certificate with this fingerprint is accepted. A running recorder reads the new
-    pin at its next poll. Raises CertificateError, WireError, GatewayError or StateError.
+    Return the old pin (None without an old pin) and the new pin. `fingerprint`: if given, only a certificate with
+    this fingerprint is accepted. A running recorder reads the new pin at its next poll. Raises CertificateError,
+    WireError, GatewayError or StateError.
     """
     base = access.candidates[0]
     if not base.startswith("https:"):
@@ -120,8 +127,8 @@ async def accept_certificate(access: Access, clock: Clock, fingerprint: str = ""
     new, _ = await probe_certificate(base, access, clock)
     if fingerprint and pins.plain(fingerprint) != new.fingerprint:
         raise CertificateError(
-            f"{access.host} shows another certificate than the one to accept: {new.describe()}. Nothing was changed",
-            "compare it with the one that the gateway's own page shows in a browser.",
+            f"{access.host} shows a certificate other than the given one: {new.describe()}. Nothing was changed",
+            "compare this certificate with the one that a browser shows for the gateway's own page.",
         )
     old = None
     with contextlib.suppress(StateError):  # a damaged pin may be replaced

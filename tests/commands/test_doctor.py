@@ -222,7 +222,7 @@ def _wrong_password(patient: Patient) -> None:
 def _second_factor(patient: Patient) -> None:
     _no_token(patient)
     patient.refuse_sign_in(
-        "mfa", "x asks for a second factor (MFA)", "make a token: https://entrez.enphaseenergy.com"
+        "mfa", "x requires a second factor (MFA)", "make a token: https://entrez.enphaseenergy.com"
     )
 
 

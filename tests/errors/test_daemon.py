@@ -203,7 +203,7 @@ def test_a_quarter_of_an_hour_of_a_cloud_that_refuses_is_a_handful_of_sign_ins(
         driven.call(lambda: setattr(driven.simulator.cloud, "mode", "ok"))
         if mode == "mfa":
             assert tried == 1
-            said_once(recorder, "asks for a second factor", "ENPHASE_TOKEN_FILE")
+            said_once(recorder, "requires a second factor", "ENPHASE_TOKEN_FILE")
             assert recorder.terminate() == 0
             return
         assert 1 <= tried <= 4
@@ -215,10 +215,10 @@ def test_another_serial_writes_nothing_and_is_looked_at_each_minute(
     driven: BackgroundSimulator, clock: DrivenClock, tmp_path: Path
 ) -> None:
     with DrivenRecorder(tmp_path, driven.settings | {"ENPHASE_SERIAL": "122000000043"}, clock) as recorder:
-        until_said(recorder, "ENPHASE_SERIAL says 122000000043")
+        until_said(recorder, "ENPHASE_SERIAL is 122000000043")
         minutes_pass(recorder, 5)
         assert recorder.terminate() == 0
-    said_once(recorder, "is 122000000042, but ENPHASE_SERIAL says 122000000043", "correct ENPHASE_SERIAL")
+    said_once(recorder, "is 122000000042, but ENPHASE_SERIAL is 122000000043", "correct ENPHASE_SERIAL")
     assert stored(recorder.state) == []
     assert {served.path for served in driven.journal} == {"/info"}
     assert 3 <= len(driven.journal) <= 12

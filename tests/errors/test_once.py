@@ -81,7 +81,7 @@ def test_a_gateway_of_another_account_is_said(site: BackgroundSimulator, tmp_pat
 @pytest.mark.parametrize(
     ("mode", "what", "hint"),
     [
-        ("mfa", "asks for a second factor", "ENPHASE_TOKEN_FILE"),
+        ("mfa", "requires a second factor", "ENPHASE_TOKEN_FILE"),
         ("too-many-sessions", "no sign-in at Enphase before .* too many active sessions", "ENPHASE_TOKEN_FILE"),
         ("forbidden", "no sign-in at Enphase before .* it answered 403", "tried again later"),
         ("throttled", "no sign-in at Enphase before .* it answered 429", "tried again later"),
@@ -119,7 +119,7 @@ def pasted_expired(site: BackgroundSimulator) -> str:
         (pasted_expired, r"ENPHASE_TOKEN expired on 20\d\d-", 77),
         (lambda site: site.simulator.new_token(serial=FOREIGN), f"ENPHASE_TOKEN is for gateway {FOREIGN}", 77),
         (lambda site: "only some words", "is not a token: a token is three parts", 78),  # said by the settings
-        (lambda site: "eyJhbGciOi.bm90IGpzb24.c2ln", "ENPHASE_TOKEN is not a token: it does not decode", 77),
+        (lambda site: "eyJhbGciOi.bm90IGpzb24.c2ln", "ENPHASE_TOKEN is not a token: it cannot be decoded", 77),
     ],
     ids=["expired", "foreign", "malformed", "undecodable"],
 )
@@ -155,7 +155,7 @@ def test_a_gateway_that_wants_a_token_and_gets_none_is_said(site: BackgroundSimu
 
 def test_another_gateway_than_the_settings_name_is_refused(site: BackgroundSimulator, tmp_path: Path) -> None:
     done = program(tmp_path, "once", settings=site.settings | {"ENPHASE_SERIAL": "122000000043"})
-    read_out(done, 78, "is 122000000042, but ENPHASE_SERIAL says 122000000043", "correct ENPHASE_SERIAL")
+    read_out(done, 78, "is 122000000042, but ENPHASE_SERIAL is 122000000043", "correct ENPHASE_SERIAL")
     assert {served.path for served in site.journal} == {"/info"}
     assert site.simulator.cloud.sign_ins == 0
     goes_on(tmp_path, site)

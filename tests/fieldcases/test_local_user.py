@@ -50,7 +50,9 @@ def test_q_p23_a_production_block_without_a_kind_is_the_production_meter(tmp_pat
 def test_doctor_names_the_user_whom_the_gateway_refuses(tmp_path: Path) -> None:
     folder = vary("4.10.35", tmp_path / "site", {"production.json": leave_out_kind})
     done = run_at(folder, tmp_path / "home", "doctor", prepare=ask_for_digest("/ivp/meters", password="changed"))
-    assert "/ivp/meters refuses user envoy and the password (401); what needs no password is still read" in done.out
+    assert (
+        "/ivp/meters refuses user envoy and the password (401); paths without a password are still read" in done.out
+    )
     assert "ENPHASE_LOCAL_PASSWORD_FILE" in done.out
 
 

@@ -154,7 +154,7 @@ async def test_another_gateway_than_the_settings_name_is_refused_before_anything
     async with site(tmp_path) as here:
         with pytest.raises(SerialDiffersError) as caught:
             await here.gateway(expected_serial="999888777666").fetch(endpoint(READINGS))
-        assert f"is {SERIAL}, but ENPHASE_SERIAL says 999888777666" in str(caught.value)
+        assert f"is {SERIAL}, but ENPHASE_SERIAL is 999888777666" in str(caught.value)
         assert "Try: correct ENPHASE_SERIAL or ENPHASE_GATEWAY" in str(caught.value)
         assert list((tmp_path / "state").iterdir()) == []
         assert here.cloud.http.raw == []
@@ -295,7 +295,7 @@ async def test_a_wrong_local_password_costs_the_inverters_and_not_the_totals(tmp
         gateway = here.gateway()
         with pytest.raises(NotAllowedError) as caught:
             await gateway.fetch(endpoint(INVERTERS))
-        assert "refuses user envoy and the password (401); what needs no password" in str(caught.value)
+        assert "refuses user envoy and the password (401); paths without a password" in str(caught.value)
         assert "ENPHASE_LOCAL_PASSWORD_FILE" in str(caught.value)
         await gateway.fetch(endpoint(V1))
         await here.gateway(local_password="changed").fetch(endpoint(INVERTERS))

@@ -158,7 +158,7 @@ def test_a_token_for_a_list_that_names_the_gateway_is_for_the_gateway() -> None:
         (make_token(expires_in=-DAY), "ENPHASE_TOKEN expired on 2027-01-14"),
         (make_token("999888777666"), f"ENPHASE_TOKEN is for gateway 999888777666, but this gateway is {SERIAL}"),
         ("<html>please sign in</html>", "ENPHASE_TOKEN is not a token: a token is three parts"),
-        ("aaaa.bbbb.cccc", "ENPHASE_TOKEN is not a token: it does not decode"),
+        ("aaaa.bbbb.cccc", "ENPHASE_TOKEN is not a token: it cannot be decoded"),
         (
             for_audience(None),
             "ENPHASE_TOKEN names no gateway (it has no audience): it is a token for another service",
@@ -186,7 +186,7 @@ async def test_a_token_of_the_cloud_that_is_foreign_or_no_token_is_not_accepted(
         script(here.cloud.faults, TOKENS, answer(200, make_token("999888777666").encode()))
         script(here.cloud.faults, SESSION_TOKEN, html("sign in"))
         text = await fails(here.gateway(), SignInRefusedError)
-        assert f"gave no token for gateway {SERIAL}: what 127.0.0.1 gave is for gateway 999888777666" in text
+        assert f"gave no token for gateway {SERIAL}: the token from 127.0.0.1 is for gateway 999888777666" in text
         assert "check that this gateway belongs to the account" in text
         assert not kept(here).exists()
 
@@ -392,7 +392,7 @@ async def test_a_path_is_called_not_allowed_only_when_another_takes_the_token(tm
     async with site(tmp_path) as here:
         for path in (READINGS, "/api/v1/production"):
             here.box.script(path, html("no", 401))
-        with pytest.raises(EnvoyLoggerError, match="though the gateway says that the token is good") as caught:
+        with pytest.raises(EnvoyLoggerError, match="although the gateway accepts the token") as caught:
             await here.gateway().fetch(endpoint(READINGS))
         assert caught.value.retry
         here.box.faults.clear("/api/v1/production")
@@ -423,7 +423,7 @@ async def test_a_gateway_whose_clock_is_off_is_named_and_no_sign_in_is_made(tmp_
         here.box.revoke_tokens()
         here.box.skew_s = skew_s
         text = await fails(gateway, TokenError)
-        assert "refuses a valid token because its clock is off by 400 days" in text
+        assert "refuses a valid token because the gateway's clock is off by 400 days" in text
         assert here.cloud.sign_ins == 1
 
 
@@ -528,10 +528,10 @@ async def test_a_wrong_password_is_tried_once_more_after_a_day(tmp_path: Path) -
     [
         (
             answer(200, b'{"success":true,"isBlocked":false}', {"set-cookie": "login_otp_nonce=1; path=/"}),
-            "asks for a second factor (MFA)",
+            "requires a second factor (MFA)",
             1,
         ),
-        (answer(200, b'{"success":true,"isBlocked":true}'), "says that this account is blocked", 1),
+        (answer(200, b'{"success":true,"isBlocked":true}'), "reports that this account is blocked", 1),
         (answer(200, b'{"message":"Too many active sessions"}'), "too many active sessions", 14),
         (answer(429, b"slow down", {"retry-after": "43200"}), "answered 429 and asks to wait 12 hours", 2),
         (answer(403, b"<html>bot</html>"), "does not accept sign-ins now: it answered 403", 14),
@@ -597,7 +597,7 @@ async def test_a_sign_in_that_was_killed_still_counts(tmp_path: Path) -> None:
             await asyncio.sleep(0.01)
         request.cancel()
         await gateway.aclose()
-        assert "the last sign-in did not come to its end" in await fails(here.gateway(), SignInBlockedError)
+        assert "the last sign-in was interrupted" in await fails(here.gateway(), SignInBlockedError)
 
 
 _PROCESS = """
