@@ -35,7 +35,7 @@ def read_surroundings(points: Iterable[Reading], totals: Mapping[str, Value]) ->
 
 
 def _is_connected(phase: Reading) -> bool:
-    """Tell whether a phase has voltage.
+    """Return whether a phase has voltage.
 
     A phase without voltage may still show a frequency. Such a frequency is noise.
     """

@@ -1,4 +1,4 @@
-"""Write the table as text for people: `docs/fields.md`, the `fields` command, and the same as JSON. Pure."""
+"""Format the table of fields for `docs/fields.md` and the command `fields`, as text and as JSON. Pure."""
 
 from __future__ import annotations
 
@@ -49,21 +49,21 @@ name in the layout file, a new series begins.
 
 
 def unit_of(field: Field) -> str:
-    """Return the unit of a field as people write it; empty for counts, flags and texts."""
+    """Return the usual symbol of a field's unit; empty for counts, flags and texts."""
     return _UNITS.get(field.unit, "")
 
 
 def sources_of(field: Field) -> list[str]:
     """List the sources of a field in order, each with document, rows and key.
 
-    For a field that can be computed, the last entry states how.
+    For a field that can be computed, the last entry states how the field is computed.
     """
     found = [f"{key.rowset.where}: {key.name}" for key in field.keys]
     return [*found, f"= {field.made_of}"] if field.made_of else found
 
 
 def find(name: str) -> list[tuple[Measurement, Field]]:
-    """Find fields by the name of a measurement, by `measurement.field`, or by a field's name in all measurements."""
+    """Find fields by a measurement's name, by `measurement.field`, or by a field's name in all measurements."""
     measurement, _, wanted = name.partition(".")
     found = [(m, f) for m in MEASUREMENTS if m.name == measurement for f in m.fields if wanted in ("", f.name)]
     return found or [(m, f) for m in MEASUREMENTS for f in m.fields if f.name == name]

@@ -1,4 +1,4 @@
-"""Read the grid's state, relays, generator and contacts, which several keys give. Pure.
+"""Read the state of grid, relays, generator and dry contacts from several keys. Pure.
 
 Where keys contradict each other, the value is read from the key that proved right in the field, or is left out.
 """
@@ -20,7 +20,10 @@ _CLOSED: Final = {"closed": True, "close": True, "open": False}
 
 
 def read_collar_grid(row: Row, view: View) -> str | None:
-    """Return the grid state that a collar reports; None if another controller reports a different state."""
+    """Return the grid state that a collar reports: on-grid or off-grid.
+
+    Return None if another controller reports a different state.
+    """
     return _settle(_judge_collar(row, view), view)
 
 
@@ -33,12 +36,12 @@ def read_enpower_grid(row: Row, view: View) -> str | None:
 
 
 def _settle(found: Settled, view: View) -> Settled | None:
-    """Return `found`, a value of one controller. Return None if the controllers report different grid states."""
+    """Return `found`, a value of one controller, or None if the site's controllers report different grid states."""
     return None if found is None or len(list_grid_states(view)) > 1 else found
 
 
 def list_grid_states(view: View) -> set[str]:
-    """List the different grid states that the controllers of the site report; only one if they agree."""
+    """Return the set of grid states that the controllers of the site report; one element if the controllers agree."""
     found = set()
     for kind, judge in _JUDGES.items():
         for row in ensemble.devices_known(kind)(view) or ():
@@ -48,10 +51,10 @@ def list_grid_states(view: View) -> set[str]:
 
 
 def _judge_collar(row: Row, view: View) -> str | None:
-    """Judge the grid by the collar's `admin_state_str`, which proved right where `grid_state` did not (Q-B21).
+    """Return the grid state by the collar's `admin_state_str`, which proved more reliable than `grid_state` (Q-B21).
 
-    If that key names no state of the grid, read `grid_state`. Return None if the collar's switch or the batteries
-    contradict `grid_state`.
+    If `admin_state_str` names no state of the grid, read `grid_state`. Return None if the collar's switch or the
+    batteries contradict `grid_state`.
     """
     by_admin = is_on_grid(row.text("admin_state_str"))
     if by_admin is not None:
@@ -65,9 +68,10 @@ def _judge_collar(row: Row, view: View) -> str | None:
 
 
 def judge_enpower(row: Row, view: View) -> str | None:
-    """Judge the grid by the relay. Return None if the relay is closed while a mode or the batteries say off-grid.
+    """Return the grid state by the system controller's relay.
 
-    With a generator the modes say on-grid while the relay is open. In this case the relay is believed.
+    Return None if the relay is closed while a mode or the batteries report off-grid. With a generator the modes
+    report on-grid while the relay is open. In this case the relay is believed.
     """
     closed = _judge_relay(row)
     if closed is None:
@@ -84,19 +88,19 @@ _JUDGES: Final[Mapping[str, Callable[[Row, View], str | None]]] = {"ENPOWER": ju
 
 
 def are_off_grid(view: View) -> bool:
-    """Tell whether every IQ Battery that reports says in the ensemble inventory that it is off the grid."""
+    """Return True if each IQ Battery with a grid state in the ensemble inventory reports off-grid."""
     rows = [row for row in ensemble.encharge_inventory(view) or () if not _is_doubted(row, view)]
     return bool(rows) and all(is_on_grid(row.text("reported_enc_grid_state")) is False for row in rows)
 
 
 def is_on_grid(word: str | None) -> bool | None:
-    """Tell whether a word such as `ENCMN_MDE_OFF_GRID` or `multimode-ongrid` means on the grid; None if neither."""
+    """Return True if a mode such as `multimode-ongrid` means on-grid, False for off-grid, None for any other word."""
     plain = (word or "").lower().replace("-", "").replace("_", "")
     return False if "offgrid" in plain else True if "ongrid" in plain or "gridtied" in plain else None
 
 
 def is_closed(row: Row, key: str) -> bool | None:
-    """Tell whether the text of a key means closed; None if it means neither closed nor open."""
+    """Return True if the text of a key means closed, False if the text means open, None otherwise."""
     return _CLOSED.get((row.text(key) or "").lower())
 
 
@@ -104,7 +108,10 @@ def is_closed(row: Row, key: str) -> bool | None:
 
 
 def read_collar_relay(row: Row, view: View) -> bool | None:
-    """Tell whether the collar's switch is closed; None if the grid state or another controller contradicts that."""
+    """Return whether the collar's switch is closed.
+
+    Return None if the grid state or another controller contradicts the state of the switch.
+    """
     closed, by_admin = is_closed(row, "mid_state"), is_on_grid(row.text("admin_state_str"))
     on_grid = is_on_grid(row.text("grid_state")) if by_admin is None else by_admin
     is_opposed = on_grid is not None and closed is not None and on_grid != closed
@@ -112,12 +119,12 @@ def read_collar_relay(row: Row, view: View) -> bool | None:
 
 
 def read_enpower_relay(row: Row, view: View) -> bool | None:
-    """Tell whether the controller's relay is closed; None if two keys or two controllers contradict each other."""
+    """Return whether the controller's relay is closed; None if two keys or two controllers contradict each other."""
     return _settle(_judge_relay(row), view)
 
 
 def _judge_relay(row: Row) -> bool | None:
-    """Tell whether the relay is closed; None if two keys contradict each other.
+    """Return whether the relay is closed; None if two keys contradict each other.
 
     Texts such as `open synchronizing` mean open.
     """
@@ -126,13 +133,13 @@ def _judge_relay(row: Row) -> bool | None:
 
 
 def read_mains(row: Row) -> bool | None:
-    """Tell from `mains_oper_state` whether the relay is closed; None if that key says neither closed nor open."""
+    """Return whether the relay is closed, from `mains_oper_state`; None if this key means neither closed nor open."""
     state = (row.text("mains_oper_state") or "").lower()
     return True if state in ("closed", "close") else False if state.split(" ")[0] == "open" else None
 
 
 def _read_controller(row: Row) -> bool | None:
-    """Tell from `admin_state_str` whether the relay is closed. The relay is open while the generator is connected."""
+    """Return whether the relay is closed, from `admin_state_str`. With a connected generator the relay is open."""
     state = row.text("admin_state_str") or ""
     if "_OPER_GEN" in state or "_OPER_OPEN" in state:
         return False
@@ -140,7 +147,7 @@ def _read_controller(row: Row) -> bool | None:
 
 
 def read_fahrenheit(row: Row, _view: View) -> float | None:
-    """Return the system controller's temperature in °C; only this device reports Fahrenheit (Q-B6)."""
+    """Return the system controller's temperature in °C. Only this device reports in Fahrenheit (Q-B6)."""
     fahrenheit = row.number("temperature")
     return None if fahrenheit is None else round((fahrenheit - 32) / 1.8, 1)
 
@@ -149,7 +156,10 @@ def read_fahrenheit(row: Row, _view: View) -> float | None:
 
 
 def read_generator_state(row: Row, view: View) -> str | None:
-    """Return `connected`, `disconnected`, or the gateway's own word; None if a controller contradicts the state."""
+    """Return the generator's state: `connected`, `disconnected`, or the gateway's own word.
+
+    Return None if a controller contradicts the state.
+    """
     state = row.text("oper_state")
     if not state or find_deniers(row, view):
         return None
@@ -160,7 +170,8 @@ def read_generator_state(row: Row, view: View) -> str | None:
 def find_deniers(row: Row, view: View) -> list[Row]:
     """Find the controllers that contradict a generator's state.
 
-    The house is never on the grid and on the generator at the same time.
+    The house is not on the grid and on the generator at the same time. So a closed grid relay contradicts a connected
+    generator, and a controller that reports generator power contradicts a disconnected generator.
     """
     connected = _CLOSED.get((row.text("oper_state") or "").lower())
     if connected is None:
@@ -178,5 +189,5 @@ def _is_doubted(row: Row, view: View) -> bool:
 
 
 def read_contact(row: Row, _view: View) -> bool | None:
-    """Tell whether a dry contact is closed."""
+    """Return whether a dry contact is closed; None if its status means neither closed nor open."""
     return is_closed(row, "status")

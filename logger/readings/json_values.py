@@ -13,7 +13,7 @@ from logger.model import Json, add_up
 
 Object: TypeAlias = Mapping[str, Json]
 _NUMBERS: Final = frozenset((int, float))
-"""The types of a number; that of true and false is another one."""
+"""The types of a number. The type of true and false, bool, is not included."""
 _SERIAL_LIMIT: Final = 32
 
 
@@ -37,7 +37,7 @@ def whole(value: Json) -> int | None:
 
 
 def objects(body: Json) -> list[Object] | None:
-    """Return the objects of a list, or None if `body` is not a list or has only other values."""
+    """Return the objects of a list; None if `body` is not a list, or if its values are all of other types."""
     found: list[Object] = [item for item in body if isinstance(item, dict)] if isinstance(body, list) else []
     return found if found or body == [] else None
 
@@ -45,7 +45,7 @@ def objects(body: Json) -> list[Object] | None:
 def serial_of(value: Json) -> str:
     """Return a serial number as text, from a text or a number.
 
-    Return an empty text if the serial number has other characters than letters and digits.
+    Return an empty text if a character is neither a letter nor a digit.
     """
     text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
     return text if len(text) <= _SERIAL_LIMIT and text.isascii() and text.isalnum() else ""

@@ -43,7 +43,7 @@ NONE: Final = Layout()
 def parse(data: bytes, form: Form) -> tuple[Layout, tuple[str, ...]]:
     """Parse a layout file. Return the layout, and all problems of the file.
 
-    If the file has any problem, the layout is empty.
+    If the file has a problem, the layout is empty.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -77,13 +77,13 @@ def form_of(name: str) -> Form:
 
 
 def list_inverter_serials(snapshot: Snapshot) -> frozenset[str] | None:
-    """Return the serials of the gateway's inverters, or None while they are unknown."""
+    """Return the serials of the gateway's inverters; None while the inverters are unknown."""
     rows = first_of(inventory_inverters, device_data_inverters, living_inverters)(View(snapshot, "devices"))
     return frozenset(row.serial for row in rows if row.serial) if rows else None
 
 
 def differences(layout: Layout, installed: frozenset[str]) -> dict[str, str]:
-    """Compare file and gateway. Return one sentence for each kind of difference.
+    """Compare the inverters of layout file and gateway. Return a sentence for each kind of difference.
 
     `unknown`: inverters of the file that the gateway does not know. `missing`: inverters that the file lacks.
     """
@@ -96,7 +96,7 @@ def differences(layout: Layout, installed: frozenset[str]) -> dict[str, str]:
 
 
 def template(serials: Iterable[str], layout: Layout = NONE) -> str:
-    """Make a CSV file to fill in: one line for each serial, with the tags that `layout` already has for it."""
+    """Return a CSV file to fill in: one line for each inverter, with the tags that `layout` already contains."""
     columns = {**dict.fromkeys(COLUMNS), **dict.fromkeys(layout.columns)}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -113,9 +113,9 @@ def _some(serials: Sequence[str]) -> str:
 
 
 def _column(name: str) -> str:
-    """Return the standard name of a column.
+    """Return the standard name of a column of the layout file.
 
-    The five known columns match in small and capital letters, and by the name of their tag.
+    The names of the five known columns may have small or capital letters, and may be the names of their tags.
     """
     plain = name.strip()
     lower = plain.lower()
@@ -125,7 +125,7 @@ def _column(name: str) -> str:
 
 
 def _tags_of(columns: Sequence[str], problems: list[str]) -> dict[str, str]:
-    """Return column → tag for each column that may be a tag. Add a problem for each other column."""
+    """Return column → tag for each valid column. Add a problem to `problems` for each invalid column."""
     taken = {"gateway", "site", *COLUMNS.values()}
     for m in MEASUREMENTS:
         taken |= {*m.tags, *(f.name for f in m.fields)}
@@ -151,7 +151,7 @@ _Lines = list[tuple[str, dict[str, str]]]
 
 
 def _csv_lines(text: str, problems: list[str]) -> tuple[list[str], _Lines]:
-    """Parse a CSV file into columns and lines. The first line shows whether comma, semicolon or tab separates."""
+    """Parse a CSV file into columns and lines. The first line shows the separator: comma, semicolon or tab."""
     first = text.lstrip("\r\n").partition("\n")[0]
     separator = max(",;\t", key=first.count)
     try:

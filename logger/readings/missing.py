@@ -1,4 +1,4 @@
-"""Track the values that a site should have and that are absent. Explain each absence once it lasts. Pure."""
+"""Track the absent values that a site should have, and explain each absence after 15 minutes. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from logger.readings.expected import Expected, Written, list_expected
 from logger.readings.reasons import explain_absence
 
 PATIENCE_S: Final = 900
-"""An absent value is named after this many seconds."""
+"""An absent value is reported after this many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """Hold an absent value: the tick `since` which it is absent, and the reason, once the absence has lasted."""
+    """Hold the absence of a value: its first tick, and its reason (empty for the first 15 minutes)."""
 
     since: int
     reason: str = ""
@@ -24,7 +24,7 @@ class Absence:
 
 @dataclass(frozen=True, slots=True)
 class Absences:
-    """Hold the values that were expected at the last devices tick, and the absent ones among them, by name."""
+    """Hold the values that were expected at the last devices tick, and the absences among these values by name."""
 
     expected: tuple[Expected, ...] = ()
     absent: Mapping[str, Absence] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Absences:
 
 
 def follow_absences(before: Absences, written: Written, roles: Collection[Role]) -> Absences:
-    """Return the absences after a totals tick. The expected values are listed again at each devices tick."""
+    """Return the absences after a tick of the role `totals`; a tick of `devices` lists the expected values again."""
     is_due = "devices" in roles or not before.expected
     expected = tuple(list_expected(written.view, written.energy)) if is_due else before.expected
     after: dict[str, Absence] = {}
@@ -50,7 +50,7 @@ def follow_absences(before: Absences, written: Written, roles: Collection[Role])
 
 
 def _follow(known: Absence | None, expected: Expected, written: Written, *, is_due: bool) -> Absence:
-    """Return an absence after one more tick. Its reason is determined again at each devices tick."""
+    """Return an absence after one more tick. The reason is determined again at each tick of the role `devices`."""
     tick = written.view.snapshot.tick
     absence = known if known is not None and known.since <= tick else Absence(tick)
     if tick - absence.since < PATIENCE_S or (absence.reason and not is_due):
@@ -59,7 +59,7 @@ def _follow(known: Absence | None, expected: Expected, written: Written, *, is_d
 
 
 def explain_all(written: Written) -> dict[str, str]:
-    """Return the reason of each value that one poll should have and that is absent, by name."""
+    """Return the reason for each value that a poll should have and that is absent, by the value's name."""
     expected = list_expected(written.view, written.energy)
     return {each.name: explain_absence(each, written) for each in expected if not written.has(each)}
 

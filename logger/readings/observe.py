@@ -1,4 +1,4 @@
-"""Observe one tick: read values, points and reports from the documents. Pure."""
+"""Read values, points and reports from the documents of one tick. Pure."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ from logger.site import Site
 
 _BATTERY_POWER: Final = "envoy_totals.battery_power_w"
 _INVERTER_W: Final = 500.0
-"""The most that one inverter makes, where its own greatest power is unknown."""
+"""The greatest power of an inverter in W, where the inverter's own greatest power is unknown."""
 _SLOW: Final = (s.ACB_BLOCK.name, s.BOTH_KINDS.name)
-"""Sources of the batteries' power whose document is polled on the slow lane."""
+"""Sources of the batteries' power that are read from a document of the slow lane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ class ReadingsState:
 
     `reports`: the last reports of each inverter, by serial. `waiting`: early reports by serial. `contradictions`:
     figures that cannot all be true. `times`: the times of the readings. `sums`: the sums over the inverters.
-    `absences`: absent values that should be there. `waiting`, `contradictions`, `sums` and `absences` are not stored.
-    Of `times` only the intervals of slow meters are stored.
+    `absences`: absent values that should be present. `waiting`, `contradictions`, `sums` and `absences` are not
+    stored. Of `times` only the intervals of slow meters are stored.
     """
 
     sources: Sources = field(default_factory=Sources)
@@ -74,11 +74,11 @@ class ReadingsState:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """Hold the result of reading one tick's documents. `snapshot`: the documents, with the doubts about them.
+    """Hold the result of reading one tick's documents. `snapshot`: the documents, with the doubts about readings.
 
-    `totals`: fields of `envoy_totals` that need no accounting. `points`: all other points. `tick`: the input of the
-    energy accounting, None if the totals are not due. `duplicates`: serials that occur twice in one document.
-    `warnings`: the site warnings by key.
+    `totals`: fields of `envoy_totals` that are read without the energy accounting. `points`: all other points.
+    `tick`: the input of the energy accounting, None if the totals are not due. `duplicates`: serials that occur twice
+    in one document. `warnings`: the site warnings by key.
     """
 
     snapshot: Snapshot
@@ -207,9 +207,9 @@ def _derive(
 
 
 def _is_polled(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> bool:
-    """Tell whether the gateway answered since the last tick.
+    """Return True if the gateway answered since the last tick.
 
-    If the gateway has no data for each minute, an answer within `SELDOM_S` is enough.
+    If the gateway has no data for each minute, an answer within `SELDOM_S` seconds is enough.
     """
     since = snapshot.since.get("totals", -math.inf)
     power = sources.fields.get("envoy_totals.production_power_w", "")
@@ -239,7 +239,7 @@ def wiring_of(view: View, in_use: Sequence[Row]) -> Wiring:
 def _site_max_w(in_use: Sequence[Row], equipment: Equipment) -> float:
     """Return the greatest power that the site can have, in W.
 
-    This is 25 kW for each phase (three if unknown), or 500 W for each inverter if that is more.
+    The result is 25 kW for each phase (three phases if unknown), or 500 W for each inverter if that is more.
     """
     phases = max((row.whole("phases") or 3 for row in in_use), default=3)
     return max(25_000.0 * phases, _INVERTER_W * equipment.inverters)

@@ -1,4 +1,4 @@
-"""Find the devices whose keys contradict each other, and say what is written instead. Pure."""
+"""Find the devices whose keys contradict each other, and describe the value that is then written. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from logger.readings.selectors import batteries, ensemble
 
 @dataclass(frozen=True, slots=True)
 class Opposed:
-    """Hold the contradiction in one device: its name, the values of its keys, and what is written."""
+    """Hold one contradiction as texts: the name of the device, the values of its keys, and the written value."""
 
     subject: str
     said: str
@@ -24,7 +24,7 @@ class Opposed:
 
 
 def find_opposed(view: View) -> Iterator[Opposed]:
-    """Find the devices whose keys contradict each other."""
+    """Yield each device whose keys contradict each other, with the values of these keys."""
     yield from _find_opposed_grids(view)
     yield from _find_opposed_batteries(view)
 
@@ -43,7 +43,7 @@ def _find_opposed_grids(view: View) -> Iterator[Opposed]:
     for row in controllers:
         if g.read_mains(row) is not None and g.judge_enpower(row, view) is None:
             said = _quote(row, "mains_oper_state", "admin_state_str", *g.MODES) + _quote_batteries(view)
-            written = "what they contradict each other about is left out"
+            written = "the values about which these keys contradict each other are left out"
             yield Opposed(f"controller {row.serial}", said, written)
     for generator in ensemble.generators(view.standing()) or ():
         for row in g.find_deniers(generator, view):
@@ -75,13 +75,13 @@ def _find_opposed_batteries(view: View) -> Iterator[Opposed]:
 
 
 def _find_opposed_site(view: View) -> Iterator[Opposed]:
-    """Find contradictions between the figures of all batteries together and those of single batteries."""
+    """Yield the contradictions between the figures of all batteries together and the figures of single batteries."""
     for row in batteries.site_batteries(view.standing()) or ():
         if others := b.find_other_charges(row, view):
             said = ", ".join(f"{key} is {percent:.0f}" for key, percent in others.items())
-            yield Opposed("the charge of all batteries", f"{_quote(row, 'agg_soc')}, {said}", "it is left out")
+            yield Opposed("the charge of all batteries", f"{_quote(row, 'agg_soc')}, {said}", "no charge is written")
         if beyond := b.find_beyond(row, row.number("ENC_agg_avail_energy")):
-            yield Opposed("the energy of all batteries", beyond, "it is left out")
+            yield Opposed("the energy of all batteries", beyond, "this energy is left out")
 
 
 def _quote(row: Row, *keys: str) -> str:

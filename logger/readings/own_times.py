@@ -1,8 +1,8 @@
-"""Judge by a reading's own time whether the reading can still be believed. Pure.
+"""Judge from the time in a reading whether the reading can still be believed. Pure.
 
 A gateway may answer for hours with a meter's row or a battery's report that is no longer renewed. A reading is
-doubted in two cases: its time has stood still for some minutes although the gateway's clock went on, or it is older
-than twice the interval at which its device reports.
+doubted in two cases. First, its time has not changed for some minutes although the gateway's clock runs. Second, the
+reading is older than twice the interval at which its device reports.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from logger.readings import paths
 from logger.readings.json_values import dig, number, objects, serial_of, whole
 
 STILL_S: Final = 300.0
-"""A meter's reading is doubted if its time is older than this; meters are read every few seconds."""
+"""A meter's reading is doubted if its age is more than this many seconds. Gateways read meters every few seconds."""
 REPORT_S: Final = 940.0
-"""The interval of a device's reports while it is unknown: the longest usual one, a little over 15 minutes."""
+"""The longest usual interval of a device's reports, in seconds, which is used while the interval is unknown."""
 _SHORTEST_S: Final = 300.0
-"""A shorter report is a fragment, as after waking."""
+"""A report over fewer seconds is a fragment, such as the first report of the morning."""
 _LONGEST_S: Final = 6 * 3600.0
-"""A longer gap between two reports is an outage, or a night."""
+"""A gap of more seconds between two reports is an outage or a night."""
 _GAPS: Final = 4
-"""An interval is the median of the last gaps, at most of this many."""
+"""The interval of a device is the median of at most this many gaps, the last ones."""
 _FEWEST: Final = 2
-"""A meter's interval, and whether a controller reports at all, is known from this many gaps on."""
+"""After this many gaps the interval of a meter is known, and a controller counts as one that reports."""
 _DAY_S: Final = 86400.0
 NEWEST: Final = "newest report"
-"""The name under which the newest report of the list of inverters is followed."""
+"""The name under which the time of the newest report in the list of inverters is followed."""
 _SELDOM: Final = ("COLLAR", "C6 COMBINER CONTROLLER")
-"""Kinds of devices whose time of the last report may be that of their installation."""
+"""Kinds of devices that may give the time of their installation as the time of their last report."""
 
 
 Slow: TypeAlias = Mapping[str, Mapping[str, tuple[float, ...]]]
@@ -44,8 +44,8 @@ Slow: TypeAlias = Mapping[str, Mapping[str, tuple[float, ...]]]
 class OwnTime:
     """Hold the time of one reading: unix `second` by the gateway's clock, and the device's `interval_s`, if given.
 
-    `is_seldom`: such a device may give the time of its installation, so its time counts only after it has moved.
-    `is_newest`: this is the newest of many times. Such a time counts only after it has stood still.
+    `is_seldom`: the device may give the time of its installation, so the time counts only after it has changed.
+    `is_newest`: the time is the newest of many times, and counts as old only after it has stopped changing.
     """
 
     name: str
@@ -60,9 +60,9 @@ class OwnTime:
 class Followed:
     """Hold a reading's time, and its history in earlier documents.
 
-    `since`: when this time was first seen, by our clock. `clock`: the same by the gateway's clock. `looks`: the
-    number of documents with this time. `gaps`: seconds between the last times; 0 for a meter that kept pace with its
-    documents.
+    `since`: when this time was first seen, by our clock. `clock`: the same moment by the gateway's clock. `looks`:
+    the number of documents with this time. `gaps`: seconds between the last times, or 0 for a meter whose time
+    changed with each document.
     """
 
     second: float
@@ -75,8 +75,8 @@ class Followed:
     def next(self, time: OwnTime, at: float, clock: float) -> Followed:
         """Return the state after the next document.
 
-        The document arrived at `at` by our clock and at `clock` by the gateway's. A meter that kept pace in the last
-        three documents is believed, however far behind its clock is.
+        The document arrived at `at` by our clock and at `clock` by the gateway's. A meter whose time
+        changed with each of the last three documents is believed, however far behind its clock is.
         """
         if time.second == self.second:
             return replace(self, looks=self.looks + 1)
@@ -90,21 +90,21 @@ class Followed:
 
     @property
     def is_slow(self) -> bool:
-        """Tell whether the gateway usually renews this reading less often than a meter's reading."""
+        """Return True if the gateway usually renews this reading less often than a meter's reading."""
         return len(self.gaps) >= _FEWEST and median(self.gaps) > STILL_S / 2
 
     def age_s(self, at: float, clock: float) -> float:
         """Return the reading's age in seconds.
 
-        There is an age by our clock and one by the gateway's clock. The shorter one counts, because one of the clocks
-        may have been set.
+        The age is computed by our clock and by the gateway's clock. The shorter age is returned, because one of the
+        clocks may have been set.
         """
         return self.lag_s + max(0.0, min(at - self.since, clock - self.clock))
 
     def limit_s(self, time: OwnTime) -> float:
         """Return the greatest age in seconds at which the reading is believed.
 
-        A meter is believed for longer than `STILL_S` only if it is usually renewed that slowly.
+        A meter's reading is believed for longer than `STILL_S` only if the gateway usually renews it more slowly.
         """
         if time.is_meter:
             return max(STILL_S, 2 * median(self.gaps) if len(self.gaps) >= _FEWEST else 0.0)
@@ -119,9 +119,9 @@ class Followed:
 class OwnTimes:
     """Hold the times of all readings: `followed` and `doubts` by path and name, `seen_at` by path.
 
-    `slow`: by path and name, the last gaps of readings that are seldom renewed. Only `slow` is stored, so that such a
-    reading is believed at once after a restart. `is_clock_doubted`: a meter's row became old in this tick, or the
-    gateway's clock was set. The next request of `/info` then shows the gateway's clock.
+    `slow`: by path and name, the last gaps of readings that are seldom renewed. Only `slow` is stored, so that these
+    readings are believed immediately after a restart. `is_clock_doubted`: a meter's row became old in this tick, or
+    the gateway's clock was set. The next request of `/info` then shows the gateway's clock.
     """
 
     followed: Mapping[str, Mapping[str, Followed]] = field(default_factory=dict)
@@ -175,14 +175,14 @@ def _describe(time: OwnTime) -> str:
     at = datetime.fromtimestamp(min(max(time.second, 0.0), 4e9), UTC).strftime("%Y-%m-%d %H:%M UTC")
     if time.is_newest:
         return f"no inverter has reported since {at}"
-    return f"its reading has stood still since {at}" if time.is_meter else f"its last report is of {at}"
+    return f"its reading has stood still since {at}" if time.is_meter else f"its last report is from {at}"
 
 
 def _choose_clock(snapshot: Snapshot, now: float, listed: Iterable[OwnTime]) -> float:
     """Return the gateway's clock in unix seconds.
 
-    If this clock differs by a day from all times in the gateway's documents, return the newest time that two
-    documents share.
+    The result is our time plus the skew. If all times in the gateway's documents differ by a day or more from this
+    result, return the newest time that differs by less than a day from another time.
     """
     if all(abs(now - time.second) < _DAY_S for time in listed):
         return now
@@ -215,7 +215,7 @@ def _list_blocks(body: Json) -> Iterator[OwnTime]:
 
 
 def name_block(side: str, block: Mapping[str, Json]) -> str:
-    """Return the name under which a block of production.json is followed."""
+    """Return the name under which the time of a block of production.json is followed."""
     return f"{side} {block.get('type')} {block.get('measurementType', '')}"
 
 
@@ -233,7 +233,7 @@ def _list_inventory(body: Json) -> Iterator[OwnTime]:
 
 
 def _list_devices(devices: Json, serial: str, key: str) -> Iterator[OwnTime]:
-    """List devices with the time of their last report. Leave out a time that never moved since installation."""
+    """Yield the time of each device's last report; leave out devices that still give the time of installation."""
     for device in objects(devices) or ():
         second, name = _second(device.get(key)), serial_of(device.get(serial))
         if second and name and second not in (_second(device.get("installed")), _second(device.get("created_date"))):
@@ -241,7 +241,7 @@ def _list_devices(devices: Json, serial: str, key: str) -> Iterator[OwnTime]:
 
 
 def _list_data(body: Json) -> Iterator[OwnTime]:
-    """List the batteries of device data. Inverters are left out, because their readings have times of their own."""
+    """Yield the time of each battery in device data. Inverters are left out: their points get report times."""
     for device in body.values() if isinstance(body, dict) else ():
         if isinstance(device, dict) and device.get("devName") == "acb":
             channel = next(iter(objects(device.get("channels")) or []), {})
@@ -255,14 +255,14 @@ def _list_reports(body: Json) -> Iterator[OwnTime]:
 
 
 def _list_newest(body: Json) -> Iterator[OwnTime]:
-    """Yield the time of the newest inverter report. It counts as the time of the sums over all inverters."""
+    """Yield the time of the newest inverter report, which counts as the time of the sums over all inverters."""
     seconds = [time.second for time in _list_reports(body)]
     if seconds:
         yield OwnTime(NEWEST, max(seconds), is_newest=True)
 
 
 def _second(value: Json) -> float | None:
-    """Return a time in unix seconds, from a number or a text; None for 0 and for anything else."""
+    """Return a time in unix seconds, from a number or a text; None for 0 and for other values."""
     second = whole(value) if isinstance(value, str) else number(value)
     return float(second) if second and second > 0 else None
 
@@ -275,4 +275,7 @@ _LISTS: Final[Mapping[str, Callable[[Json], Iterator[OwnTime]]]] = {
     paths.DEVICE_DATA: _list_data,
     paths.V1_INVERTERS: _list_newest,
 }
-"""Path → its readings that are written at the tick and have a time of their own."""
+"""Path → the function that yields the time of each reading in that document.
+
+Readings are listed if they have a time of their own and their points get the time of the tick.
+"""

@@ -1,4 +1,4 @@
-"""List the paths of the documents that values are read from."""
+"""Name the paths of the documents from which values are read."""
 
 from __future__ import annotations
 

@@ -14,21 +14,21 @@ from logger.readings.layout import Layout
 from logger.readings.reports import ReportLog, interval_s
 
 EVERY_S: Final = 900
-"""The gateway's own point is written at this interval, and when a watched field changes."""
+"""The interval in seconds at which the gateway's own point is written, besides the writing at a changed field."""
 _LONGEST_S: Final = 7200
-"""A longer gap between reports is a night or an outage, not a reporting interval."""
+"""A gap of more seconds between two reports is a night or an outage, not a reporting interval."""
 _WATCHED: Final = ("firmware", "part_number", "interface", "update_status")
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayPoint:
-    """Hold the last written point of the gateway: its tick, and the fields that are written at once on a change."""
+    """Hold the last written point of the gateway: its tick, and the fields whose change makes a new point due."""
 
     at: int = -EVERY_S
     fields: Mapping[str, Value] = field(default_factory=dict)
 
     def is_due(self, fields: Mapping[str, Value], tick: int) -> bool:
-        """Tell whether the gateway's next point, with these fields, is due at a tick.
+        """Return True if the gateway's next point, with these fields, is due at a tick.
 
         A point with a field of `/home.json` is always due, because that document arrives only every 15 to 60 minutes.
         """
@@ -37,15 +37,15 @@ class GatewayPoint:
         return any(fields[name] != self.fields.get(name) for name in _WATCHED if name in fields)
 
     def update(self, fields: Mapping[str, Value], tick: int) -> GatewayPoint:
-        """Return the last point of the gateway after a point with these fields was written."""
+        """Return the new state after the gateway's point with these fields was written at a tick."""
         return GatewayPoint(tick, {**self.fields, **{name: fields[name] for name in _WATCHED if name in fields}})
 
 
 class Points:
     """Collect the points of one tick. `totals`: the fields of `envoy_totals`, whose point is made later.
 
-    Devices must be added in the table's order: all reports before the inverters' status points and the gateway's
-    point, because both contain the reporting interval.
+    Devices must be added in the table's order, reports first: the inverters' status points and the gateway's point
+    contain the reporting interval.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Points:
         self._tick, self._tags, self._layout = tick, tags, layout
 
     def add(self, device: Device) -> None:
-        """Add the point of a device to the points of the tick, if that point is due."""
+        """Add the point of a device to the points of the tick, if the point is due."""
         measurement, tags = device.measurement, {**self._tags, **device.tags}
         if measurement.has_layout:
             tags = {**self._layout.tags.get(device.tags["serial"], {}), **tags}
@@ -82,7 +82,7 @@ class Points:
             self._finish(point, inverter_report_interval_s=usual_interval_s(self.reports.known))
 
     def _finish(self, point: Reading, **more: Value | None) -> None:
-        """Add a point to the finished points, with the fields of `more` that are known."""
+        """Add a point to the finished points, with each field of `more` that has a value."""
         known = {name: value for name, value in more.items() if value is not None}
         self.finished.append(replace(point, fields={**point.fields, **known}) if known else point)
 

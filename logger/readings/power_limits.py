@@ -1,8 +1,8 @@
 """Limit the powers of a site by the greatest power that its devices can deliver. Pure.
 
-The limit of the whole site (25 kW for each phase) catches few errors at a small site. Some devices report their own
-limit: an inverter its greatest power so far, an IQ Battery its rated power. These limits apply to the powers of these
-devices only.
+The limit of the whole site (25 kW for each phase) finds few errors at a small site. Some devices report a limit of
+their own: an inverter its greatest power so far, an IQ Battery its rated power. Such a limit applies only to the
+powers of these devices.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _BY_CT: Final = frozenset({s.PRODUCTION_METER.name, s.PRODUCTION_BLOCK.name})
 """Sources of the production that also measure inverters which the gateway does not list (Q-M10)."""
 _SPARE: Final = 1.5
 _USUAL_W: Final = 250.0
-"""An inverter that has not seen full sun yet may make so much."""
+"""The greatest power in W that is expected of an inverter before its first full sun."""
 
 
 def list_counter_limits(view: View, sources: Mapping[str, str]) -> dict[str, float]:
@@ -51,7 +51,7 @@ def list_power_limits(tick: Tick, read_from: ReadFrom) -> dict[str, float]:
 def _limit_inverters(view: View) -> float | None:
     """Return the greatest power that the inverters can make together, in W.
 
-    Return None unless two documents agree on the number of inverters.
+    Return None if the two documents with the number of inverters do not agree.
     """
     rows, listed = production.counting_block(view), inverters.count_listed(view)
     count = rows[0].whole("activeCount") if rows else None

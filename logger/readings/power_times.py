@@ -1,7 +1,7 @@
-"""Tell whether powers were measured at the same time, so that a power computed from them is true. Pure.
+"""Decide whether powers were measured at the same time, so that another power may be computed from them. Pure.
 
-Some of a gateway's powers are of the present second (meters, IQ Batteries). Others are of an earlier time (blocks of
-`production.json`), or are means over the last 5 to 15 minutes (sums over inverters).
+Some powers of a gateway belong to the present second (meters, IQ Batteries). Other powers belong to an earlier time
+(blocks of `production.json`), or are means over the last 5 to 15 minutes (sums over inverters).
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from logger.readings.rows import Row, View
 from logger.readings.schema import Rowset
 
 ReadFrom: TypeAlias = Mapping[str, tuple[Rowset, Row]]
-"""Field → the rowset and the row that it was read from."""
+"""Field → the rowset and the row from which the field was read."""
 _APART_S: Final = 60
-"""Powers whose times differ by more do not count as measured at the same time."""
+"""Powers whose times differ by more seconds do not count as measured at the same time."""
 _STAMPS: Final = {"now": "timestamp", "report": "readingTime"}
-"""Grain of a rowset → the key of a row's own time."""
+"""Grain of a rowset → the JSON key of the time in its rows."""
 
 
 def are_of_one_time(names: Iterable[str], read_from: ReadFrom, view: View) -> bool:
-    """Tell whether the powers of these fields were measured at the same time.
+    """Return True if the powers of these fields were measured at the same time.
 
     A mean over an interval never counts as measured at the same time as another power. Two rows of one document are
-    compared by their own times. Rows of two documents count as measured at the same time if each row is as old as its
-    document.
+    compared by their own times. Rows of two documents count as measured at the same time if each row has the time of
+    its document.
     """
     sources = [read_from[name] for name in names if name in read_from]
     if any(rowset.grain == "mean" for rowset, _ in sources):
@@ -44,7 +44,7 @@ def _stamp(rowset: Rowset, row: Row) -> int | None:
 
 
 def _is_current(rowset: Rowset, row: Row, view: View) -> bool:
-    """Tell whether a row is as old as its document. A row that should contain its own time must contain it."""
+    """Return True if a row has the time of its document; False if the row lacks a time that it should contain."""
     if rowset.grain == "now" or row.document is None:
         return True
     stamp = _stamp(rowset, row)

@@ -22,9 +22,9 @@ from logger.readings.table import COUNTERS, MEASUREMENTS
 
 _MILLIWATTS: Final = "real_power_mw"
 _SUMS: Final = {s.V1.name: paths.V1, s.PDM_PCU.name: paths.PDM}
-"""Rowset → the document of a sum over the inverters."""
+"""Rowset → the document that gives its sum over the inverters."""
 _MOST: Final = 4
-"""A reason names so many causes at most."""
+"""The greatest number of causes that a reason names."""
 _FIELDS: Final = {(m.name, item.name): item for m in MEASUREMENTS for item in m.fields}
 _HOUSE: Final = ("consumption_power_w", "load_power_w")
 _CANNOT_BE: Final = "its figures cannot be right today, so it is left out; status and doctor say what they suggest"
@@ -36,25 +36,25 @@ _KINDS: Final = {
     s.TOTAL_METER.name: "total-consumption",
     s.STORAGE_METER.name: "storage",
 }
-"""Rowset → the kind of the meter that it reads."""
+"""Rowset → the kind of the meter that the rowset reads."""
 _COUNTERS: Final = {item.name: item for item in COUNTERS}
 _MADE_OF: Final = {
     "consumption_power_w": ("production_power_w", "net_power_w"),
     "load_power_w": ("production_power_w", "net_power_w", "battery_power_w"),
     "net_power_w": ("consumption_power_w", "production_power_w", "battery_power_w"),
 }
-"""Power → the powers that it is computed from where no document gives it."""
+"""Power → the powers from which that power is computed where no document gives it."""
 
 
 def explain_absence(expected: Expected, written: Written) -> str:
-    """Return why an expected value is absent at a tick. The text is never empty."""
+    """Return the reason in words why an expected value is absent at a tick. The text is not empty."""
     view = written.view
     if expected.measurement == "envoy_meter":
         found = _explain_meter(expected.device, view)
     elif expected.measurement == "envoy_inverter":
         found = [*_explain_reports(view)]
     elif expected.field == "meters":
-        found = [f"nobody knows which meters there are: {_describe_path(paths.METERS, view) or _quote_unclear(view)}"]
+        found = [f"the gateway's meters are unknown: {_describe_path(paths.METERS, view) or _quote_unclear(view)}"]
     elif expected.measurement == "envoy_phase":
         found = [f"{paths.READINGS} does not give each phase that {paths.METERS} lists for this meter"]
     elif expected.field.endswith("_lifetime_wh"):
@@ -68,7 +68,7 @@ def explain_absence(expected: Expected, written: Written) -> str:
 
 
 def _explain_power(name: str, written: Written) -> list[str]:
-    """Explain an absent power by its own sources, or by the absent powers from which it is computed."""
+    """Return the reasons for an absent power: those of its sources, or those of the absent powers that it needs."""
     item, view, totals = _FIELDS[TOTALS, name], written.view, written.totals
     own = _explain_field(item, view) if _is_read(item, view) else []
     missing = [part for part in _list_parts(name, written) if part not in totals and _is_read_or_made(part, view)]
@@ -88,25 +88,25 @@ def _list_parts(name: str, written: Written) -> tuple[str, ...]:
 
 
 def _explain_sum(name: str, written: Written) -> str:
-    """Explain why a power is not computed although all powers that it is computed from are known."""
+    """Return in words why a power is not computed although all powers that are needed for it are known."""
     standing, battery = written.view.standing(), written.totals.get("battery_power_w")
     made_of = _list_parts(name, written)
     for part in made_of:
         sources = (key.rowset for key in _FIELDS[TOTALS, part].keys if key.rowset.select(standing))
         if part in written.totals and (source := next(sources, None)) is not None and source.grain == "mean":
-            return f"{part} is a mean of minutes, which is not added to what a CT shows this second"
+            return f"{part} is a mean of minutes, which is not added to the power that a CT shows this second"
     parts = [watts for part in made_of if isinstance(watts := written.totals.get(part), float)]
     if name == "consumption_power_w" and isinstance(battery, float) and -battery <= add_up(parts) < 0:
-        return "the batteries feed the grid, which as the gateway counts is a consumption below zero"
+        return "the batteries feed the grid, which the gateway counts as a consumption below zero"
     if name in _HOUSE and add_up(parts) < 0:
         return f"it would be {add_up(parts):.0f} W, and {_NO_HOUSE}"
     if name.removesuffix("_power_w") in written.energy.today.left_out:
         return _CANNOT_BE
-    return "the powers that it is made of are of different times"
+    return "the powers from which it is computed were measured at different times"
 
 
 def _is_read(item: Field, view: View) -> bool:
-    """Tell whether a document gives the field, or may give it once the document has arrived."""
+    """Return True if a document gives the field, or if a document that may give the field has not arrived."""
     return any(rows or rows is UNKNOWN for rows in (key.rowset.select(view.standing()) for key in item.keys))
 
 
@@ -115,15 +115,15 @@ def _is_read_or_made(name: str, view: View) -> bool:
 
 
 def _explain_energy(quantity: str, written: Written) -> list[str]:
-    """Explain an absent lifetime by the absent counters from which it is computed."""
+    """Return the reasons for an absent lifetime energy: those of the absent counters from which it is computed."""
     found, view = [], written.view
     for name in written.made_of.get(quantity, ()):
         counter = written.energy.counters.get(name)
         if counter is not None and counter.at == view.snapshot.tick and not counter.held:
             continue
         if counter is not None and counter.held:
-            waits = "waits for a figure above zero, or for an hour of zeros"
-            held = "does not fit the figures before; it is held and compared with the next ones"
+            waits = "is not counted before it shows a value above zero, or zeros for an hour"
+            held = "does not fit the earlier values; the next polls decide whether it counts"
             found.append(f"counter {name} {held if counter.has_base else waits}")
         elif name in _COUNTERS:
             found += [f"counter {name}: {text}" for text in _explain_field(_COUNTERS[name], view)]
@@ -133,7 +133,7 @@ def _explain_energy(quantity: str, written: Written) -> list[str]:
 
 
 def _explain_impossible(quantity: str, written: Written) -> str:
-    """Explain an absent lifetime whose counters are all accepted in this tick."""
+    """Return the reason for an absent lifetime energy whose counters were all accepted in this tick."""
     if quantity in written.energy.today.left_out:
         return _CANNOT_BE
     counters = {name: written.energy.counters.get(name) for name in written.made_of[quantity]}
@@ -145,14 +145,14 @@ def _explain_impossible(quantity: str, written: Written) -> str:
 
 
 def _explain_reports(view: View) -> Iterator[str]:
-    """Explain why no inverter report can be read, or why reports of some inverters are missing."""
+    """Yield the reasons why no inverter report can be read, or why reports of some inverters are missing."""
     for path in (paths.V1_INVERTERS, paths.DEVICE_DATA):
         yield _describe_path(path, view)
     standing = view.standing()
     if paths.V1_INVERTERS in view.snapshot.documents:
         rows = inverters.v1_inverters(standing)
         if rows:
-            yield f"{paths.V1_INVERTERS} gives no inverter a time and a power that can be read"
+            yield f"{paths.V1_INVERTERS} gives no readable time and power of any inverter"
         else:
             yield f"{paths.V1_INVERTERS} {'lists no inverter' if rows is ABSENT else 'is not a list of inverters'}"
     if device_data.is_data_cut(view):
@@ -170,7 +170,7 @@ def _explain_meter(kind: str, view: View) -> list[str]:
 
 
 def _explain_field(item: Field, view: View, device: str = "") -> list[str]:
-    """Explain an absent field by its sources in order, up to the deciding source."""
+    """Return the reasons for an absent field: those of its sources in order, up to the deciding source."""
     found: list[str] = []
     for key in item.keys:
         watched = Watched(view.snapshot.documents)
@@ -186,16 +186,16 @@ def _explain_field(item: Field, view: View, device: str = "") -> list[str]:
                 f"{path}: {text}" for path in watched.seen for text in view.snapshot.doubts.get(path, {}).values()
             ]
             known = [text] if (text := _explain_unknown(key, view)) else found
-            return doubts or known or [f"{key.rowset.where}: nothing that counts now"]
+            return doubts or known or [f"{key.rowset.where}: no usable value now"]
     return found or [f"{key.rowset.where}: none" for key in item.keys]
 
 
 def _explain_unknown(key: Key, view: View) -> str:
-    """Explain a source that gives nothing now although its documents have arrived; empty if nothing explains it."""
+    """Return the reason why a source gives no row now although its documents have arrived; empty if unknown."""
     kind = _KINDS.get(key.rowset.name)
     if kind is not None and paths.READINGS in view.snapshot.documents:
         is_several = len(_list_readings(kind, view)) > 1
-        nothing = f"{paths.READINGS} lists no reading of the {kind} meter that can be read"
+        nothing = f"{paths.READINGS} lists no readable value of the {kind} meter"
         return _describe_several(kind, view) if is_several else nothing
     if key.rowset.name in _SUMS and _SUMS[key.rowset.name] in view.snapshot.documents:
         return f"{key.rowset.where}: its lifetime cannot be read, so its power is not read either"
@@ -213,22 +213,22 @@ def _list_readings(kind: str, view: View) -> list[Row]:
 
 
 def _describe_several(kind: str, view: View) -> str:
-    """Explain why one kind of meter has several readings: there are two meters, or one meter occurs twice."""
+    """Return the reason why a kind of meter has several readings: two meters, or a meter that is listed twice."""
     eids = {row.whole("eid") for row in _list_readings(kind, view)}
     if len(eids) == 1:
-        return f"{paths.READINGS} lists the {kind} meter twice, and nothing tells which reading counts"
-    return f"{paths.METERS} lists {len(eids)} enabled {kind} meters, and nothing tells which one counts"
+        return f"{paths.READINGS} lists the {kind} meter twice, and it is unknown which reading counts"
+    return f"{paths.METERS} lists {len(eids)} enabled {kind} meters, and it is unknown which meter counts"
 
 
 def _quote_unclear(view: View) -> str:
-    """Name the lines of the list of meters whose kind or state cannot be read."""
+    """Return a text that names the lines of the meter list whose kind or state cannot be read."""
     rows = zip(each_of(view.find_fact(paths.METERS)) or (), meters.meters_of(view) or (), strict=True)
     names = [row.text("measurementType") or f"eid {row.values.get('eid')}" for row, meter in rows if meter.is_unclear]
     return f"{paths.METERS} lists {', '.join(names)}, and its kind or state cannot be read"
 
 
 def _compare_batteries(view: View) -> str:
-    """Name the IQ Batteries that only one list has, or whose power is impossible; empty if there are none."""
+    """Return a text that names the IQ Batteries that only one list has, or whose power is impossible; else empty."""
     powers, listed = (
         Counter(row.serial for row in rows or ())
         for rows in (ensemble.encharge_power(view.standing()), ensemble.encharge_inventory(view))
@@ -245,21 +245,21 @@ def _compare_batteries(view: View) -> str:
     ]
     silent = [row.serial for row in ensemble.encharge_power(view.standing()) or () if row.number(_MILLIWATTS) is None]
     if silent and not parts:
-        return f"{paths.ENSEMBLE_POWER} gives no power of {', '.join(silent)} that can be right"
+        return f"{paths.ENSEMBLE_POWER} gives no plausible power of {', '.join(silent)}"
     return "; ".join(parts)
 
 
 def _judge_row(item: Field, key: Key, row: Row, view: View) -> str:
-    """Return why a field has no value although its source has a row for the device."""
+    """Return the reason why a field has no value although its source has a row for the device."""
     if row.doubt and item.needs_belief:
         return f"{key.rowset.name}: {row.doubt}"
     value = item.value_of(key, row, view.standing())
     if value is None:
         return f"{key.rowset.where}: {key.name} cannot be read, or contradicts other keys"
     if row.document is not None and row.document.received_at <= view.snapshot.since.get(view.role, -math.inf):
-        return f"{row.document.path} is asked seldom, and its next answer is awaited"
+        return f"{row.document.path} is requested seldom, and its next answer has not arrived"
     if item.name in _HOUSE and isinstance(value, float) and value < 0:
-        return f"{key.rowset.name}: it shows {value:.0f} W, and {_NO_HOUSE}"
+        return f"{key.rowset.name}: this source shows {value:.0f} W, and {_NO_HOUSE}"
     return f"{key.rowset.name}: {_BEYOND}"
 
 
@@ -268,16 +268,16 @@ def _find_rows(rows: Rows, device: str) -> list[Row]:
 
 
 def _describe_paths(seen: Collection[str], view: View) -> Iterator[str]:
-    """Describe the documents that were read but have not arrived. Failed documents come first."""
+    """Yield the reason for each required document that has not arrived. Failed requests come first."""
     for path in sorted(seen, key=lambda path: (path not in view.snapshot.failures, path)):
         if path not in view.snapshot.documents and (text := _describe_path(path, view)):
             yield text
 
 
 def _describe_path(path: str, view: View) -> str:
-    """Return why a document has not arrived.
+    """Return the reason why a document has not arrived.
 
-    The answer is empty if the document has arrived, or if this firmware has no such document.
+    The text is empty if the document has arrived, or if this firmware has no such document.
     """
     if path in view.snapshot.documents:
         return ""

@@ -10,13 +10,13 @@ from logger.model import AHEAD_S, Reading, Report
 from logger.readings.rows import Row
 
 SAME_REPORT_S: Final = 5
-"""Two documents may differ by this much in the time of the same report."""
+"""The greatest difference in seconds between the times that two documents give to one report."""
 REMEMBERED: Final = 16
 _SKEW_S: Final = (60, 86400)
 _DISORDER_S: Final = 1800
-"""Two documents may give the reports of an inverter in another order, but not by more."""
+"""Two documents may give an inverter's reports in different orders; this is the greatest difference in seconds."""
 _NEVER: Final = 2**32
-"""A second from here on, in the year 2106, is no time."""
+"""The first unix second, in the year 2106, that does not count as the time of a report."""
 
 
 def fresh_report(
@@ -25,8 +25,8 @@ def fresh_report(
     """Return the report to write. Return None if the report was written before or has no time.
 
     `second`: the report's time by the gateway's clock. `seen_at`: the time by our clock. `skew_s`: the gateway's
-    clock minus ours. A skew between a minute and a day is subtracted from the point's time once, when the report is
-    first seen. In two cases the point gets the time at which the report was first seen. First, the report's time is
+    clock minus ours. A skew between a minute and a day is subtracted from the point's time when the report is first
+    seen. In two cases the point gets the time at which the report was first seen. First, the report's time is
     in the future. Second, the corrected time is before that of an earlier report: the gateway's clock was set after
     its skew was measured.
     """
@@ -41,7 +41,7 @@ def fresh_report(
 
 
 def is_time(second: int | None) -> TypeGuard[int]:
-    """Tell whether a second can be the time of a report."""
+    """Return True if a unix second can be the time of a report."""
     return second is not None and 0 < second < _NEVER
 
 
@@ -55,7 +55,7 @@ def remember(known: Sequence[Report], report: Report) -> list[Report]:
 
 
 def interval_s(reports: Sequence[Report]) -> int | None:
-    """Return the seconds between the two latest reports; None with fewer, or if their own times are not in order."""
+    """Return the seconds between the two latest reports; None without two reports, or with times out of order."""
     latest = sorted(reports, key=lambda report: report.time)[-2:]
     seconds = latest[1].gateway_second - latest[0].gateway_second if len(latest) == 2 else 0
     return seconds if seconds > 0 else None
@@ -87,7 +87,7 @@ class ReportLog:
     def admit(self, point: Reading, row: Row, source: str, *, waits: bool) -> list[Reading]:
         """Add the report in a row of `source`. Return the points to write now, each at its report's time.
 
-        A known report gives no point. A waiting report that got no further fields is returned before the new point.
+        A known report gives no point. A waiting report that got no further fields is returned first.
         `waits`: another document may give the same report with more fields.
         """
         serial, received_at = row.serial, 0.0 if row.document is None else row.document.received_at

@@ -2,7 +2,7 @@
 
 A selector takes a View and returns rows, ABSENT or UNKNOWN. ABSENT: this gateway certainly has no such rows.
 UNKNOWN: the document is missing, late or unreadable. A worse source is used only if the better source is ABSENT, so
-that a value never changes its source unnoticed.
+that a value does not change its source unnoticed.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ T = TypeVar("T")
 
 
 class Missing(Enum):
-    """Give the reason why there are no rows. Both members count as false.
+    """Name the reason why there are no rows. Both members are false in conditions.
 
-    ABSENT: the gateway certainly has no such rows. UNKNOWN: nobody can tell now whether it has such rows.
+    ABSENT: the gateway certainly has no such rows. UNKNOWN: it cannot be decided now whether it has such rows.
     """
 
     ABSENT = "absent"
     UNKNOWN = "unknown"
 
     def __bool__(self) -> Literal[False]:
-        """Return False, as an empty list does."""
+        """Return False, so that a missing list counts as an empty one in conditions."""
         return False
 
 
@@ -41,10 +41,10 @@ Found: TypeAlias = T | Missing
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Hold one object to read fields from.
+    """Hold one JSON object from which fields are read.
 
     `serial`, `reported` (the time of its report by the gateway's clock) and `tags` identify its device. `doubt`: why
-    the row's values are not believed now; empty if they are.
+    the row's values are not believed now; empty if the values are believed.
     """
 
     values: Object
@@ -55,15 +55,15 @@ class Row:
     doubt: str = ""
 
     def number(self, path: str) -> float | None:
-        """Return the number at a dotted path of keys, or None."""
+        """Return the number at a dotted path of keys; None without a number there."""
         return number(dig(self.values, path))
 
     def whole(self, path: str) -> int | None:
-        """Return the whole number at a dotted path of keys, or None."""
+        """Return the whole number at a dotted path of keys; None without a whole number there."""
         return whole(dig(self.values, path))
 
     def text(self, path: str) -> str | None:
-        """Return the text at a dotted path of keys, or None if the text is empty or missing."""
+        """Return the text at a dotted path of keys; None if the text is empty or missing."""
         value = dig(self.values, path)
         return value if isinstance(value, str) and value else None
 
@@ -77,7 +77,7 @@ class Row:
         return objects(dig(self.values, path)) or []
 
     def having(self, values: Object) -> Row:
-        """Return a copy of this row with further values."""
+        """Return a copy of this row with the additional `values`."""
         return replace(self, values={**self.values, **values})
 
     def age_s(self, tick: int) -> int | None:
@@ -101,7 +101,10 @@ class View:
     is_standing: bool = False
 
     def find_fresh(self, path: str) -> Found[Document]:
-        """Return a document that arrived since the role's last tick, as measured values need."""
+        """Return the document at `path` if it arrived since the role's last tick, for measured values.
+
+        Return UNKNOWN for an older document.
+        """
         document = self.find_fact(path)
         if isinstance(document, Missing) or self.is_standing:
             return document
@@ -110,7 +113,7 @@ class View:
         return UNKNOWN
 
     def find_fact(self, path: str) -> Found[Document]:
-        """Return the newest document of any age, for facts about the installation."""
+        """Return the newest document at `path`, of any age, for facts about the installation."""
         document = self.snapshot.documents.get(path)
         if document is not None:
             return document
@@ -121,7 +124,7 @@ class View:
         return View(self.snapshot, self.role, is_standing=True)
 
     def doubt(self, path: str, name: str) -> str:
-        """Return why a reading of the document at `path` cannot be believed now; empty if it can."""
+        """Return why a reading of the document at `path` is not believed now; empty if the reading is believed."""
         return self.snapshot.doubts.get(path, {}).get(name, "")
 
     def gateway_now(self, document: Document) -> float:
@@ -131,14 +134,14 @@ class View:
 
 Selector: TypeAlias = Callable[[View], Rows]
 Condition: TypeAlias = Callable[[View], "bool | None"]
-"""Tells whether a condition holds at this gateway; None if unknown."""
+"""A function that returns whether a condition holds at this gateway; None if unknown."""
 
 
 # --- combining selectors --------------------------------------------------------------------------------------
 
 
 def first_of(*selectors: Selector) -> Selector:
-    """Select from the first source that is not ABSENT. Return UNKNOWN while that source is unknown."""
+    """Make a selector that returns the rows of the first selector whose result is not ABSENT."""
 
     def select(view: View) -> Rows:
         for source in selectors:
@@ -163,7 +166,7 @@ def only_if(condition: Condition, selector: Selector) -> Selector:
 
 
 def unless(condition: Condition, selector: Selector) -> Selector:
-    """Make a selector that selects only if a condition certainly does not hold."""
+    """Make a selector that selects only if a condition does not hold; UNKNOWN while the condition is unknown."""
     return only_if(lambda view: None if (holds := condition(view)) is None else not holds, selector)
 
 
@@ -171,19 +174,19 @@ def unless(condition: Condition, selector: Selector) -> Selector:
 
 
 def whole_of(document: Found[Document]) -> Rows:
-    """Return a document that is one object as a single row."""
+    """Return a document that is one JSON object as a single row; UNKNOWN for a document of another form."""
     if isinstance(document, Missing):
         return document
     return [Row(document.body, document=document)] if isinstance(document.body, dict) else UNKNOWN
 
 
 def object_at(path: str) -> Selector:
-    """Select a document that is one object, if the document arrived since the last tick."""
+    """Make a selector of a document that is one JSON object, if the document arrived since the last tick."""
     return lambda view: whole_of(view.find_fresh(path))
 
 
 def each_of(document: Found[Document], serial: str = "", reported: str = "") -> Rows:
-    """Return one row for each object of a document that is a list.
+    """Return one row for each object of a document that is a JSON list.
 
     `serial` and `reported` name the keys for a row's serial and time.
     """
@@ -197,7 +200,7 @@ def _list_rows(document: Document, serial: str, reported: str) -> Rows:
 
 
 def inner_rows(body: Json, document: Document | None, serial: str = "", reported: str = "") -> Rows:
-    """Return one row for each object of any list in a document.
+    """Return one row for each object of `body`, a list within a document.
 
     `serial` and `reported` name the keys for a row's serial and time.
     """
@@ -216,12 +219,12 @@ def inner_rows(body: Json, document: Document | None, serial: str = "", reported
 
 
 def keep(rows: Rows, is_wanted: Callable[[Row], bool]) -> Rows:
-    """Keep the rows that are wanted. Return ABSENT if none is."""
+    """Return the rows for which `is_wanted` is true; ABSENT if there are none."""
     return rows and ([row for row in rows if is_wanted(row)] or ABSENT)
 
 
 def keep_counting(rows: Rows, lifetime: str) -> Rows:
-    """Keep the first row if its lifetime is above 0.
+    """Return the rows if the lifetime energy of the first row is above 0; ABSENT if it is 0.
 
     A gateway gives 0 while it starts, and for an energy that it does not count.
     """
@@ -232,7 +235,7 @@ def keep_counting(rows: Rows, lifetime: str) -> Rows:
 
 
 def doubt_silent(view: View, rows: Rows, *paths: str) -> Rows:
-    """Mark rows as doubtful whose device has no believable report in the documents at `paths`."""
+    """Return the rows, with a doubt on each row whose device is doubted in one of the documents at `paths`."""
     doubts = {serial: text for path in paths for serial, text in view.snapshot.doubts.get(path, {}).items()}
     if not doubts:
         return rows
@@ -240,5 +243,5 @@ def doubt_silent(view: View, rows: Rows, *paths: str) -> Rows:
 
 
 def how_many(rows: Rows) -> int | None:
-    """Count the rows; None if unknown."""
+    """Return the number of rows; None if the rows are unknown."""
     return None if rows is UNKNOWN else len(rows or ())

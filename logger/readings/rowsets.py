@@ -1,4 +1,4 @@
-"""Define the rowsets: every set of JSON objects that a field is read from, with a description of its document."""
+"""Define the rowsets: each set of JSON objects from which a field is read, with a description of its document."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from logger.readings.selectors import (
 from logger.readings.selectors.page import page
 
 _REPORTS_S: Final = 3600
-"""Sums over inverters may not change for this long and then rise in one step (reports come every 5 to 60 minutes)."""
+"""Sums over inverters may stay the same for this many seconds and then rise in one step.
+
+The reports of inverters arrive every 5 to 60 minutes.
+"""
 
 
 def _meter(kind: str) -> Rowset:

@@ -11,7 +11,7 @@ from logger.readings.rows import Row, Selector, View
 
 Kind: TypeAlias = Literal["float", "int", "bool", "string"]
 Grain: TypeAlias = Literal["now", "report", "mean"]
-"""What time a power is of: the answer's second, the row's own `readingTime`, or an interval of minutes before."""
+"""The time to which a power belongs: the answer's second, the row's own `readingTime`, or the minutes before."""
 Read: TypeAlias = Callable[[Row, View], Value | None]
 
 UNITS: Final = ("w", "wh", "var", "varh", "va", "vah", "v", "a", "hz", "c", "percent", "s", "bytes")
@@ -35,12 +35,12 @@ _LIMITS: Final[dict[str, tuple[float, float]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rowset:
-    """Name a selector. `where` describes its document and objects to people.
+    """Hold a selector with its name. `where` describes the selector's document and objects to people.
 
-    `kind`: the kind of battery in the rows, for measurements with several kinds. For counters: a value may stay the
-    same for `resolution_s` and then rise in one step; `rolls_over` marks sums over inverters that some firmware takes
-    modulo 2³² J (Q-L1). `is_seldom`: the document is not polled each minute. `grain`: whether a power in the rows is
-    of the present, of an earlier time, or a mean.
+    `kind`: the kind of battery in the rows, for measurements with several kinds. `resolution_s`: a counter's value
+    may stay the same for this many seconds and then rise in one step. `rolls_over`: a sum over inverters that some
+    firmware takes modulo 2³² J (Q-L1). `is_seldom`: the document is not polled each minute. `grain`: whether a power
+    in the rows belongs to the present, belongs to an earlier time, or is a mean.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Rowset:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Describe where a value is read: a rowset, the name of the key in its rows, and the function that reads it."""
+    """Hold one source of a value: a rowset, a key's name in the rows, and the function that reads the value."""
 
     rowset: Rowset
     name: str
@@ -66,8 +66,8 @@ class Key:
 class Field:
     """Describe one field: name (which ends in the unit), help text, keys in order of preference, and kind.
 
-    `made_of` describes how a value without a key is computed. Values outside `low`…`high` are left out; where one is
-    None, the limit of the unit holds. `bounds`: both limits. `needs_belief`: the value is left out if its row is
+    `made_of` describes how a value without a key is computed. Values outside `low`…`high` are left out; where a limit
+    is None, the limit of the unit holds. `bounds`: both limits. `needs_belief`: the value is left out if its row is
     doubted.
     """
 
@@ -82,20 +82,20 @@ class Field:
     bounds: tuple[float, float] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Find the limits once, because every value of every tick is compared with them."""
+        """Compute `bounds` once, because each value of each tick is compared with these limits."""
         low, high = _LIMITS[self.unit]
         bounds = low if self.low is None else self.low, high if self.high is None else self.high
         object.__setattr__(self, "bounds", bounds)
 
     @property
     def unit(self) -> str:
-        """Return the unit from the ending of the name; empty for counts, flags and texts."""
+        """Return the unit, which is the ending of the field's name; empty for counts, flags and texts."""
         last = self.name.rpartition("_")[2]
         return last if last in UNITS else ""
 
     @property
     def is_lifetime(self) -> bool:
-        """Return True for a lifetime energy. Such a value remains true until the next value."""
+        """Return True if the field is a lifetime energy, whose value remains valid until the next value."""
         return self.name.endswith("_lifetime_wh") and not self.name.startswith("net_")
 
     def value_of(self, key: Key, row: Row, view: View) -> Value | None:
@@ -118,8 +118,9 @@ class Measurement:
     The role selects the bucket. `time` is the tick, the inverter's own report, or the beginning of a local hour, day,
     month or year. With `one_document`, all fields of a point come from the first rowset that has the device.
     `listed_by` holds groups of rowsets that prove that a device exists; in each group the first rowset that lists any
-    device decides. If `listed_by` is empty, every rowset proves it. `has_layout`: the points also carry the tags of
-    the layout file. `has_gateway`: False for measurements of several gateways, whose points have no tag `gateway`.
+    device decides. If `listed_by` is empty, every rowset proves that a device exists. `has_layout`: the points also
+    carry the tags of the layout file. `has_gateway`: False for measurements of several gateways, whose points have no
+    tag `gateway`.
     """
 
     name: str
@@ -146,7 +147,7 @@ class Measurement:
 
 
 def number(rowset: Rowset, path: str, per: float = 1.0) -> Key:
-    """Read a number and divide it by `per`, the gateway's units per unit of the field (1000 for milli units)."""
+    """Make a key for a number, divided by `per`: the gateway's units in a unit of the field (1000 for milli)."""
 
     def read(row: Row, _view: View) -> float | None:
         value = row.number(path)
@@ -156,22 +157,22 @@ def number(rowset: Rowset, path: str, per: float = 1.0) -> Key:
 
 
 def count(rowset: Rowset, path: str) -> Key:
-    """Read a whole number."""
+    """Make a key whose value is a whole number."""
     return Key(rowset, path, lambda row, _view: row.whole(path))
 
 
 def flag(rowset: Rowset, path: str) -> Key:
-    """Read true or false; treat anything else as absent."""
+    """Make a key whose value is true or false; other values count as absent."""
     return Key(rowset, path, lambda row, _view: row.flag(path))
 
 
 def text(rowset: Rowset, path: str) -> Key:
-    """Read a text that is not empty."""
+    """Make a key whose value is a text; an empty text counts as absent."""
     return Key(rowset, path, lambda row, _view: row.text(path))
 
 
 def formula(rowset: Rowset, name: str, read: Read) -> Key:
-    """Read a value that no single key of the row gives; `name` describes how the value is made."""
+    """Make a key whose value `read` computes from a row; `name` describes how the value is made."""
     return Key(rowset, name, read)
 
 

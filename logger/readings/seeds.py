@@ -1,7 +1,7 @@
-"""Find the gateway's own figures of today and of seven days, which seed the first day if plausible. Pure.
+"""Find the gateway's own energies of today and of seven days, which are used on the first day if plausible. Pure.
 
-Firmware resets these figures late, at the wrong midnight, or never. Each rule in this module rejects one kind of
-wrong figure.
+Firmware may reset these figures late, at the wrong midnight, or not at all. Each rule in this module rejects one kind
+of wrong figure.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from logger.readings.selectors import device_data, meters, production
 from logger.readings.selectors.page import page
 
 _LAG_WH: Final = 5000.0
-"""The interval database lags the CT by at most 15 minutes. With a greater difference it has another base."""
+"""The greatest difference in Wh between the interval database and the CT, if both count from the same base.
+
+The interval database is at most 15 minutes behind the CT.
+"""
 
 
 def find_seeds(
     view: View, counters: Mapping[str, float], quantities: Collection[str] = ("production", "consumption")
 ) -> dict[str, Seed]:
-    """Find a seed for each quantity in the first source that has a plausible figure.
+    """Return a seed for each quantity, from the first source that has a plausible figure.
 
     `counters`: this tick's values in Wh. Sources after the first plausible source are not read.
     """
@@ -51,7 +54,7 @@ def missing_seeds(view: View, energy: EnergyState, counters: Collection[str], zo
 
 
 def _first_day(energy: EnergyState, name: str, day: str) -> str:
-    """Return the local day of a counter's base. If it has no base, return the first day of the energy state."""
+    """Return the local day of a counter's base. Without a base, return the first day of the energy state."""
     counter = energy.counters.get(name)
     return (counter.first_day if counter else "") or energy.first_day or day
 
@@ -91,12 +94,12 @@ def _try_consumption(view: View, counters: Mapping[str, float]) -> Iterator[Seed
 
 
 def _by_interval(view: View, select: Selector, quantity: str, source: str, counter: float) -> Seed | None:
-    """Make a seed from a figure that is updated every 15 minutes.
+    """Make a seed from an energy that the gateway updates every 15 minutes.
 
-    Add the counter's rise since that update, if figure and counter share a base.
+    Add the counter's rise since the last update, if the counter counts from the same base.
     """
     rows = select(view)
-    values: Object = rows[0].values if rows else {}  # what is doubted is the power, not what was counted
+    values: Object = rows[0].values if rows else {}  # a doubt concerns the power, not the counted energy
     today, week, lifetime = (number(values.get(f"wattHours{part}")) for part in ("Today", "SevenDays", "Lifetime"))
     if today is None or lifetime is None or not 0 <= today < lifetime or not 0 <= counter - lifetime < _LAG_WH:
         return None

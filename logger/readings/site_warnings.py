@@ -20,9 +20,9 @@ _REPORTING: Final = {
     paths.INVENTORY: "AC Battery",
     paths.ENSEMBLE: "battery or controller",
 }
-"""Documents with the reports of devices whose values are written at the tick."""
+"""Document → the kind of the devices in it. Their values are written at the tick, not at the report's time."""
 _WELL: Final = ("normal", "not-metering", "")
-"""The statuses of a meter without a fault."""
+"""The status flags of a meter without a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def find_warnings(snapshot: Snapshot, duplicates: Collection[str]) -> dict[str, 
 
 
 def _find_early_reports(view: View) -> dict[str, SiteWarning]:
-    """Find whether inverters stamp their reports with a time ahead of the gateway's clock (Q-T6)."""
+    """Return a site warning if inverters stamp their reports with a time ahead of the gateway's clock (Q-T6)."""
     standing = view.standing()
     for rows in (inverters.v1_inverters(standing), device_data.data_inverters(standing)):
         for row in rows or ():
@@ -77,7 +77,7 @@ def _find_early_reports(view: View) -> dict[str, SiteWarning]:
                     "early reports": SiteWarning(
                         "inverters stamp their reports ahead of the gateway's clock; "
                         "each is written at the time at which it was first seen",
-                        "no inverter stamps its report ahead of the gateway's clock any more",
+                        "inverters no longer stamp their reports ahead of the gateway's clock",
                         "check the gateway's time and time zone in Enphase's app.",
                         "reports_early",
                     )
@@ -86,7 +86,7 @@ def _find_early_reports(view: View) -> dict[str, SiteWarning]:
 
 
 def _find_doubted_meters(view: View) -> dict[str, SiteWarning]:
-    """Find the meters whose readings stand still or cannot be measurements (Q-M14, Q-M15)."""
+    """Return a site warning for each meter whose readings no longer change or cannot be true (Q-M14, Q-M15)."""
     return {
         f"doubted {kind}": SiteWarning(
             f"the {kind} meter measures nothing: {row.doubt}; its values are left out, its counters wait",
@@ -101,7 +101,7 @@ def _find_doubted_meters(view: View) -> dict[str, SiteWarning]:
 
 
 def _find_silent_devices(snapshot: Snapshot) -> dict[str, SiteWarning]:
-    """Find the batteries and controllers whose last report is older than twice their interval (Q-B20)."""
+    """Return a site warning for each battery and controller whose last report is older than two intervals (Q-B20)."""
     return {
         f"silent {serial}": SiteWarning(
             f"{kind} {serial} is silent: {doubt}; only its flags and its age are written",
@@ -115,11 +115,11 @@ def _find_silent_devices(snapshot: Snapshot) -> dict[str, SiteWarning]:
 
 
 def _find_opposed_keys(view: View) -> dict[str, SiteWarning]:
-    """Find the devices whose keys contradict each other (Q-B21, Q-B22)."""
+    """Return a site warning for each device whose keys contradict each other (Q-B21, Q-B22)."""
     return {
         f"opposed {found.subject}": SiteWarning(
             f"{found.subject} contradicts itself: {found.said}; {found.written}",
-            f"{found.subject} does not contradict itself any more",
+            f"{found.subject} no longer contradicts itself",
             event="keys_contradict",
         )
         for found in find_opposed(view)
@@ -127,7 +127,7 @@ def _find_opposed_keys(view: View) -> dict[str, SiteWarning]:
 
 
 def _find_flagged_meters(view: View) -> dict[str, SiteWarning]:
-    """Find the meters for which the gateway itself reports a fault (Q-M8, Q-M9)."""
+    """Return a site warning for each meter for which the gateway reports a fault (Q-M8, Q-M9)."""
     found = {}
     for row in each_of(view.find_fact(paths.METERS)) or ():
         kind, flags = row.text("measurementType"), _flags_of(row)
@@ -136,7 +136,7 @@ def _find_flagged_meters(view: View) -> dict[str, SiteWarning]:
             written = "its values are written as they are" if is_enabled else "it is not enabled, so it is not read"
             found[f"meter {kind}"] = SiteWarning(
                 f"the gateway reports {', '.join(flags)} of its {kind} meter; {written}",
-                f"the gateway reports nothing wrong with its {kind} meter any more",
+                f"the gateway no longer reports a fault of its {kind} meter",
                 f"have the CTs of the {kind} meter checked.",
                 "meter_wiring" if is_enabled else "",
             )
@@ -150,7 +150,7 @@ def _flags_of(row: Row) -> list[str]:
 
 
 def _find_unequal_meters(view: View) -> dict[str, SiteWarning]:
-    """Find the meters whose power is not the sum of their phases, such as twice the sum (Q-P18)."""
+    """Return a site warning for each meter whose power is not the sum of its phases, such as twice it (Q-P18)."""
     return {
         f"unequal {kind}": SiteWarning(
             f"the {kind} meter shows {sums[0]:.0f} W, and its phases add up to {sums[1]:.0f} W; "

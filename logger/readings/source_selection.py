@@ -1,9 +1,9 @@
-"""Choose the source of each counter: first the best available source, then a pinned source. Pure.
+"""Choose the source of each counter, and pin the source as soon as it is certain. Pure.
 
 A source is pinned when every path that was read has given three definitive answers. A definitive answer is a
-document, or the status absent or not allowed. After a day of polling the source is pinned in any case, and a path
-without any answer counts as absent. A pinned source is reviewed only when the firmware or the meters change. The old
-source stays in use until the review ends.
+document, or the statement that there is no document or that this user may not read it. After a day of polling the
+source is pinned in any case, and a path without an answer counts as absent. A pinned source is reviewed only when the
+firmware or the meters change. The old source stays in use until the review ends.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ ANSWERS: Final = 3
 """A source is pinned after this many definitive answers of each path."""
 _DAY_S: Final = 86400
 SELDOM_S: Final = 600
-"""A gateway without data for each minute counts as silent if it gives no answer for this long."""
+"""A gateway without data for each minute counts as silent if it gives no answer for this many seconds."""
 _ROWSETS: Final = {key.rowset.name: key.rowset for item in COUNTERS for key in item.keys}
 _SELDOM: Final = frozenset(name for name, rowset in _ROWSETS.items() if rowset.is_seldom)
-"""Sources in documents that are not polled each minute."""
+"""Sources that are read from documents with longer intervals of polling than a minute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Hold the best source found for a counter, and how many times in a row that source was best."""
+    """Hold the best source of a counter, and the number of times in a row that this source was the best."""
 
     source: str = ""
     confirmations: int = 0
@@ -57,9 +57,10 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Hold the name of the source of each site value.
+    """Hold the name of the source of each value of the site.
 
-    `fields`: by `measurement.field`. `counters`: by primitive counter. A `pinned` counter has a fixed source.
+    `fields`: sources by `measurement.field`. `counters`: sources by primitive counter. `pinned`: counters with a
+    fixed source.
     """
 
     fields: Mapping[str, str] = field(default_factory=dict)
@@ -68,7 +69,7 @@ class Sources:
     review: Review = field(default_factory=Review)
 
     def is_open(self, counter: str) -> bool:
-        """Tell whether the source of a counter is under review: not pinned yet, or pinned before a change."""
+        """Return True if the source of a counter is under review: not pinned yet, or pinned before a change."""
         return counter not in self.pinned or counter in self.review.findings
 
     def open_counters(self) -> list[Field]:
@@ -83,7 +84,7 @@ def source_of(name: str) -> Source:
 
 
 def is_counted_seldom(counter_sources: Iterable[str], power_source: str) -> bool:
-    """Tell whether production power and all counters arrive less often than each minute.
+    """Return True if the documents of the production power and of all counters are not polled each minute.
 
     At such a site a tick without an answer is not a gap.
     """
@@ -92,7 +93,7 @@ def is_counted_seldom(counter_sources: Iterable[str], power_source: str) -> bool
 
 
 class Watched(Mapping[str, Document]):
-    """Map paths to documents and record in `seen` which paths were read."""
+    """Map paths to documents, and record in `seen` each path that was read."""
 
     def __init__(self, documents: Mapping[str, Document]) -> None:
         self._documents = documents
@@ -111,7 +112,7 @@ class Watched(Mapping[str, Document]):
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Hold the best source of a counter: "" if there is none, None if a better source is still unknown."""
+    """Hold the best source of a counter: "" without a source, None while a better source is unknown."""
 
     source: str | None
     paths: frozenset[str] = frozenset()
@@ -119,7 +120,7 @@ class _Found:
 
 
 def look(item: Field, snapshot: Snapshot) -> str | None:
-    """Find the best source of a counter in the newest documents; empty if there is none, None if it is unknown."""
+    """Return the best source of a counter in the newest documents; empty without a source, None while unknown."""
     return _look(item, snapshot, 0.0, patient=True).source
 
 
@@ -157,7 +158,7 @@ def review_sources(
 
 
 def _find(item: Field, snapshot: Snapshot, review: Review) -> _Found:
-    """Find the best source of a counter now.
+    """Return the best source of a counter at this tick.
 
     After a day of polling, ignore sources that never answered.
     """
@@ -186,7 +187,7 @@ def _notice_changes(snapshot: Snapshot, sources: Sources) -> tuple[Review, tuple
 
 
 def _meters(snapshot: Snapshot) -> str:
-    """Describe the meter configuration in words; empty if the list of meters is unknown now."""
+    """Return the meter configuration in words; empty if the list of meters is unknown now."""
     lines = objects(snapshot.body(paths.METERS))
     if lines is None:
         return ""
@@ -195,7 +196,7 @@ def _meters(snapshot: Snapshot) -> str:
 
 
 def _has_answered(path: str, snapshot: Snapshot, review: Review) -> bool:
-    """Tell whether a path has given enough answers.
+    """Return True if a path has given enough definitive answers.
 
     Every path counts as answered after a day of polling. A path that is not polled always counts as answered.
     """
@@ -207,7 +208,7 @@ def _has_answered(path: str, snapshot: Snapshot, review: Review) -> bool:
 
 
 def _look(item: Field, snapshot: Snapshot, since: float, *, patient: bool) -> _Found:
-    """Find the first source that has rows. Unless `patient`, skip sources whose paths never answered."""
+    """Return the first source that has rows. If `patient` is false, skip sources whose paths never answered."""
     watched = Watched(snapshot.documents)
     view = View(Snapshot(snapshot.gateway, snapshot.tick, watched, {}, snapshot.absent), "totals")
     for key in item.keys:

@@ -1,8 +1,8 @@
-"""Doubt a gateway's sum over its inverters that stands still while the inverters report other powers. Pure.
+"""Doubt a gateway's sum over its inverters that stays the same while the inverters report other powers. Pure.
 
-`/api/v1/production` and the interval database have no time of their own, and some firmware stops renewing them. An
-earlier firmware may also leave an old sum behind. The inverters' own reports show both: they went on, and are now far
-from the sum.
+`/api/v1/production` and the interval database have no time of their own, and some firmware stops renewing them. After
+an update the sum of the earlier firmware may remain. In both cases the inverters' own reports are renewed, and their
+sum differs clearly from the gateway's sum.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ _FIGURES: Final = {
     paths.V1: ("wattsNow", "wattHoursLifetime"),
     paths.PDM: ("production.pcu.wattsNow", "production.pcu.wattHoursLifetime"),
 }
-"""Path → the keys of power and lifetime."""
+"""Path → the keys of the power in W and of the lifetime energy in Wh."""
 _STILL_S: Final = 1880.0
-"""Sums are renewed every 5 to 15 minutes."""
+"""A sum is doubted only after it was the same for this many seconds; sums are renewed every 5 to 15 minutes."""
 _WORTH_W: Final = 200.0
 _WORTH_SHARE: Final = 0.1
-"""The sun shines if the inverters report this share of the most that they ever made."""
+"""The sun counts as shining if the inverters report this share of the sum of their greatest powers."""
 _BEYOND_SHARE: Final = 1.5
-"""Inverters that report more than this share of the most that they ever made are not believed."""
+"""The sum of the reports is not believed above this share of the sum of the inverters' greatest powers."""
 _APART: Final = 0.2
 _CHANGED: Final = 0.05
-"""The roof has changed if its power differs by this share from what it was."""
+"""The roof's power counts as changed if it differs by this share from its earlier value."""
 _NOTHING: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Roof:
-    """Hold the sum of the powers that the inverters of one list report in W, and whether all of them report.
+    """Hold the sum of the powers in W that the inverters of one list report, and whether all inverters report.
 
-    `seen_at`: when the list came. `watts` is 0 while the sun does not shine.
+    `seen_at`: when the list arrived. `watts` is 0 while the sun does not shine.
     """
 
     seen_at: float = 0.0
@@ -50,7 +50,7 @@ class Roof:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Hold a sum's figures, the time since which they are the same, and the roof's power at that time, in W."""
+    """Hold a sum's figures, the time of their last change, and the roof's power in W at that time."""
 
     watts: float
     lifetime: float
@@ -60,16 +60,16 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Hold the newest roof, and by path the sums over the inverters."""
+    """Hold the newest sum of the inverters' reports (`roof`), and the gateway's sums over the inverters by path."""
 
     roof: Roof = field(default_factory=Roof)
     standing: Mapping[str, Standing] = field(default_factory=dict)
 
 
 def follow_sums(sums: Sums, snapshot: Snapshot) -> Sums:
-    """Update the roof, and the time since which each sum is the same.
+    """Return the sums after a tick, with the newest roof and the time of each sum's last change.
 
-    At a site with a production CT the sums are not followed, because the CT measures production itself.
+    At a site with a production CT the sums are not followed, because the CT itself measures the production.
     """
     listed = snapshot.documents.get(paths.V1_INVERTERS)
     if listed is None or meters.has_meter(View(snapshot, "totals"), "production") is not False:
@@ -84,7 +84,7 @@ def follow_sums(sums: Sums, snapshot: Snapshot) -> Sums:
 
 
 def doubt_sums(snapshot: Snapshot, sums: Sums) -> Snapshot:
-    """Return the snapshot with a doubt about each sum that cannot be the present sum."""
+    """Return the snapshot with a doubt about each sum that differs too much from the inverters' reports."""
     doubts = {
         path: {**snapshot.doubts.get(path, {}), STANDS: _describe(known, sums.roof)}
         for path, known in sums.standing.items()
@@ -94,7 +94,7 @@ def doubt_sums(snapshot: Snapshot, sums: Sums) -> Snapshot:
 
 
 def _is_doubted(known: Standing, roof: Roof, document: Document) -> bool:
-    """Tell whether a sum was left by an earlier firmware, or stands still while the roof's power changes."""
+    """Return True if a sum is left from an earlier firmware, or stays the same while the roof's power changes."""
     is_nothing, is_new = known.watts < _NOTHING * roof.watts, known.lifetime < roof.watts
     if is_nothing and is_new:
         return True

@@ -1,7 +1,7 @@
-"""Compare the storage CT with the batteries, which measure the same power themselves. Pure.
+"""Compare the power of the storage CT with the power that the batteries report. Pure.
 
-The batteries report up to a fifth less than flows, and some minutes later. So no single pair of figures decides. The
-ratio of the CT's power to the batteries' power over two hours decides, and so does its sign.
+The batteries report up to a fifth less power than flows, and some minutes later. So a single pair of powers is not
+enough. The ratio of the CT's power to the batteries' power over two hours decides, and the sign of this ratio.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from logger.readings.site_warnings import SiteWarning
 
 KEY: Final = "storage CT"
 COMPARED_S: Final = 7200
-"""An older sample is compared no more."""
+"""The greatest age in seconds at which a sample is still compared."""
 _FEWEST: Final = 6
-"""So many samples with power are compared at least."""
+"""The least number of samples with power for a comparison."""
 _WORTH_W: Final = 300.0
-"""Batteries that report less say nothing about a CT."""
+"""The batteries are compared with the CT only if they report at least this power, in W."""
 _NOTHING: Final = 0.05
-"""A CT that shows less than this share of the batteries' power measures none of it."""
+"""A CT that shows less than this share of the batteries' power counts as measuring nothing."""
 _REVERSED: Final = -0.5
 _ALIKE: Final = (-1.5, -0.7)
-"""A first pair of figures tells a reversed CT only if they are equal but for the sign."""
+"""A first pair of powers shows a reversed CT if its ratio is between these two: nearly equal, with opposite signs."""
 _CHECK_CT: Final = "have the installer check where the storage CT is clamped, and which way round."
 
 
@@ -46,9 +46,9 @@ class StorageSample:
 def take_storage_sample(
     at: int, totals: Mapping[str, Value], read_from: ReadFrom, view: View
 ) -> StorageSample | None:
-    """Take a sample at a tick.
+    """Take a sample of the storage CT and the batteries at a tick.
 
-    Return None if the CT or the batteries are silent, or if the batteries give little power.
+    Return None if the CT or the batteries give no power, or if the batteries' power is low.
     """
     watts, source = totals.get(BATTERY_W), read_from.get(BATTERY_W)
     if not isinstance(watts, float) or source is None or source[0] is not s.STORAGE_METER:
@@ -59,7 +59,7 @@ def take_storage_sample(
 
 
 def compare_storage(samples: Sequence[StorageSample], wiring: Wiring) -> dict[str, SiteWarning]:
-    """Return a warning if the storage CT shows nothing while batteries give power, or shows the opposite."""
+    """Return a site warning if the storage CT shows no power or the opposite power while the batteries give power."""
     if not samples:
         return {}
     share = add_up(sample.ct_w * sample.own_w for sample in samples) / add_up(sample.own_w**2 for sample in samples)

@@ -17,9 +17,9 @@ from logger.readings.schema import Field, Key, Measurement, Rowset, check, count
 from logger.readings.selectors.inverters import MOST_W
 
 MILLI: Final = 1000.0
-"""Milli units per unit."""
+"""The number of milli units in a unit, such as mV in a V."""
 JOULE: Final = 3600.0
-"""Joules per Wh."""
+"""The number of joules in a Wh."""
 
 
 # fmt: off
@@ -400,12 +400,12 @@ MEASUREMENTS: Final = (
 )
 
 _LEAST: Final = -1000.0
-"""The least plausible Wh: a meter's counter may fall slightly below zero (Q-L7)."""
+"""The least plausible value of a counter in Wh: a meter's counter may fall slightly below zero (Q-L7)."""
 
 def _counter(name: str, meaning: str, *keys: Key) -> Field:
-    """Make a counter.
+    """Make a field for a lifetime counter.
 
-    Values of a doubted row are kept, because the energy accounting judges a counter's values itself.
+    Values of a doubted row are read, because the energy accounting itself judges a counter's values.
     """
     return Field(name, meaning, keys, low=_LEAST, high=1e12, needs_belief=False)
 

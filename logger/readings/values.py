@@ -1,4 +1,4 @@
-"""Read the values that no single key of a row gives, grouped by subject."""
+"""Compute the values that need more than one key of a row."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from logger.readings.rows import ABSENT, Row, View
 from logger.readings.selectors import batteries, ensemble, meters
 
 IDLE_W: Final = 30.0
-"""Batteries at or below this power per battery are idle (noise is ±24 W per battery)."""
+"""Batteries are idle at or below this power in W for each battery. Their noise is ±24 W for each battery."""
 _MILLI: Final = 1000.0
 
 
@@ -21,9 +21,9 @@ def read_inventory_age(row: Row, view: View) -> int | None:
 
 
 def read_report_age(row: Row, view: View) -> int | None:
-    """Return the seconds since the device's report.
+    """Return the seconds since the device's last report.
 
-    Return None if the report is further in the future than clocks may differ.
+    Return None if the report is in the future by more than clocks may differ.
     """
     if row.reported is None or row.reported <= 0 or row.document is None:
         return None
@@ -35,7 +35,7 @@ def read_report_age(row: Row, view: View) -> int | None:
 
 
 def read_mean_volts(row: Row, _view: View) -> float | None:
-    """Return the mean voltage of a meter's phases in V; the meter's own figure is the sum over its phases (Q-M5).
+    """Return the mean voltage of a meter's phases in V. The gateway gives the sum of the phases instead (Q-M5).
 
     A phase without voltage is left out of the mean: two phases of 230 V and a dead one do not make 153 V (Q-M17). If
     one phase has no voltage and another cannot be read, return None.
@@ -61,7 +61,7 @@ def read_phase_watts(row: Row, _view: View) -> float | None:
 def read_power_factor(row: Row, _view: View) -> float | None:
     """Return the power factor of a meter.
 
-    With `new_stack` it is computed here, because the gateway then gives the sum over the phases (Q-N3).
+    With `new_stack` the power factor is computed here, because the gateway then gives the sum over the phases (Q-N3).
     """
     if not row.values.get("new_stack"):
         return row.number("pwrFactor")
@@ -74,7 +74,7 @@ def read_power_factor(row: Row, _view: View) -> float | None:
 def read_apparent_energy(row: Row, _view: View) -> float | None:
     """Return the lifetime apparent energy in VAh.
 
-    Return None with metering code whose figure stays near zero (Q-N2).
+    Return None with `new_stack`, the metering code whose figure stays near zero (Q-N2).
     """
     return None if row.values.get("new_stack") else row.number("apparentEnergy")
 
@@ -83,7 +83,7 @@ def read_apparent_energy(row: Row, _view: View) -> float | None:
 
 
 def _flags_of(row: Row) -> list[str] | None:
-    """Return the device's status flags, or None if they are not a list of texts."""
+    """Return the device's status flags; None if the key does not hold a list of texts."""
     status = row.values.get("device_status")
     flags = [flag for flag in status if isinstance(flag, str)] if isinstance(status, list) else None
     return flags if isinstance(status, list) and flags is not None and len(flags) == len(status) else None
@@ -98,7 +98,7 @@ def read_conditions(row: Row, _view: View) -> str | None:
 
 
 def read_fault(row: Row, view: View) -> bool | None:
-    """Tell whether the inverter has a condition that never occurs on a healthy inverter; None without flags."""
+    """Return whether the inverter has a condition that never occurs on a healthy inverter; None without flags."""
     conditions = read_conditions(row, view)
     return None if conditions is None else has_fault(conditions)
 
@@ -107,7 +107,7 @@ def read_fault(row: Row, view: View) -> bool | None:
 
 
 def battery_state(power_w: float, count: int = 1) -> str:
-    """Return charging, discharging or idle from the power in W, which is positive while discharging.
+    """Return `charging`, `discharging` or `idle` from the power in W, which is positive while discharging.
 
     The gateway's LED codes are not used, because they are too coarse.
     """
@@ -117,19 +117,19 @@ def battery_state(power_w: float, count: int = 1) -> str:
 
 
 def read_encharge_state(row: Row, _view: View) -> str | None:
-    """Return the state of an IQ Battery, from its power."""
+    """Return the state of an IQ Battery (charging, discharging or idle) from its power."""
     milliwatts = row.number("real_power_mw")
     return None if milliwatts is None else battery_state(milliwatts / _MILLI)
 
 
 def read_encharge_producing(row: Row, view: View) -> bool | None:
-    """Tell from its power whether an IQ Battery discharges."""
+    """Return whether an IQ Battery discharges, from its power."""
     state = read_encharge_state(row, view)
     return None if state is None else state == "discharging"
 
 
 def read_encharge_provisioned(row: Row, _view: View) -> bool | None:
-    """Tell whether the status flags of an IQ Battery contain `prop.done`."""
+    """Return whether the status flags of an IQ Battery contain `prop.done`, which means provisioned."""
     flags = _flags_of(row)
     return None if flags is None else "prop.done" in flags
 
@@ -143,7 +143,7 @@ def read_charge_without_power(row: Row, view: View) -> float | None:
 
 
 def read_acb_watts(row: Row, _view: View) -> float | None:
-    """Return the mean power of an AC Battery over its last interval, in W; None if no AC Battery can have it."""
+    """Return the mean power of an AC Battery over its last interval, in W; None for an impossible power."""
     produced, used, seconds = (row.number(f"lastReading.{k}") for k in ("joulesProduced", "joulesUsed", "duration"))
     if produced is None or used is None or not seconds or seconds < 0:
         return None
@@ -152,7 +152,7 @@ def read_acb_watts(row: Row, _view: View) -> float | None:
 
 
 def read_capacity(row: Row, view: View) -> float | None:
-    """Return the full capacity in Wh; None if the site has AC Batteries, which do not report their capacity."""
+    """Return the capacity of the batteries in Wh; None with AC Batteries, which do not report a capacity."""
     return row.number("Enc_max_available_capacity") or None if batteries.infer_ac_batteries(view) == 0 else None
 
 

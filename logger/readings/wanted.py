@@ -1,7 +1,7 @@
-"""Find the documents that are worth polling, from the documents that have arrived. Pure.
+"""Find the documents that must be polled, from the documents that have arrived. Pure.
 
-A document is wanted if reading the table needs it. If a better source has a value, the worse source is not read.
-Documents that only give details of hardware wait until the hardware is listed.
+A document is wanted if a value of the table is read from it. If a better source has the value, the worse source is
+not read. Documents with details of hardware are polled only after a list shows the hardware.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _OF_CONTROLLER: Final = frozenset({paths.GENERATOR, paths.GENERATOR_CONFIG, path
 class Wanted:
     """Hold the `paths` to poll.
 
-    `rarely`: the paths that are polled less often, because they listed nothing. `often`: the paths that are polled
-    more often, because they have data for every minute.
+    `rarely`: the paths that are polled less often, because their documents were empty. `often`: the paths that are
+    polled more often, because their documents have data for every minute.
     """
 
     paths: frozenset[str]
@@ -60,7 +60,7 @@ def find_wanted(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> Wa
 
 
 def _look_at_values(view: View, sources: Sources, energy: EnergyState) -> None:
-    """Read every value once. The view records each document that a value needs."""
+    """Read every value once, so that the view records each document that a value needs."""
     extraction = Extraction(view.snapshot, sources)
     list(extraction.devices(_BOTH))
     counters = extraction.counters()
@@ -71,7 +71,7 @@ def _look_at_values(view: View, sources: Sources, energy: EnergyState) -> None:
 
 
 def _find_hardware(view: View) -> set[str] | None:
-    """Return the types of the ensemble inventory that have devices, or None while the inventory is unknown."""
+    """Return the device types with devices in the ensemble inventory; None while the inventory is unknown."""
     groups = each_of(view.find_fact(paths.ENSEMBLE))
     if groups is UNKNOWN:
         return None

@@ -25,7 +25,7 @@ class ShardOfMany:
     count: int
 
     def takes(self, key: str) -> bool:
-        """Tell whether this shard records the gateway or group with that key. Exactly one of the shards does."""
+        """Return whether this shard records the gateway or group with that key. Exactly one of the shards does."""
         return max(range(1, self.count + 1), key=lambda number: _weigh(number, key)) == self.number
 
 

@@ -17,7 +17,7 @@ _CHECKED_BYTES: Final = 64 * 1024 * 1024
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Tell whether `error` means that the file itself is damaged."""
+    """Return whether `error` means that the file itself is damaged."""
     name = getattr(error, "sqlite_errorname", "")
     return name.startswith("SQLITE_CORRUPT") or name in ("SQLITE_NOTADB", "SQLITE_FORMAT") or isinstance(error, Torn)
 

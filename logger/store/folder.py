@@ -113,7 +113,7 @@ def prepare(folder: Path) -> None:
 
 
 def is_in_container(folder: Path, marks: Iterable[Path] = _CONTAINER_MARKS) -> bool:
-    """Tell whether `folder` is in a container's own file system, which is deleted with the container."""
+    """Return whether `folder` is in a container's own file system, which is deleted with the container."""
     if not any(os.path.exists(mark) for mark in marks):
         return False
     return not any(os.path.ismount(place) for place in (folder, *folder.parents) if place != Path("/"))
@@ -136,7 +136,7 @@ def mark_demo(folder: Path) -> None:
 
 
 def is_demo(folder: Path) -> bool:
-    """Tell whether `folder` holds the demo's invented data."""
+    """Return whether `folder` holds the demo's invented data."""
     return os.path.exists(folder / DEMO_MARK)
 
 

@@ -26,7 +26,7 @@ class PendingAcks:
         self._leases.append((lease, at))
 
     def are_many(self) -> bool:
-        """Tell whether so many leases wait that their rows must be marked delivered before the next tick."""
+        """Return whether so many leases wait that their rows must be marked delivered before the next tick."""
         return len(self._leases) >= _MANY
 
     def mark(self, connection: sqlite3.Connection, *, keep: bool = True) -> None:

@@ -101,7 +101,7 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, co
 
 
 def _is_reading(error: sqlite3.Error) -> bool:
-    """Tell whether the error came from reading, not from writing."""
+    """Return whether the error came from reading, not from writing."""
     return getattr(error, "sqlite_errorname", "") not in ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_READONLY")
 
 

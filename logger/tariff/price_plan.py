@@ -32,7 +32,7 @@ class Band:
     months: Collection[int] = EVERY_MONTH
 
     def covers(self, month: int, day: int, minute: int) -> bool:
-        """Tell whether the band applies at a minute of a kind of day in a month."""
+        """Return whether the band applies at a minute of a kind of day in a month."""
         return month in self.months and day in self.days and any(begin <= minute < end for begin, end in self.hours)
 
 

@@ -104,7 +104,7 @@ def _parse_line(cells: list[str], most: int) -> tuple[int, tuple[float, float | 
 
 
 def _is_fraction(buy: str, sell: str) -> bool:
-    """Tell whether two prices without a point are the parts of one number with a comma, such as 0,05 or -0,2."""
+    """Return whether two prices without a point are the parts of one number with a comma, such as 0,05 or -0,2."""
     if sell.isdigit() and (buy == "-0" or (len(sell) > 1 and sell[0] == "0")):
         return True
     return abs(float(sell)) >= _MOST_TIMES * max(1.0, abs(float(buy)))

@@ -45,7 +45,7 @@ class Prices:
 
     @property
     def has_tiers(self) -> bool:
-        """Tell whether a price depends on what was bought in the month so far."""
+        """Return whether a price depends on what was bought in the month so far."""
         return any(period.tiers for period in self.tariff.periods)
 
     def list_slots(self, since: int, until: int, zone: str) -> Iterator[Slot]:

@@ -190,7 +190,7 @@ def _make_period(file: _File, at: int, problems: list[tuple[Place, str]]) -> Pri
 
 
 def has_cents(currency: str) -> bool:
-    """Tell whether a price above `HIGHEST` per kWh must be in hundredths of the currency."""
+    """Return whether a price above `HIGHEST` per kWh must be in hundredths of the currency."""
     return currency.upper() in _WITH_CENTS
 
 

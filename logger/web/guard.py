@@ -54,7 +54,7 @@ class HostNames:
         self._names = {"localhost", own, short, f"{short}.local", *listed}
 
     def has(self, header: str) -> bool:
-        """Tell whether the value of a Host header is one of the names."""
+        """Return whether the value of a Host header is one of the names."""
         found = _HOST.fullmatch(header)
         if found is None:
             return False

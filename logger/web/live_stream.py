@@ -47,7 +47,7 @@ class LiveStreams:
 
     @property
     def is_full(self) -> bool:
-        """Tell whether no further visitor can be served."""
+        """Return whether no further visitor can be served."""
         return self.open >= MOST_STREAMS
 
     async def follow(self, site: ShownSite, language: Language, stamp: str = "") -> AsyncIterator[bytes]:

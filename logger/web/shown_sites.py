@@ -91,7 +91,7 @@ class ShownSite:
         return self.collector.newest.heard_at or totals.time
 
     def is_fresh(self, at: float) -> bool:
-        """Tell whether a time is of the last two ticks."""
+        """Return whether a time is of the last two ticks."""
         return is_recent(at, self.collector.site, self.clock.time())
 
     async def find_totals(self) -> Reading | None:

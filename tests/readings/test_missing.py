@@ -156,7 +156,7 @@ def test_production_that_no_document_gives_is_told_with_every_refusal() -> None:
 
 def test_a_gateway_with_meters_that_refuses_their_list_is_told() -> None:
     told = run(Recorder(), "standard", NOW, 21, {paths.METERS: "refused"})[1]
-    assert told["meters"].reason == "nobody knows which meters there are: /ivp/meters answered 401"
+    assert told["meters"].reason == "the gateway's meters are unknown: /ivp/meters answered 401"
     assert "production_power_w" not in told
 
 
@@ -230,7 +230,7 @@ def test_batteries_that_feed_the_grid_are_no_absence() -> None:
     [
         ([(IQ, 1e6), ("493", 1e6)], "/ivp/ensemble/power lists 493, /ivp/ensemble/inventory does not"),
         ([(IQ, 1e6), (IQ, 1e6)], f"/ivp/ensemble/power lists {IQ} twice"),
-        ([(IQ, 5e8)], f"/ivp/ensemble/power gives no power of {IQ} that can be right"),
+        ([(IQ, 5e8)], f"/ivp/ensemble/power gives no plausible power of {IQ}"),
     ],
 )
 def test_two_lists_of_batteries_that_differ_are_the_reason(powers: list[tuple[str, float]], reason: str) -> None:

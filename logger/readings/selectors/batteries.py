@@ -36,15 +36,15 @@ from logger.readings.selectors.production import blocks_of
 
 _FRESH_BLOCK_S: Final = 20 * 60
 AC_BATTERY_W: Final = 270.0
-"""The rated power of an AC Battery."""
+"""The rated power of an AC Battery, in W."""
 _AC_REPORTS: Final = (paths.INVENTORY, paths.DEVICE_DATA)
-"""The documents with an AC Battery's last report; where one of them says that it is silent, no other is believed."""
+"""The documents with an AC Battery's last report. If the report is doubted in one of them, it is not believed."""
 _REPORTS: Final = (*_AC_REPORTS, paths.ENSEMBLE)
 # --- AC Batteries ---------------------------------------------------------------------------------------------
 
 
 def v1_ac_batteries(view: View) -> Rows:
-    """Select the AC Batteries of `/api/v1/production/inverters` from a document of any age, for their ratings."""
+    """Select the AC Batteries of the v1 list of any age, for their ratings."""
     return doubt_silent(view, list_devices(view.find_fact(paths.V1_INVERTERS), ACB), *_AC_REPORTS)
 
 
@@ -87,7 +87,7 @@ def _count_in_list(view: View) -> Found[int]:
 
 @lru_cache(maxsize=4)
 def _count_listed(document: Document) -> Found[int]:
-    """Count the AC Batteries of a v1 list. Cached, because a tick asks for the number many times."""
+    """Count the AC Batteries of a v1 list. The result is cached, because a tick needs this number many times."""
     devices = each_of(document)
     if not devices or is_untyped(devices):
         return ABSENT
@@ -104,9 +104,9 @@ def _count_in_block(view: View) -> Found[int]:
 
 
 def infer_ac_batteries(view: View) -> int | None:
-    """Count the AC Batteries. While the slow inventory is silent, use the device types of the v1 list.
+    """Count the AC Batteries; while the inventory has not arrived, from the device types of the v1 list.
 
-    Other values depend on this count. The written count comes from `count_ac_batteries` only.
+    Other values depend on this count. The count that is written to InfluxDB is that of `count_ac_batteries`.
     """
     counted = count_ac_batteries(view)
     if counted is not None:
@@ -126,13 +126,13 @@ def count_batteries(view: View) -> int | None:
 
 
 def infer_batteries(view: View) -> int | None:
-    """Count IQ Batteries and AC Batteries together, even while the inventory is silent; None if unknown."""
+    """Count IQ Batteries and AC Batteries together, even before the inventory has arrived; None if unknown."""
     iq, ac = _count_iq_batteries(view), infer_ac_batteries(view)
     return None if iq is None or ac is None else iq + ac
 
 
 def sum_rated(view: View) -> float | None:
-    """Return the rated power in W of all batteries together; None without a battery, or if they are unknown."""
+    """Return the sum of the rated powers of all batteries, in W; None without batteries or if they are unknown."""
     iq, ac = encharge_inventory(view), infer_ac_batteries(view)
     if iq is UNKNOWN or ac is None:
         return None
@@ -162,16 +162,16 @@ def _site_batteries(view: View) -> Rows:
     doubts = {serial: text for path in _REPORTS for serial, text in view.snapshot.doubts.get(path, {}).items()}
     if not rows or not installed or not all(row.serial in doubts for row in installed):
         return rows
-    return [replace(row, doubt=f"no battery reports any more: {doubts[installed[0].serial]}") for row in rows]
+    return [replace(row, doubt=f"no battery reports now: {doubts[installed[0].serial]}") for row in rows]
 
 
 site_batteries = only_if(_has_any(infer_batteries), _site_batteries)
 """Select the figures of all batteries (`/ivp/ensemble/secctrl`), only if a battery is installed (Q-B14).
 
-The document has no time of its own. It is doubted once every battery is silent.
+The document has no time of its own. It is doubted while no battery reports.
 """
 site_iq_batteries = only_if(_has_any(_count_iq_batteries), object_at(paths.SECCTRL))
-"""Select the same document, only if an IQ Battery is installed: AC Batteries have no reserve."""
+"""Select `/ivp/ensemble/secctrl`, only if an IQ Battery is installed, because AC Batteries have no reserve."""
 
 
 def _encharge_power_sum(view: View) -> Rows:
@@ -185,19 +185,19 @@ def _encharge_power_sum(view: View) -> Rows:
 
 
 def _any_doubt(devices: Rows) -> str:
-    """Return the doubt about any of the devices; empty if there is none.
+    """Return the first doubt about one of the devices; empty without a doubt.
 
-    A sum that includes a doubted device is doubted, too.
+    A sum that includes a doubted device is also doubted.
     """
     return next((f"battery {row.serial}: {row.doubt}" for row in devices or () if row.doubt), "")
 
 
 encharge_power_sum = only_if(_has_iq_batteries_alone, _encharge_power_sum)
-"""Sum the power of all IQ Batteries in mW, only if no battery is missing and there are no AC Batteries."""
+"""Select the sum of the IQ Batteries' powers in mW, if each battery gives its power and there are no AC Batteries."""
 
 
 def _encharge_milliwatts(view: View) -> float | None:
-    """Sum the power of the IQ Batteries in mW; None unless each installed battery gives its power."""
+    """Return the sum of the IQ Batteries' powers in mW; None if an installed battery gives no power."""
     devices = encharge_power(view) or []
     if len(devices) != _count_iq_batteries(view):
         return None
@@ -220,17 +220,17 @@ def _encharge_together(view: View) -> Rows:
 
 
 encharge_together = only_if(_has_iq_batteries_alone, _encharge_together)
-"""Combine the figures of all IQ Batteries, for gateways that give no figures of the whole site.
+"""Select the combined figures of all IQ Batteries, for gateways without figures of the whole site.
 
-`charge` is in percent, weighted by capacity; `energy` and `capacity` are in Wh. No battery may be missing, and there
-may be no AC Batteries.
+`charge` is in percent, weighted by capacity; `energy` and `capacity` are in Wh. Nothing is selected if a battery is
+missing, or if the site has AC Batteries.
 """
 
 
 def ac_battery_sums(view: View) -> Rows:
-    """Sum the lifetime energy of all AC Batteries from device data, charged and discharged, in joules.
+    """Select the lifetime energies of all AC Batteries together, charged and discharged, in J, from device data.
 
-    Select nothing if the site has another kind of battery, or if an AC Battery is missing from device data.
+    Select nothing if the site has IQ Batteries, or if an AC Battery is missing from device data.
     """
     if view.find_fact(paths.DEVICE_DATA) is ABSENT:
         return ABSENT
@@ -256,13 +256,13 @@ def _fresh_acb_block(view: View) -> Rows:
 
 
 fresh_acb_block = only_if(_has_any(infer_ac_batteries), _fresh_acb_block)
-"""Select the AC Battery block of production.json, if it counts batteries and is under 20 minutes old (Q-B3)."""
+"""Select the AC Battery block of production.json, if it lists batteries and is less than 20 minutes old (Q-B3)."""
 acb_block = unless(_has_any(_count_iq_batteries), fresh_acb_block)
 """Select the AC Battery block of production.json only if the site has no IQ Batteries."""
 
 
 def both_kinds_power_sum(view: View) -> Rows:
-    """Sum the power of IQ Batteries and AC Batteries in W, if the site has both kinds."""
+    """Select the sum of the powers of IQ Batteries and AC Batteries in W, if the site has both kinds."""
     iq, block = encharge_inventory(view), fresh_acb_block(view)
     if not iq or not block:
         return ABSENT if ABSENT in (iq, block) else UNKNOWN

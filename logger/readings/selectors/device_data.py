@@ -22,7 +22,7 @@ def data_devices(view: View, kind: str) -> Rows:
 
 @lru_cache(maxsize=8)
 def _list_reports(document: Document, kind: str) -> Rows:
-    """List active devices of one kind with a last reading. Cached, because a tick asks for the same rows often."""
+    """List active devices of one kind with a last reading. The result is cached, because a tick needs it often."""
     data = whole_of(document)
     if not data:
         return data
@@ -36,7 +36,7 @@ def _list_reports(document: Document, kind: str) -> Rows:
 
 
 def _devices(data: Row) -> list[Row]:
-    """Return every device of device data, a document with one key for each device."""
+    """Return one row for each device of device data, a document with one key for each device."""
     devices = [value for value in data.values.values() if isinstance(value, dict)]
     return [Row(device, serial_of(device.get("sn")), document=data.document) for device in devices]
 
@@ -44,9 +44,9 @@ def _devices(data: Row) -> list[Row]:
 def data_inverters(view: View) -> Rows:
     """Select active inverters of `/ivp/pdm/device_data` with a last reading. The document has at most 50 devices.
 
-    UNKNOWN while the document is late, because its next answer gives the same reports with more fields. ABSENT once
-    the gateway no longer has the document; then only the v1 list remains. A device without a readable power is read
-    from the v1 list, if there is one.
+    Return UNKNOWN while the document is late, because its next answer gives the same reports with more fields. Return
+    ABSENT if the gateway no longer has the document, so that the v1 list is read instead. A device without a readable
+    power is also read from the v1 list, if there is a v1 list.
     """
     if paths.DEVICE_DATA not in view.snapshot.documents:
         return ABSENT
@@ -56,21 +56,21 @@ def data_inverters(view: View) -> Rows:
 
 
 def is_data_cut(view: View) -> bool:
-    """Tell whether device data stops at its limit, so that inverters may be missing from it."""
+    """Return whether device data counts more devices than it can list, so that inverters may be missing from it."""
     data = whole_of(view.find_fact(paths.DEVICE_DATA)) or []
     return any((row.whole("deviceCount") or 0) > _DEVICE_DATA_LIMIT for row in data)
 
 
 def device_data_inverters(view: View) -> Rows:
-    """Select active inverters of device data of any age.
+    """Select the active inverters of device data of any age.
 
-    Select none if an inverter can be missing from the document.
+    Select no inverter if one can be missing from the document.
     """
     return select_data_inverters(view.find_fact(paths.DEVICE_DATA))
 
 
 def select_data_inverters(document: Found[Document]) -> Rows:
-    """Select active inverters of one device data; none if an inverter can be missing from it."""
+    """Select the active inverters of one document of device data; none if an inverter can be missing from it."""
     data = whole_of(document)
     if not data:
         return data
@@ -85,9 +85,9 @@ def select_data_inverters(document: Found[Document]) -> Rows:
 
 
 def device_data_sums(view: View) -> Rows:
-    """Sum lifetime, today and week over all inverters of device data.
+    """Select the sums over all inverters of device data: energy of lifetime, today and week.
 
-    Give no sum if an inverter can be missing from the document.
+    Select nothing if an inverter can be missing from the document.
     """
     devices = select_data_inverters(view.find_fresh(paths.DEVICE_DATA))
     if not devices:

@@ -1,4 +1,4 @@
-"""Select hardware from the ensemble documents: IQ Batteries, controllers, the generator, dry contacts.
+"""Select hardware from the ensemble documents: IQ Batteries, controllers, generator, dry contacts.
 
 Most gateways answer these paths even without the hardware. Each selector states what proves that the hardware exists.
 """
@@ -29,11 +29,11 @@ from logger.readings.rows import (
 )
 
 CONTROLLER_TYPES: Final = ("ENPOWER", "COLLAR")
-"""Device types of the ensemble inventory that switch the house between grid power and its own power."""
+"""The device types of the ensemble inventory that disconnect the house from the grid."""
 SURGE: Final = 2.5
-"""Batteries start motors with up to twice their rated power."""
+"""The greatest plausible multiple of a battery's rated power. To start motors, batteries give up to twice it."""
 _LARGEST_W: Final = 10_000.0
-"""No IQ Battery is larger, so one that gives neither rating nor capacity is taken for this one."""
+"""The rated power in W of the largest IQ Battery, used for a battery that gives neither rating nor capacity."""
 _IQ_BATTERY: Final = 13
 """The `device_type` of an IQ Battery in the ensemble status."""
 
@@ -45,7 +45,7 @@ def ensemble_devices(document: Found[Document], kind: str) -> Rows:
 
 @lru_cache(maxsize=16)
 def _list_type(document: Document, kind: str) -> Rows:
-    """List the devices of one type. The result is cached, because a tick asks for the same rows many times."""
+    """List the devices of one type. The result is cached, because a tick needs the same rows many times."""
     groups = each_of(document)
     found: list[Row] = []
     for group in groups or ():
@@ -60,12 +60,12 @@ def _list_type(document: Document, kind: str) -> Rows:
 
 
 def devices_now(kind: str) -> Selector:
-    """Select devices of a type from an inventory that arrived since the last tick, for states and temperatures."""
+    """Make a selector of the devices of a type, in an inventory that is new since the last tick, for measured values."""
     return lambda view: doubt_silent(view, ensemble_devices(view.find_fresh(paths.ENSEMBLE), kind), paths.ENSEMBLE)
 
 
 def devices_known(kind: str) -> Selector:
-    """Select devices of a type from an inventory of any age, for facts about the installation."""
+    """Make a selector of the devices of a type, in an inventory of any age, for facts about the installation."""
     return lambda view: ensemble_devices(view.find_fact(paths.ENSEMBLE), kind)
 
 
@@ -73,17 +73,17 @@ def devices_known(kind: str) -> Selector:
 
 
 encharge_inventory = devices_known("ENCHARGE")
-"""Select the IQ Batteries (`ENCHARGE`) of the ensemble inventory; HTTP 200 alone does not prove any (Q-B7)."""
+"""Select the IQ Batteries (`ENCHARGE`) of the ensemble inventory, which some gateways answer without any (Q-B7)."""
 
 
 def encharge_power(view: View) -> Rows:
-    """Select power and charge of each battery. The document spells the key `devices:` (Q-B1)."""
+    """Select the power and the charge of each IQ Battery. The document writes the key `devices:` (Q-B1)."""
     devices = list_powers(view.find_fresh(paths.ENSEMBLE_POWER))
     return _drop_surges(view, doubt_silent(view, devices, paths.ENSEMBLE))
 
 
 def list_powers(document: Found[Document]) -> Rows:
-    """List the batteries of a document with the power of each."""
+    """Return the IQ Batteries of one power list, one row for each battery."""
     power = whole_of(document)
     if not power:
         return power
@@ -92,7 +92,7 @@ def list_powers(document: Found[Document]) -> Rows:
 
 
 def _drop_surges(view: View, devices: Rows) -> Rows:
-    """Remove the power of a battery if it is far above the battery's rated power."""
+    """Remove each battery power that is above 2.5 times the battery's rated power."""
     rated = list_rated(view) if devices else {}
     found = []
     for row in devices or ():
@@ -105,7 +105,7 @@ def _drop_surges(view: View, devices: Rows) -> Rows:
 def list_rated(view: View) -> dict[str, float]:
     """Return the rated power of each installed IQ Battery in W, by serial.
 
-    For a battery without a rating, return the power that empties it within an hour; IQ Batteries last longer.
+    For a battery without a rating, use the power that would empty the battery in an hour, which is above any rating.
     """
     rated = {row.serial: row.number("encharge_rated_power") or 0.0 for row in encharge_status(view) or ()}
     return {
@@ -137,7 +137,7 @@ def encharge_status(view: View) -> Rows:
 
 
 def has_generator(view: View) -> bool | None:
-    """Tell whether a generator is configured; the key `present` is unreliable (Q-B9)."""
+    """Return whether a generator is configured; the key `present` is unreliable (Q-B9)."""
     config = view.find_fact(paths.GENERATOR_CONFIG)
     if isinstance(config, Missing) or not config.body:
         return None if config is UNKNOWN else False

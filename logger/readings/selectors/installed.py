@@ -1,4 +1,4 @@
-"""Count the installed inverters, with their flags, and the installed batteries."""
+"""Count the installed inverters, the inverters with each flag, and the installed batteries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from logger.readings.selectors import batteries, inventory, inverters, productio
 
 
 def count_inverters(view: View) -> Rows:
-    """Count inverters as `installed`, and those with the flags `communicating` and `producing`, if there are flags.
+    """Select a row with the counts of inverters: `installed`, and with flags also `communicating` and `producing`.
 
     If no document lists inverters, the count is the number registered in the inverters block.
     """
@@ -26,9 +26,9 @@ def count_inverters(view: View) -> Rows:
 
 
 def _count_flags(view: View) -> dict[str, Json]:
-    """Count flags in the first of inventory, v1 list and device data that has flags.
+    """Count the flags in the first of these documents that has flags: inventory, v1 list, device data.
 
-    Skip a flag that any inverter lacks.
+    A flag that an inverter lacks is not counted.
     """
     rows, keys = inventory.countable_inventory(view), ("communicating", "producing")
     if rows is ABSENT:
@@ -45,7 +45,7 @@ def _count_flags(view: View) -> dict[str, Json]:
 
 
 def count_site_batteries(view: View) -> Rows:
-    """Count IQ Batteries and AC Batteries together, as `installed`."""
+    """Select a row with the number of IQ Batteries and AC Batteries together, as `installed`."""
     count, document = batteries.count_batteries(view), view.find_fact(paths.ENSEMBLE)
     if count is None:
         return UNKNOWN

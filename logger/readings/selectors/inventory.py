@@ -13,14 +13,14 @@ from logger.readings.rows import ABSENT, UNKNOWN, Found, Missing, Row, Rows, Vie
 def inventory_of(document: Found[Document], kind: str, *, counting: bool = False) -> Rows:
     """Select devices of one kind that are not deleted.
 
-    `counting`: select none unless it is known of each device whether it is deleted.
+    `counting`: select no device if it is unknown of a device whether the device is deleted.
     """
     return document if isinstance(document, Missing) else _list_kind(document, kind, counting=counting)
 
 
 @lru_cache(maxsize=8)
 def _list_kind(document: Document, kind: str, *, counting: bool) -> Rows:
-    """List the devices of one kind. The result is cached, because a tick asks for the same rows many times."""
+    """List the devices of one kind. The result is cached, because a tick needs the same rows many times."""
     groups = objects(document.body) or []
     if not any(group.get("type") == "PCU" for group in groups):
         return UNKNOWN  # every complete inventory has an inverter group, even if empty: this one is cut
@@ -35,7 +35,7 @@ def _list_kind(document: Document, kind: str, *, counting: bool) -> Rows:
 
 
 def _is_installed(device: Object) -> bool | None:
-    """Tell from `admin_state` whether a device is installed (3, or by some accounts 0, means deleted).
+    """Return whether a device is installed, from `admin_state` (3, or in some reports 0, means deleted).
 
     Without a readable `admin_state`, a device with flags is installed; None if unknown.
     """
@@ -48,7 +48,7 @@ def _is_installed(device: Object) -> bool | None:
 def countable_inventory(view: View) -> Rows:
     """Select the inventory's inverters that are not deleted.
 
-    Select none unless it is known of each inverter whether it is deleted.
+    Select none if it is unknown of an inverter whether the inverter is deleted.
     """
     return inventory_of(view.find_fact(paths.INVENTORY), "PCU", counting=True)
 

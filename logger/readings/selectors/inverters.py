@@ -35,12 +35,12 @@ from logger.readings.selectors.inventory import countable_inventory
 PCU: Final = 1
 ACB: Final = 11
 FRESH_REPORT_S: Final = 30 * 60
-"""An inverter that reported within this time counts as heard."""
+"""An inverter that reported within this many seconds counts as heard."""
 _FRESH_POWER_S: Final = 20 * 60
-"""The power of an inverter is included in sums for this long after its report."""
+"""The power of an inverter is included in sums for this many seconds after its report."""
 GONE_S: Final = 30 * 86400
 MOST_W: Final = 1000.0
-"""No micro-inverter makes more, so such a power is none."""
+"""The greatest power in W that a micro-inverter can have. A higher figure is no power."""
 
 
 # --- the v1 list ----------------------------------------------------------------------------------------------
@@ -53,33 +53,33 @@ def list_devices(document: Found[Document], dev_type: int) -> Rows:
 
 @lru_cache(maxsize=8)
 def _list_type(document: Document, dev_type: int) -> Rows:
-    """Select devices of one type. The result is cached, because a tick asks for the same rows many times."""
+    """Select devices of one type. The result is cached, because a tick needs the same rows many times."""
     devices = each_of(document, "serialNumber", "lastReportDate")
     is_any = dev_type == PCU and is_untyped(devices)
     return keep(devices, lambda row: is_any or row.values.get("devType") == dev_type)
 
 
 def is_untyped(devices: Rows) -> bool:
-    """Tell whether no device has a `devType`, as in lists of 3.x firmware, which contain only inverters."""
+    """Return whether no device has a `devType`, as in lists of 3.x firmware, which contain only inverters."""
     return not any("devType" in row.values for row in devices or ())
 
 
 def is_typed(devices: Rows) -> bool:
-    """Tell whether every device has a `devType`, so that each kind can be counted."""
+    """Return whether every device has a `devType`, so that each kind can be counted."""
     return all(isinstance(row.values.get("devType"), int) for row in devices or ())
 
 
 def v1_inverters(view: View) -> Rows:
-    """Select `/api/v1/production/inverters` without AC Batteries (Q-I5)."""
+    """Select the inverters of the v1 list that arrived since the last tick, without AC Batteries (Q-I5)."""
     return list_devices(view.find_fresh(paths.V1_INVERTERS), PCU)
 
 
 def living_inverters(view: View) -> Rows:
-    """Select the inverters of the newest v1 list, however old that list is. Leave out removed inverters.
+    """Select the inverters of the newest v1 list of any age, without removed inverters.
 
     Removed inverters stay in the list for years (Q-I3). An inverter counts as removed if its last report is 30 days
-    older than the newest report of the list. The present time is not used, because under snow the whole site may be
-    silent for longer.
+    older than the newest report of the list. The present time is not used, because under snow no inverter may
+    report for longer than 30 days.
     """
     document = view.find_fact(paths.V1_INVERTERS)
     return document if isinstance(document, Missing) else _list_living(document, view.gateway_now(document))
@@ -95,7 +95,7 @@ def _list_living(document: Document, now: float) -> Rows:
 
 
 def countable_inverters(view: View) -> Rows:
-    """Select the v1 list without removed inverters, if each device has a type and each inverter a report time.
+    """Select the v1 list without removed inverters, if `_is_countable`: with device types and report times.
 
     An empty list is UNKNOWN, because gateways sometimes give an empty list at night (Q-I4).
     """
@@ -107,7 +107,7 @@ def countable_inverters(view: View) -> Rows:
 
 @lru_cache(maxsize=4)
 def _is_countable(document: Document) -> bool:
-    """Tell whether a v1 list gives the type of each device, or of none, and the report time of each inverter."""
+    """Return whether a v1 list gives the type of each device, or of none, and the report time of each inverter."""
     devices = each_of(document)
     if not devices or not (is_typed(devices) or is_untyped(devices)):
         return False
@@ -115,14 +115,14 @@ def _is_countable(document: Document) -> bool:
 
 
 def _silent_s(row: Row, now: float) -> float:
-    """Return for how many seconds an inverter has been silent. `now`: as in `_list_living`."""
+    """Return the seconds since an inverter's last report. `now`: the gateway's clock when the list arrived."""
     return now - row.reported if row.reported else math.inf
 
 
 def inverter_power_sum(view: View) -> Rows:
-    """Sum the power in W of the v1 list's inverters that reported within 20 minutes.
+    """Select the sum of the powers in W of the v1 list's inverters that reported within 20 minutes.
 
-    The sum is UNKNOWN if no inverter reported: the inverters may be off at night, or the gateway may not reach them.
+    Return UNKNOWN if no inverter reported: it may be night, or the gateway may not receive the inverters.
     """
     document = view.find_fresh(paths.V1_INVERTERS)
     rows = list_devices(document, PCU)
@@ -147,7 +147,7 @@ def count_listed(view: View) -> int:
 def find_last_report(view: View) -> float | None:
     """Return when an inverter last reported, in unix seconds of our clock; None if no report is known.
 
-    The documents may be of any age. A report ahead of the gateway's clock counts as a report of now.
+    The documents may be of any age. A report ahead of the gateway's clock counts as a report of the present time.
     """
     for path, find_newest in ((paths.V1_INVERTERS, _find_newest_listed), (paths.DEVICE_DATA, _find_newest_in_data)):
         document = view.find_fact(path)
@@ -172,8 +172,8 @@ def _find_newest_in_data(document: Document) -> int:
 def sum_maxima(view: View) -> float | None:
     """Return the sum of the highest powers in W that the inverters ever reported; None if unknown.
 
-    Removed inverters count, too. No report is higher than its inverter's maximum, so the inverters together never
-    made more than this sum.
+    Removed inverters are included. Each inverter's power is at most its highest reported power, so the power of all
+    inverters together is at most this sum.
     """
     for path, add in ((paths.V1_INVERTERS, _add_listed_maxima), (paths.DEVICE_DATA, _add_data_maxima)):
         document = view.find_fact(path)
@@ -203,9 +203,9 @@ installed_inverters = first_of(countable_inventory, device_data_inverters, count
 
 
 def has_readable_reports(view: View) -> bool:
-    """Tell whether documents of any age give reports of every inverter, each with time and power.
+    """Return whether documents of any age give the report of every inverter, with time and power.
 
-    Device data alone leaves out every device beyond the fiftieth.
+    Device data leaves out every device beyond the fiftieth, so it is not enough at larger sites.
     """
     standing = view.standing()
     if any(_is_readable(row, "lastReportWatts") for row in v1_inverters(standing) or ()):
@@ -218,7 +218,7 @@ def _is_readable(row: Row, power: str) -> bool:
 
 
 def list_flags(view: View) -> Rows:
-    """Make flags for the v1 list: `heard` (a report within 30 minutes) and `delivering` (heard with power)."""
+    """Select the v1 list with two flags: `heard` (a report within 30 minutes), `delivering` (heard, with power)."""
     document = view.find_fact(paths.V1_INVERTERS)
     return document if isinstance(document, Missing) else _list_flags(document, view.gateway_now(document))
 
@@ -250,7 +250,7 @@ def _has_list(view: View) -> bool | None:
 
 
 data_listed_inverters = unless(_has_list, _data_flags)
-"""Select device data with the flags of `list_flags`, only without a v1 list and if no inverter can be missing."""
+"""Select device data with the flags of `list_flags`, if there is no v1 list and no inverter can be missing."""
 
 
 def _flag(row: Row, now: float, watts: Json, *, is_gone: bool | None) -> Row:

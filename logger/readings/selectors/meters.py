@@ -38,27 +38,27 @@ METER_KINDS: Final = frozenset(
     }
 )
 _NEW_STACK: Final = frozenset({"backfeed", "load", "evse", "pv3p"})
-"""Meter kinds that only the new metering code of some 8.3 firmware lists."""
+"""The meter kinds that only the new metering code of some 8.3 firmware lists."""
 LEAST_V: Final = 30.0
-"""A phase below this has no voltage: channels that are not connected show up to 12 V of noise."""
+"""The least voltage in V of a connected phase. Channels that are not connected show up to 12 V of noise."""
 _LEG_W: Final = 100.0
-"""A phase of a production meter draws less at night, and the noise of a phase is less."""
+"""A phase counts as reversed only if its negative power is greater, in W. Noise and night consumption are less."""
 _WORTH_W: Final = 200.0
-"""A smaller difference between a meter and its phases is noise, and so is a smaller share of the greater power."""
+"""A smaller difference in W between a meter and the sum of its phases is noise."""
 _NOISE: Final = 0.2
 _EIDS: Final[dict[int, tuple[str, ...]]] = {
     704643328: ("production",),
     704643584: ("net-consumption", "total-consumption"),
     704643840: ("storage",),
 }
-"""Meter eid → its possible kinds, the same on every gateway; for meter list lines with an unreadable kind."""
+"""Meter eid → its possible kinds, for meter list lines with an unreadable kind; eids are equal on all gateways."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meter:
     """Hold one line of the meter list.
 
-    None stands for an unreadable key. `phases` is `phaseCount`, not `phaseMode`.
+    None stands for an unreadable value. `phases` is read from `phaseCount`, not from `phaseMode`.
     """
 
     eid: int | None
@@ -73,7 +73,7 @@ class Meter:
 
 
 def meters_of(view: View) -> Found[list[Meter]]:
-    """Return the meter list; ABSENT if the gateway has none."""
+    """Return the lines of the meter list; ABSENT if the gateway has no such list."""
     document = view.find_fact(paths.METERS)
     return document if isinstance(document, Missing) else _parse(document)
 
@@ -96,7 +96,7 @@ def _meter(line: Object) -> Meter:
 
 
 def has_meter(view: View, kind: str) -> bool | None:
-    """Tell whether an enabled meter of a measurement type is listed; None if unknown now."""
+    """Return whether an enabled meter of a measurement type is listed; None if unknown now."""
     document = view.find_fact(paths.METERS)
     if isinstance(document, Missing):
         return None if document is UNKNOWN else False
@@ -105,7 +105,7 @@ def has_meter(view: View, kind: str) -> bool | None:
 
 @lru_cache(maxsize=32)
 def _lists_meter(document: Document, kind: str) -> bool | None:
-    """Tell whether a meter list has an enabled meter of a measurement type; None if it cannot be read."""
+    """Return whether a meter list has an enabled meter of a measurement type; None if the list cannot be read."""
     listed = _parse(document)
     if listed is UNKNOWN:
         return None
@@ -123,13 +123,13 @@ def _may_be(meter: Meter, kind: str) -> bool:
 
 
 def has_disabled_meters(view: View) -> bool | None:
-    """Tell whether the gateway has meters but no enabled production CT (Q-P1); None if unknown."""
+    """Return whether the gateway has meters but no enabled production CT (Q-P1); None if unknown."""
     production = has_meter(view, "production")
     return None if production is None else bool(meters_of(view)) and not production
 
 
 def _is_half_dead(reading: Object, meter: Meter) -> bool:
-    """Tell whether one phase of a storage CT reads exactly 0 V while another has voltage (Q-M13).
+    """Return whether a phase of a storage CT shows exactly 0 V while another phase has voltage (Q-M13).
 
     Such a reading halves the sums over the phases.
     """
@@ -141,7 +141,7 @@ def _is_half_dead(reading: Object, meter: Meter) -> bool:
 
 
 def _doubt_dead(reading: Object, meter: Meter) -> str:
-    """Return why a meter measures nothing: no phase has voltage, or every figure is zero; empty if it measures.
+    """Return why a meter measures nothing: no phase has voltage, or every figure is zero. Otherwise return "".
 
     A gateway is supplied by the phases that it measures, so at least one of these phases has voltage.
     """
@@ -155,7 +155,7 @@ def _doubt_dead(reading: Object, meter: Meter) -> str:
 
 
 def _is_unwired(channel: Object) -> bool:
-    """Tell whether a phase has never measured energy and has no voltage now."""
+    """Return whether a phase has never measured energy and has no voltage now."""
     return not any(number(channel.get(key)) for key in ("voltage", "actEnergyDlvd", "actEnergyRcvd"))
 
 
@@ -174,7 +174,7 @@ def legs(reading: Object, phases: int | None) -> list[tuple[int, Object]]:
 
 
 def _count_legs(reading: Object, phases: int | None) -> int | None:
-    """Count a meter's phases in use; None if the reading does not give each of its phases."""
+    """Count a meter's phases in use; None if the reading does not give each phase."""
     given = [channel for channel in objects(reading.get("channels")) or [] if channel]
     return len(legs(reading, phases)) if phases is not None and len(given) >= phases else None
 
@@ -210,7 +210,7 @@ def _list_enabled(listed: Document) -> Found[Mapping[int, Meter]]:
 def _join(listed: Document, readings: Document, doubts: tuple[tuple[str, str], ...]) -> Rows:
     """Join the meter list and the readings.
 
-    The result is cached, because a tick asks for the same rows many times.
+    The result is cached, because a tick needs the same rows many times.
     """
     meters, found = _list_enabled(listed) or {}, each_of(readings)
     if not found:
@@ -245,13 +245,13 @@ def phases_in_use(view: View) -> Rows:
 
 
 def list_leg_powers(row: Row) -> dict[str, float | None]:
-    """Return the power of each phase in use of a meter in W, by the phase's name; None where it is not given."""
+    """Return the power in W of each phase in use of a meter, by the phase's name; None without a power."""
     key = power_key(row)
     return {f"L{index}": number(phase.get(key)) for index, phase in legs(row.values, row.whole("phases"))}
 
 
 def find_other_sum(row: Row) -> tuple[float, float] | None:
-    """Return a meter's power and the sum of its phases, in W, if they differ by more than noise; None if not."""
+    """Return a meter's power and the sum of its phases, in W, if these differ by more than noise; else None."""
     parts, watts = list_leg_powers(row).values(), row.number("activePower")
     known = [part for part in parts if part is not None]
     if watts is None or len(known) < len(parts) or len(parts) < 2:
@@ -262,9 +262,9 @@ def find_other_sum(row: Row) -> tuple[float, float] | None:
 
 
 def find_reversed_legs(view: View, kind: str = "production") -> dict[str, float]:
-    """Return the phases of a meter that show clearly negative power, in W, while another one shows positive power.
+    """Return the phases of a meter with clearly negative power, in W, while another phase has positive power.
 
-    Phases that do not add up to the power of their meter prove nothing.
+    Return nothing if the phases do not add up to the power of their meter.
     """
     watts = {
         name: leg_w or 0.0
@@ -277,12 +277,12 @@ def find_reversed_legs(view: View, kind: str = "production") -> dict[str, float]
 
 
 def power_key(row: Row) -> str:
-    """Return the key of a phase's power; with `new_stack`, a channel's `activePower` is not its power (Q-N5)."""
+    """Return the JSON key of a phase's power. With `new_stack`, `activePower` is not that power (Q-N5)."""
     return "instantaneousDemand" if row.values.get("new_stack") else "activePower"
 
 
 def meter(kind: str) -> Selector:
-    """Select the reading of the only enabled meter of one measurement type. Return UNKNOWN if there are two."""
+    """Make a selector of the only enabled meter of one measurement type; UNKNOWN if there are two such meters."""
 
     def select(view: View) -> Rows:
         rows = keep(meters_in_use(view), lambda row: ("meter", kind) in row.tags)

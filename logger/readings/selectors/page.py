@@ -1,4 +1,4 @@
-"""Read the web page of the oldest gateways: four figures of three digits, each with its own unit.
+"""Read the web page of the oldest gateways: four figures of three digits, each with a unit.
 
 The figures are power, today, the past week and the lifetime. The lifetime moves in steps of its third digit, such as
 10 kWh or 1 MWh, so no energy is computed from its rises.
@@ -21,9 +21,9 @@ _TIMES: Final = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
 
 
 def figures(text: str) -> dict[str, Json]:
-    """Parse `watts` in W and `today`, `week`, `lifetime` in Wh.
+    """Parse the web page: `watts` in W, and `today`, `week` and `lifetime` in Wh.
 
-    Skip a figure that occurs twice or in a wrong unit.
+    Skip a figure that occurs twice or with a wrong unit.
     """
     found: dict[str, Json] = {}
     twice = set()
@@ -38,7 +38,7 @@ def figures(text: str) -> dict[str, Json]:
 
 
 def page(view: View) -> Rows:
-    """Select the figures of `/production`, if its lifetime is above 0. A starting gateway shows zeros (Q-P8)."""
+    """Select the figures of the page `/production`, if the lifetime is above 0. A starting gateway shows 0 (Q-P8)."""
     document = view.find_fresh(paths.PAGE)
     if isinstance(document, Missing):
         return document

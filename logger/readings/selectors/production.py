@@ -26,10 +26,10 @@ from logger.readings.selectors.inverters import sum_maxima
 from logger.readings.selectors.meters import has_disabled_meters, has_meter
 
 STANDS: Final = "sum over the inverters"
-"""The name under which a sum is doubted that stands still while the inverters report."""
+"""The name of the doubt about a sum that does not change while the inverters report."""
 _NOISE_W: Final = 30.0
 _NOISE_SHARE: Final = 0.01
-"""A sum that stands at this share of the inverters' greatest power is that of dusk: as good as nothing."""
+"""While no inverter reports, a sum up to this share of their greatest power is believed: it is the power at dusk."""
 
 
 def _totals(view: View) -> Rows:
@@ -38,7 +38,7 @@ def _totals(view: View) -> Rows:
 
 
 def _doubt_sum(view: View, row: Row) -> Row:
-    """Doubt a sum over the inverters that stands still, or that is given while no inverter reports.
+    """Return the row of a sum over the inverters, with a doubt if the sum does not change or no inverter reports.
 
     The sum has no time of its own, and the gateway repeats it for hours.
     """
@@ -52,11 +52,11 @@ def _doubt_sum(view: View, row: Row) -> Row:
 
 
 v1_totals = unless(has_disabled_meters, _totals)
-"""Select `/api/v1/production`, only if its lifetime is above 0 and no disabled CT falsifies it (Q-P3)."""
+"""Select `/api/v1/production`, only if its lifetime is above 0 and no disabled CT makes it wrong (Q-P3)."""
 
 
 def pdm(side: str, part: str) -> Selector:
-    """Select one block of `/ivp/pdm/energy`, only if its lifetime is above 0."""
+    """Make a selector of one block of `/ivp/pdm/energy`, only if its lifetime is above 0."""
 
     def select(view: View) -> Rows:
         rows = whole_of(view.find_fresh(paths.PDM))
@@ -87,11 +87,11 @@ def blocks_of(view: View, side: str) -> Rows:
 
 
 def _doubt(view: View, side: str, block: Object) -> str:
-    """Return why the figures of a block are not believed now; empty if they are."""
+    """Return why the figures of a block are not believed now; empty if the figures are believed."""
     if block.get("type") == "eim" and block.get("rmsVoltage") == 0:
         return "it shows no voltage on any phase"
     if block.get("type") == "inverters" and block.get("wNow") == 0:
-        # silent inverters produce nothing: at night and under snow 0 W is true for as long as it lasts
+        # inverters that do not report produce nothing: at night and under snow 0 W is true
         return "all its figures are zero" if block.get("whLifetime") == 0 else ""
     return view.doubt(paths.BLOCKS, name_block(side, block))
 
@@ -112,7 +112,7 @@ def _inverters(blocks: Rows) -> Rows:
 
 
 def any_ct_block(side: str, kind: str) -> Selector:
-    """Select the active CT block of production.json, which has the gateway's own figures of today and seven days."""
+    """Make a selector of the active CT block of production.json, with the gateway's own today and seven days."""
 
     def select(view: View) -> Rows:
         blocks = keep(blocks_of(view, side), lambda b: b.values["type"] == "eim" and b.values.get("activeCount") != 0)
@@ -124,9 +124,9 @@ def any_ct_block(side: str, kind: str) -> Selector:
 
 
 def _kind_of(block: Row, side: str) -> str | None:
-    """Return what a CT block measures; None if the block does not name it.
+    """Return what a CT block measures; None if the block does not name its measurement type.
 
-    A block of the production side without that name measures production (Q-P23).
+    A block of the production side without a measurement type measures production (Q-P23).
     """
     kind = block.values.get("measurementType")
     if kind in (None, ""):
@@ -135,9 +135,9 @@ def _kind_of(block: Row, side: str) -> str | None:
 
 
 def ct_block(side: str, kind: str) -> Selector:
-    """Select the active CT block of production.json.
+    """Make a selector of the active CT block of production.json.
 
-    Select none if the gateway has a list of meters and meter readings.
+    The selector returns ABSENT if the gateway has a list of meters and meter readings.
     """
 
     def lacks_readings(view: View) -> bool | None:
