@@ -1,1 +1,1 @@
-"""Keeps everything until InfluxDB has confirmed it: one SQLite file, one transaction for each tick."""
+"""Store all readings in one SQLite file, in one transaction for each tick, until InfluxDB has confirmed them."""

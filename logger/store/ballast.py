@@ -1,7 +1,7 @@
-"""Keep an empty file of 8 MiB whose space is freed when the disk is full.
+"""Reserve 8 MiB of disk space with a file, the ballast, which is removed when the disk is full.
 
-On a full disk SQLite cannot add, mark or delete rows, because each of these first needs space in its log. Removing
-the ballast frees that space.
+On a full disk SQLite cannot add, mark or delete rows, because each change first needs space in SQLite's log.
+Removing the ballast frees this space.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MARGIN = 16 * 1024 * 1024
 
 
 class Ballast:
-    """Holds the file `ballast` of a state folder; `held` is True while the file occupies its space."""
+    """Hold the file `ballast` of a state folder. `held` is True while the file occupies its space."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "ballast"
@@ -35,21 +35,21 @@ class Ballast:
         return disk.f_bavail * disk.f_frsize
 
     def release(self) -> bool:
-        """Remove the ballast. Return False if there was none."""
+        """Remove the ballast. Return False if there was no ballast, or if it could not be removed."""
         self.held = False
         try:
             self._path.unlink()
-        except OSError:  # not there, or not ours to remove
+        except OSError:  # the file is missing, or this user may not remove it
             return False
         return True
 
     def restore(self) -> bool:
-        """Make the ballast again if it is missing and there is plenty of space. Return True if it was made."""
+        """Make the ballast again if it is missing and the disk has enough free space. Return True if it was made."""
         if self.held or self.count_free_bytes() < SIZE + _MARGIN:
             return False
         try:
             self._fill()
-        except OSError:  # somebody else was quicker: the next try decides
+        except OSError:  # another process used the space first: the next call tries again
             self.release()
             return False
         self.held = True

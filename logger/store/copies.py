@@ -1,4 +1,4 @@
-"""Copy the store as it is at one moment, even while a recorder writes. Put such a copy in place of a store."""
+"""Copy the store as it is at one moment, even while a recorder writes, and put a copy in the place of a store."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from logger.store import damage, state_rows
 from logger.store.tables import FILE, STEPS, TABLES
 
 _STEP_PAGES: Final = 4096
-"""Pages copied at once where reading keeps the recorder from writing, as a rollback journal does."""
+"""The number of pages that are copied in one step, if reading blocks writing as with a rollback journal."""
 _PAUSE_S: Final = 0.05
 _PATIENCE_S: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class StoreCopy:
-    """Hold the contents of a copy: the number of waiting points, and the serials of its gateways.
+    """Hold the contents of a copy: the number of points that wait for InfluxDB, and the serials of its gateways.
 
-    `unfinished`: damaged files beside the store, of which some rows are not yet in the store.
+    `unfinished`: damaged files beside the store, whose rows are not all copied to the store yet.
     """
 
     waiting: int
@@ -35,7 +35,7 @@ class StoreCopy:
 
 
 def copy_store(folder: Path, target: Path) -> StoreCopy:
-    """Copy the store of `folder` into the new file `target`; the store is not changed.
+    """Copy the store of `folder` into the new file `target`, without changing the store.
 
     Raises StateError if the store cannot be copied.
     """
@@ -44,7 +44,7 @@ def copy_store(folder: Path, target: Path) -> StoreCopy:
         with _open_for_reading(source) as connection, contextlib.closing(sqlite3.connect(target)) as copy:
             is_logged = connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
             connection.backup(copy, pages=-1 if is_logged else _STEP_PAGES, sleep=_PAUSE_S)
-            copy.execute("PRAGMA journal_mode=DELETE").fetchone()  # one file, whole in itself
+            copy.execute("PRAGMA journal_mode=DELETE").fetchone()  # so that the copy is one complete file
     except sqlite3.Error as error:
         raise StateError(
             f"the store {source} cannot be copied: {error}",
@@ -54,9 +54,9 @@ def copy_store(folder: Path, target: Path) -> StoreCopy:
 
 
 def check_copy(path: Path) -> StoreCopy:
-    """Read a copy completely. Return its contents.
+    """Read a copy of a store completely. Return the contents of the copy.
 
-    Raises StateError if the copy is damaged or of a newer program.
+    Raises StateError if the copy is damaged, or was written by a newer program.
     """
     try:
         with _open_for_reading(path) as copy:
@@ -82,7 +82,7 @@ def check_copy(path: Path) -> StoreCopy:
 def put_in_place(folder: Path, new: Path, at: float) -> Path | None:
     """Make the file `new` the store of its folder.
 
-    Return the path under which the old store is kept; None if there was none.
+    Return the new path of the old store; None if there was no store.
     """
     kept = None
     if (folder / FILE).exists():

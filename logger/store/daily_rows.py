@@ -1,4 +1,4 @@
-"""Read and change the table `daily`: one current row for each series and day, marked while it must be sent."""
+"""Read and change the table `daily`: one current row for each series and day, with a mark while it must be sent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from logger.store.records import DailyRow, Lease, Sent
 
 
 def put(connection: sqlite3.Connection, gateway: str, rows: Iterable[DailyRow]) -> None:
-    """Set current rows. A row is marked for sending, and counted as stored, only if it is new or its line changed."""
+    """Write current rows. Mark a row for sending and count it as stored only if it is new or its line changed."""
     changed = 0
     for row in rows:
         is_news = _is_news(connection, gateway, row)
@@ -43,9 +43,9 @@ def _set(connection: sqlite3.Connection, gateway: str, row: DailyRow, *, is_news
 
 
 def lease(connection: sqlite3.Connection, max_lines: int) -> tuple[Lease | None, list[int]]:
-    """Lease marked rows of one gateway, the oldest days first. Each row is one batch; all ticks are 0.
+    """Lease marked rows of one gateway, the oldest days first. Each row is one batch with tick 0.
 
-    Return also the ids of the damaged rows that were found.
+    Return the lease, and the ids of the damaged rows.
     """
     found = [
         (row_id, revision, unpack_line(line), gateway)
@@ -77,7 +77,7 @@ def drop(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
 
 
 def ack(connection: sqlite3.Connection, lease: Lease, refused_lines: int) -> None:
-    """Remove the mark from the leased rows, except from rows that have changed since."""
+    """Remove the mark of each leased row, if the row has not changed since the lease."""
     for row_id, revision in zip(lease.ids, lease.revisions, strict=True):
         connection.execute("UPDATE daily SET dirty = 0 WHERE id = ? AND revision = ?", (row_id, revision))
     connection.execute(
@@ -88,9 +88,9 @@ def ack(connection: sqlite3.Connection, lease: Lease, refused_lines: int) -> Non
 
 
 def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -> tuple[int, int | None]:
-    """Mark up to `limit` rows with ids after `after`. The days are those of `read_sent`.
+    """Mark up to `limit` rows with ids greater than `after` for sending. The days are those of `read_sent`.
 
-    Returns the number of marked rows, and the id to continue from; None at the end.
+    Returns the number of marked rows, and the last id, from which to continue (None at the end).
     """
     ids = connection.execute(
         "SELECT id FROM daily WHERE id > ? AND day >= ? ORDER BY id LIMIT ?",
@@ -101,9 +101,9 @@ def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -
 
 
 def read_sent(connection: sqlite3.Connection, since: int, after: int, max_lines: int) -> Sent | None:
-    """Read undamaged rows that do not wait, with ids after `after`; None at the end.
+    """Read undamaged delivered rows with ids greater than `after`; None at the end.
 
-    Only rows of days are read that were not over everywhere on earth at `since`, in unix seconds.
+    Only rows of days that ended after `since` (unix seconds) in some time zone on earth are read.
     """
     found = connection.execute(
         "SELECT id, line FROM daily WHERE id > ? AND day >= ? AND NOT dirty ORDER BY id LIMIT ?",
@@ -114,7 +114,7 @@ def read_sent(connection: sqlite3.Connection, since: int, after: int, max_lines:
 
 
 def read(connection: sqlite3.Connection, gateway: str, since_day: str) -> list[DailyRow]:
-    """Read the current rows of a gateway from `since_day` on, by day."""
+    """Read the current rows of a gateway from `since_day` on, in the order of their days."""
     return [
         DailyRow(m, s, d, line, bool(final))
         for m, s, d, stored, final in connection.execute(
@@ -128,7 +128,7 @@ def read(connection: sqlite3.Connection, gateway: str, since_day: str) -> list[D
 def read_between(
     connection: sqlite3.Connection, gateway: str, measurement: str, since_day: str, until_day: str
 ) -> list[DailyRow]:
-    """Read the current rows of one measurement of a gateway for the days from `since_day` to `until_day`, by day."""
+    """Read a gateway's current rows of one measurement from `since_day` to `until_day`, in the order of the days."""
     return [
         DailyRow(measurement, series, day, line, bool(final))
         for series, day, stored, final in connection.execute(
@@ -141,9 +141,9 @@ def read_between(
 
 
 def read_lines(connection: sqlite3.Connection, after: int, limit: int) -> tuple[list[bytes], int | None]:
-    """Read the lines of up to `limit` rows with ids after `after`.
+    """Read the lines of up to `limit` rows with ids greater than `after`.
 
-    Returns also the id to continue from; None at the end.
+    Returns the lines, and the last id, from which to continue (None at the end).
     """
     found = connection.execute(
         "SELECT id, line FROM daily WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
@@ -153,7 +153,7 @@ def read_lines(connection: sqlite3.Connection, after: int, limit: int) -> tuple[
 
 
 def count_marked(connection: sqlite3.Connection) -> tuple[int, int]:
-    """Count the marked rows and their bytes."""
+    """Return the number of marked rows, and the sum of their bytes."""
     count, size = connection.execute("SELECT count(*), total(length(line)) FROM daily WHERE dirty").fetchone()
     return int(count), int(size)
 

@@ -1,4 +1,4 @@
-"""Recognize a damaged store file, and rename it to a dated name."""
+"""Recognize a damaged store file, and rename the file to a name with the date."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _CHECKED_BYTES: Final = 64 * 1024 * 1024
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Return whether `error` means that the file itself is damaged."""
+    """Return whether `error` means that the store's file is damaged."""
     name = getattr(error, "sqlite_errorname", "")
     return name.startswith("SQLITE_CORRUPT") or name in ("SQLITE_NOTADB", "SQLITE_FORMAT") or isinstance(error, Torn)
 
 
 def check(connection: sqlite3.Connection, path: Path) -> None:
-    """Check the file. Raises sqlite3.DatabaseError for a damaged file.
+    """Check the store's file. Raises sqlite3.DatabaseError for a damaged file.
 
-    A large file is not checked completely, so its damage may be found later, when the damaged part is read.
+    A large file is not checked completely. Its damage may be found later, when the damaged part is read.
     """
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     if not tables >= TABLES:
@@ -38,7 +38,7 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def set_aside(folder: Path, error: sqlite3.Error, at: float) -> str:
-    """Rename the damaged file and its log. Returns a note for the log, with the reason."""
+    """Rename the damaged file and its write-ahead log. Returns a line for the recorder's log, with the reason."""
     name = f"{_MARK}{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}"
     target = folder / name
     number = 1
@@ -50,7 +50,10 @@ def set_aside(folder: Path, error: sqlite3.Error, at: float) -> str:
 
 
 def finish_setting_aside(folder: Path) -> None:
-    """Rename a damaged file whose log is renamed already, because the recorder was killed between both steps."""
+    """Rename a damaged file whose write-ahead log is already renamed.
+
+    The recorder was then killed between the two renamings.
+    """
     for log in folder.glob(f"{_MARK}*-wal"):
         target = log.with_name(log.name.removesuffix("-wal"))
         if not target.exists() and (folder / FILE).exists():
@@ -58,7 +61,7 @@ def finish_setting_aside(folder: Path) -> None:
 
 
 def move(folder: Path, target: Path) -> None:
-    """Rename the file of `folder` and its log together."""
+    """Rename the store's file of `folder`, and its write-ahead log, to `target`."""
     for suffix in ("-wal", ""):
         with contextlib.suppress(FileNotFoundError):
             (folder / f"{FILE}{suffix}").rename(f"{target}{suffix}")
@@ -67,7 +70,7 @@ def move(folder: Path, target: Path) -> None:
 
 
 def list_set_aside(folder: Path) -> Iterator[Path]:
-    """List the damaged files in `folder`, without their logs."""
+    """Yield the damaged files in `folder` that were renamed, without their write-ahead logs."""
     return (path for path in folder.glob(f"{_MARK}*") if not path.name.endswith(("-wal", "-shm", "-journal")))
 
 

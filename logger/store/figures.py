@@ -1,4 +1,4 @@
-"""Count the rows that wait in the store, and all rows that were ever stored, delivered or dropped."""
+"""Count the rows that wait in the store, and the rows that were ever stored, delivered or dropped."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from logger.store.pending_acks import PendingAcks
 class RoleFigures:
     """Hold the figures of one role.
 
-    `rows` to `oldest_tick` describe what waits now. All others have counted since the store was made. `missed`: ticks
-    that could not be stored at all. `dropped_rows`: rows that were deleted undelivered because the store was full.
+    `rows` to `oldest_tick` describe the rows that wait now. All other figures count since the store was made.
+    `missed`: ticks that could not be stored. `dropped_rows`: rows that were deleted undelivered because the store was
+    full.
     """
 
     rows: int
@@ -34,9 +35,10 @@ class RoleFigures:
 
 @dataclass(frozen=True, slots=True)
 class StoreFigures:
-    """The figures of the whole store. `refused` counts lines.
+    """Hold the figures of the whole store. `refused`: the number of refused lines.
 
-    `last_delivery`: when the last row that the store still has was delivered, in unix seconds; None if none was.
+    `last_delivery`: the latest delivery of a row that is still in the store, in unix seconds; None without
+    deliveries.
     """
 
     roles: Mapping[Role, RoleFigures]
@@ -56,41 +58,41 @@ class StoreFigures:
 
     @property
     def bytes(self) -> int:
-        """Return the compressed bytes that wait for delivery."""
+        """Return the number of compressed bytes that wait for delivery."""
         return sum(role.bytes for role in self.roles.values())
 
     @property
     def oldest_tick(self) -> int | None:
-        """Return the oldest tick that waits, or None."""
+        """Return the oldest tick with a row that waits for delivery, in unix seconds; None if no row waits."""
         return min((role.oldest_tick for role in self.roles.values() if role.oldest_tick is not None), default=None)
 
     @property
     def lines_stored(self) -> int:
-        """Return the number of lines ever stored. Each value of a daily row counts, sent or not."""
+        """Return the number of lines ever stored. Each new value of a daily row is counted, sent or not."""
         return sum(role.stored_lines for role in self.roles.values())
 
     @property
     def lines_delivered(self) -> int:
-        """Return the number of lines ever delivered. A line that was sent again counts twice."""
+        """Return the number of lines ever delivered. A line that was sent twice is counted twice."""
         return sum(role.delivered_lines for role in self.roles.values())
 
     @property
     def lines_dropped(self) -> int:
-        """Return the number of lines that were ever dropped undelivered because the store was full."""
+        """Return the number of lines that were ever deleted undelivered because the store was full."""
         return sum(role.dropped_lines for role in self.roles.values())
 
     @property
     def ticks_missed(self) -> int:
-        """Return the number of ticks that were ever lost because nothing could be written."""
+        """Return the number of ticks that were ever lost because the store could not be written."""
         return max((role.missed for role in self.roles.values()), default=0)
 
 
 def count(
     connection: sqlite3.Connection, pending: PendingAcks, missed: Mapping[Role, int], disk_bytes: int
 ) -> StoreFigures:
-    """Count the rows of every role: those in the file, and those that are not in the file yet.
+    """Return the figures of every role: the figures in the file, corrected by changes that are not in the file yet.
 
-    The rows of `pending` count as delivered, the ticks of `missed` as missed.
+    The rows of `pending` count as delivered. The ticks of `missed` count as missed.
     """
     tally = {
         role: RoleFigures(*row)
@@ -106,7 +108,7 @@ def count(
 
 
 def add_missed(connection: sqlite3.Connection, missed: Mapping[Role, int]) -> None:
-    """Add ticks that could not be stored to the number of missed ticks, by role."""
+    """Add the number of ticks that could not be stored to the missed ticks of each role."""
     connection.executemany(
         "UPDATE tally SET missed = missed + ? WHERE role = ?", [(count, role) for role, count in missed.items()]
     )
@@ -115,7 +117,7 @@ def add_missed(connection: sqlite3.Connection, missed: Mapping[Role, int]) -> No
 def _count_role(
     connection: sqlite3.Connection, role: Role, stored: RoleFigures, pending: PendingAcks, missed: int
 ) -> RoleFigures:
-    """Return the figures of a role: the `stored` ones, and what is not in the file yet."""
+    """Return a role's figures: `stored`, corrected by `pending` and `missed`, which are not in the file yet."""
     leases = pending.list_leases(role)
     pending_rows, pending_lines = sum(len(lease.ids) for lease in leases), sum(lease.lines for lease in leases)
     marked, marked_bytes = daily_rows.count_marked(connection) if role == "daily" else (0, 0)

@@ -1,4 +1,4 @@
-"""Make and lock the state folder; keep it private to its owner and separate from the demo's."""
+"""Make and lock the state folder, for its owner alone, and refuse to mix real data with the demo's data."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from logger.files import hand_over, refuse_unwritable, write_atomically
 LOCK = "lock"
 DEMO_MARK = "this-is-the-demo"
 _CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"), Path("/run/secrets/kubernetes.io"))
-"""What Docker, Podman and Kubernetes put into every container."""
+"""The files that Docker, Podman and Kubernetes put into every container."""
 _MARK_TEXT = b"Invented data of `envoy-logger demo`. The recorder refuses this folder. It may be deleted.\n"
 
 
 @dataclass(frozen=True, slots=True)
 class FolderLock:
-    """The lock of this process on a state folder. When the process ends, the lock ends, too."""
+    """Hold the lock of this process on a state folder. The lock ends with the process."""
 
     folder: Path
     descriptor: int
@@ -34,7 +34,7 @@ class FolderLock:
             os.pwrite(self.descriptor, _lock_text(control), 0)
 
     def release(self) -> None:
-        """Release the folder for other processes."""
+        """Release the lock, so that other processes can use the folder."""
         with contextlib.suppress(OSError):  # already released
             os.close(self.descriptor)
 
@@ -80,7 +80,7 @@ def claim(folder: Path) -> FolderLock:
             f"the state folder {folder} cannot be locked: {error.strerror}",
             "set LOGGER_STATE_DIR to a folder on a local disk.",
         ) from error
-    with contextlib.suppress(OSError):  # on a full disk nobody can read who holds it; it is held all the same
+    with contextlib.suppress(OSError):  # on a full disk the file cannot name the holder; the lock holds in any case
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, _lock_text(), 0)
     if new:
@@ -102,7 +102,7 @@ def find_holder_socket(folder: Path) -> Path | None:
 
 
 def prepare(folder: Path) -> None:
-    """Make `folder` if it is missing, for its owner alone. Raises StateError if it cannot be written."""
+    """Make `folder` if it is missing, for its owner alone. Raises StateError if the folder cannot be written."""
     try:
         if not folder.exists():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -120,7 +120,7 @@ def is_in_container(folder: Path, marks: Iterable[Path] = _CONTAINER_MARKS) -> b
 
 
 def mark_demo(folder: Path) -> None:
-    """Mark `folder` as the demo's. Raises StateError if it has files that are not the demo's."""
+    """Mark `folder` as the demo's state folder. Raises StateError if the folder has files that are not the demo's."""
     try:
         if is_demo(folder):
             return
@@ -141,7 +141,7 @@ def is_demo(folder: Path) -> bool:
 
 
 def refuse_demo(folder: Path) -> None:
-    """Raise StateError if `folder` is the demo's, because invented data must never reach a real database."""
+    """Raise StateError if `folder` is the demo's, because invented data must not reach a real database."""
     if is_demo(folder):
         raise StateError(
             f"the state folder {folder} belongs to the demo and holds invented data",

@@ -16,9 +16,12 @@ from logger.store.ballast import Ballast
 from logger.store.tables import FILE, STEPS, Torn, transaction
 
 NO_ROOM: Final = ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE")
-"""SQLite's names of errors for a write that found no room."""
+"""The names of SQLite's errors for a write without enough space."""
 _PAGE: Final = 1024
-"""Small, for a minute changes a few numbers on a few pages, and each such page is written whole, twice."""
+"""The size of a page of the file, in bytes.
+
+The pages are small, because a minute changes a few numbers on a few pages, and each changed page is written twice.
+"""
 _LOG_BYTES: Final = 4 * 1024 * 1024
 _LEAST_BYTES: Final = 2 * 1024 * 1024
 _UNLIKELY_VERSION: Final = 1000
@@ -35,7 +38,7 @@ _NO_SHARED_MEMORY: Final = (
 
 
 def open_file(folder: Path, max_mb: int, ballast: Ballast, clock: Clock, notes: list[str]) -> sqlite3.Connection:
-    """Open or make the file of `folder`. Copy the readable rows of damaged files into it.
+    """Open or make the store's file in `folder`, and copy the readable rows of damaged files into this file.
 
     `max_mb` bounds file, log and ballast together. Texts for the recorder's log are added to `notes`. Raises
     StateError, StoreHeldError or StoreFullError.
@@ -59,7 +62,7 @@ def open_file(folder: Path, max_mb: int, ballast: Ballast, clock: Clock, notes: 
 
 
 def make_full_error(folder: Path) -> StoreFullError:
-    """Make the error for a write that failed although old rows were deleted."""
+    """Make the error for a write that failed for lack of space although old rows were deleted."""
     return StoreFullError(
         f"no room for the next tick in {folder}",
         "free some space on that disk, or raise LOGGER_STORE_MAX_MB if it is at its limit.",
@@ -79,7 +82,10 @@ def _translate(path: Path, error: sqlite3.Error) -> StateError | StoreHeldError 
 
 
 def _open_undamaged(path: Path, max_mb: int, notes: list[str]) -> sqlite3.Connection:
-    """Open or make the file, and convert it to the newest version. Raises sqlite3.Error, StateError, OSError."""
+    """Open or make the file, and convert it to the newest schema version.
+
+    Raises sqlite3.Error, StateError or OSError.
+    """
     if not path.exists():
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         hand_over(path)
@@ -97,9 +103,9 @@ def _open_undamaged(path: Path, max_mb: int, notes: list[str]) -> sqlite3.Connec
 
 
 def _connect(path: Path, notes: list[str]) -> sqlite3.Connection:
-    """Connect with a write-ahead log.
+    """Connect to the file with a write-ahead log.
 
-    A file system that does not support such a log (network shares) gets a rollback journal.
+    On a file system that does not support such a log, such as a network share, use a rollback journal.
     """
     connection = sqlite3.connect(path, isolation_level=None, timeout=_PATIENCE_S)
     try:
@@ -125,7 +131,7 @@ def _connect(path: Path, notes: list[str]) -> sqlite3.Connection:
 def _can_use_log(connection: sqlite3.Connection) -> bool:
     """Turn write-ahead logging on. Return False if the file system has no shared memory."""
     try:
-        connection.execute(f"PRAGMA page_size={_PAGE}")  # of a new file; one that is there keeps its own
+        connection.execute(f"PRAGMA page_size={_PAGE}")  # only of a new file; an existing file keeps its page size
         if connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] == "wal":
             with transaction(connection):  # the first write shows whether shared memory works
                 return True
@@ -136,7 +142,7 @@ def _can_use_log(connection: sqlite3.Connection) -> bool:
 
 
 def _configure(connection: sqlite3.Connection, max_mb: int) -> None:
-    """Make every commit durable, and bound the file and its log."""
+    """Make every commit durable, and limit the sizes of the file and of its log."""
     connection.execute("PRAGMA synchronous=FULL")
     page = int(connection.execute("PRAGMA page_size").fetchone()[0])
     connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_BYTES // 2 // page}")

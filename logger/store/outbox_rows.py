@@ -1,4 +1,4 @@
-"""Read and change the table `outbox`: one row for each tick and role, kept until some days after its delivery."""
+"""Read and change the table `outbox`: one row for each tick and role, deleted some days after its delivery."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LEFT: Final = "id IN (SELECT value FROM json_each(?)) AND delivered_at IS NULL"
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Hold how many rows were dropped undelivered, and their oldest and newest tick."""
+    """Hold the number of rows that were dropped undelivered, and their oldest and newest tick."""
 
     rows: int
     lines: int
@@ -27,7 +27,7 @@ class Dropped:
 
 
 def insert(connection: sqlite3.Connection, gateway: str, tick: int, batches: Iterable[Batch]) -> tuple[Lease, ...]:
-    """Add rows that wait for delivery. Return a lease of each."""
+    """Add one row for each batch, to wait for delivery. Return a lease of each row."""
     leases = []
     for batch in batches:
         lines, body = batch.lines, batch.body
@@ -40,12 +40,12 @@ def insert(connection: sqlite3.Connection, gateway: str, tick: int, batches: Ite
 
 
 def compute_crc(gateway: str, tick: int, lines: int, body: bytes) -> int:
-    """Compute the CRC-32 of a row. This checksum reveals damage on the disk before the row is sent."""
+    """Return the CRC-32 of a row, a checksum that shows damage on the disk before the row is sent."""
     return zlib.crc32(body, zlib.crc32(f"{gateway} {tick} {lines} ".encode()))
 
 
 def count_stored(connection: sqlite3.Connection, batches: Iterable[Batch]) -> None:
-    """Add `batches` to the numbers of rows and lines ever stored."""
+    """Add the rows and lines of `batches` to the numbers of rows and lines ever stored."""
     connection.executemany(
         "UPDATE tally SET stored_rows = stored_rows + 1, stored_lines = stored_lines + ? WHERE role = ?",
         [(batch.lines, batch.role) for batch in batches],
@@ -64,11 +64,11 @@ def lease(
 ) -> tuple[Lease | None, dict[int, str]]:
     """Lease rows of one gateway to deliver together.
 
-    Return the lease, and the fault of each damaged row by id. The lease has at least one row, however large, and then
-    as many as the limits allow. `newest`: only rows of the newest tick. `without`: rows that count as delivered.
-    `after`: only rows beyond that tick and id. Every body is unpacked once, to find damage. InfluxDB 2 answers 500
-    for ever to a damaged body. A server that parses while it unpacks would store half a line as a point that was
-    never measured.
+    Return the lease, and the fault of each damaged row by id. The lease has at least one row, however large, and
+    further rows within the limits. `newest`: only rows of the newest tick. `without`: ids of rows that count as
+    delivered. `after`: only rows after this tick and id. Each body is unpacked to find damage, for two reasons.
+    InfluxDB 2 answers 500 to a damaged body each time. A server that parses a body while unpacking it would store
+    half a line as a wrong point.
     """
     order = "DESC" if newest else "ASC"
     query = (
@@ -117,7 +117,7 @@ def lease(
 
 
 def _find_fault(gateway: str, tick: int, lines: int, crc: int, body: object) -> str:
-    """Return the fault of a row; empty for a good row."""
+    """Return the fault of a row in words; empty for an undamaged row."""
     if not isinstance(body, bytes) or compute_crc(gateway, tick, lines, body) != crc:
         return "damaged on the disk"
     try:
@@ -128,7 +128,7 @@ def _find_fault(gateway: str, tick: int, lines: int, crc: int, body: object) -> 
 
 
 def find_oldest_tick(connection: sqlite3.Connection, role: Role, without: Container[int]) -> int | None:
-    """Find the oldest tick that waits, among the rows not in `without`; None if nothing waits."""
+    """Return the oldest tick among the waiting rows that are not in `without`; None if no row waits."""
     for row_id, tick in connection.execute(
         "SELECT id, tick FROM outbox WHERE role = ? AND delivered_at IS NULL ORDER BY tick, id", (role,)
     ):
@@ -140,7 +140,7 @@ def find_oldest_tick(connection: sqlite3.Connection, role: Role, without: Contai
 def deliver(
     connection: sqlite3.Connection, role: Role, ids: Iterable[int], refused_lines: int, at: int | None
 ) -> None:
-    """Mark rows delivered, or delete them if `at` is None. A row that is delivered already is not counted again."""
+    """Mark rows delivered, or delete them if `at` is None. A row that is already delivered is not counted again."""
     among = json.dumps(list(ids))
     rows, lines = connection.execute(
         f"SELECT count(*), coalesce(sum(lines), 0) FROM outbox WHERE {_LEFT}", (among,)
@@ -156,7 +156,7 @@ def deliver(
 
 
 def find_last_sent(connection: sqlite3.Connection) -> tuple[int, int]:
-    """Find the place of the row that was delivered last: time in unix seconds and id; (0, 0) before any delivery."""
+    """Return the delivery time in unix seconds and the id of the row that was delivered last; (0, 0) without one."""
     row = connection.execute(
         "SELECT delivered_at, id FROM outbox WHERE delivered_at IS NOT NULL "
         "ORDER BY delivered_at DESC, id DESC LIMIT 1"
@@ -172,7 +172,10 @@ def read_sent(
     max_lines: int,
     max_bytes: int,
 ) -> Sent | None:
-    """Read undamaged rows in order of delivery, after one place and up to another; None if there are no more."""
+    """Read undamaged delivered rows in order of delivery, after one delivery time and id and up to another.
+
+    Return None if there are no more rows.
+    """
     batches: list[bytes] = []
     total_lines = total_bytes = 0
     for at, row_id, gateway, tick, lines, crc, body in connection.execute(
@@ -193,7 +196,7 @@ def read_sent(
 def purge(connection: sqlite3.Connection, before: int | None, limit: int) -> int:
     """Delete up to `limit` delivered rows, the earliest first.
 
-    If `before` is given, delete only rows that were delivered by that time.
+    If `before` is given, delete only rows that were delivered at or before this unix second.
     """
     return connection.execute(
         "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE delivered_at IS NOT NULL "
@@ -203,7 +206,7 @@ def purge(connection: sqlite3.Connection, before: int | None, limit: int) -> int
 
 
 def drop_oldest(connection: sqlite3.Connection, limit: int) -> Dropped | None:
-    """Delete up to `limit` of the oldest undelivered rows, and count them as dropped; None if there are none."""
+    """Delete up to `limit` undelivered rows, the oldest first, and count these rows as dropped; None without rows."""
     rows: list[tuple[int, int, int, str]] = []
     for role in ROLES:
         rows += connection.execute(
@@ -223,9 +226,9 @@ def drop_oldest(connection: sqlite3.Connection, limit: int) -> Dropped | None:
 
 
 def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -> tuple[int, int | None]:
-    """Let up to `limit` delivered rows of ticks from `since` on, with ids after `after`, wait again.
+    """Mark up to `limit` delivered rows of ticks from `since` on, with ids greater than `after`, as waiting again.
 
-    Returns their number, and the id to continue from; None at the end.
+    Returns the number of rows, and the last id, from which to continue (None at the end).
     """
     ids = connection.execute(
         "SELECT id FROM outbox WHERE id > ? AND delivered_at IS NOT NULL AND tick >= ? ORDER BY id LIMIT ?",
@@ -238,7 +241,10 @@ def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -
 def read_lines(
     connection: sqlite3.Connection, role: Role, since: int, until: int, after: int, max_bytes: int
 ) -> tuple[list[bytes], int | None]:
-    """Read the lines of some rows with ids after `after`. Returns also the id to continue from; None at the end."""
+    """Read the lines of some rows with ids greater than `after`.
+
+    Returns the lines, and the last id, from which to continue (None at the end).
+    """
     lines: list[bytes] = []
     size = 0
     for row_id, body in connection.execute(
@@ -254,7 +260,7 @@ def read_lines(
 
 
 def _unpack_lines(body: bytes) -> list[bytes]:
-    """Unpack the lines of a body, without their newlines. Return none if the body cannot be read."""
+    """Return the lines of a packed body, without their newlines; no lines if the body cannot be read."""
     try:
         return unpack(body).removesuffix(b"\n").split(b"\n")
     except ValueError:
@@ -262,7 +268,7 @@ def _unpack_lines(body: bytes) -> list[bytes]:
 
 
 def unpack(body: bytes) -> bytes:
-    """Unpack a body, as strictly as a server does. Raises ValueError that names the fault of the body."""
+    """Return the unpacked body, checked as strictly as a server checks it. Raises ValueError that names the fault."""
     parts, rest = [], body
     while rest:
         unzip = zlib.decompressobj(31)

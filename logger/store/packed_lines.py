@@ -1,7 +1,7 @@
-"""Packs the line of a daily row with a dictionary of the text that such lines share, and unpacks it.
+"""Pack and unpack the line of a daily row with a dictionary of the text that all such lines have in common.
 
-A row of an inverter's day has 290 bytes, of which 210 are the same each day. Rows are kept for ever, so their size
-decides how much the store grows. Lines that an earlier version stored are not packed.
+A row of an inverter's day has 290 bytes, of which 210 are the same each day. Daily rows are not deleted, so their
+size decides how much the store grows. Lines that an earlier version stored are not packed.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ _COMMON: Final = (
     b'group_ratio=1.0,group_ratio=0.9,group_ratio_7d=1.0,group_ratio_7d=0.9,coverage_percent=100.0,panel="A1",'
     b'panel_row="1",panel_column="1",silent_days=0i,low_days=0i,tripped_s=0.0 17'
 )
-"""Never change this: what was packed with it can be unpacked only with it."""
+"""The dictionary with the common text. It must not change: a packed line can be unpacked only with its dictionary."""
 _PACKED: Final = b"\x78"
-"""A packed line begins with this byte, and no measurement's name does."""
+"""The first byte of a packed line. No measurement's name begins with this byte."""
 
 
 def pack_line(line: bytes) -> bytes:
-    """Pack a line without its newline."""
+    """Return a line in packed form. The line must be without its newline."""
     packer = zlib.compressobj(9, zdict=_COMMON)
     return packer.compress(line) + packer.flush()
 
 
 def unpack_line(stored: bytes) -> bytes | None:
-    """Unpack a stored line; None if it is damaged. A line that is not packed is returned unchanged."""
+    """Return a stored line in unpacked form; None for a damaged line. A line that is not packed stays unchanged."""
     if not stored.startswith(_PACKED):
         return stored
     unpacker = zlib.decompressobj(zdict=_COMMON)

@@ -1,4 +1,4 @@
-"""Collect delivered leases until the next tick marks them. Waiting so halves the disk writes of a minute."""
+"""Collect delivered leases until the next tick marks their rows, which halves the disk writes of a minute."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MANY: Final = 8
 
 
 class PendingAcks:
-    """Holds the leases that the next transaction marks delivered.
+    """Hold the leases whose rows the next transaction marks delivered.
 
     If the recorder crashes before that transaction, the rows of these leases are sent again.
     """
@@ -22,20 +22,20 @@ class PendingAcks:
         self._leases: list[tuple[Lease, int]] = []
 
     def add(self, lease: Lease, at: int) -> None:
-        """Remember a lease that was delivered at `at`, in unix seconds."""
+        """Add a lease that was delivered at `at`, in unix seconds."""
         self._leases.append((lease, at))
 
     def are_many(self) -> bool:
-        """Return whether so many leases wait that their rows must be marked delivered before the next tick."""
+        """Return whether there are so many leases that their rows must be marked delivered before the next tick."""
         return len(self._leases) >= _MANY
 
     def mark(self, connection: sqlite3.Connection, *, keep: bool = True) -> None:
-        """Mark the rows delivered, or delete them unless `keep`. Runs inside the caller's transaction."""
+        """Mark the rows of all leases delivered in the caller's transaction; delete these rows if `keep` is False."""
         for lease, at in self._leases:
             outbox_rows.deliver(connection, lease.role, lease.ids, 0, at if keep else None)
 
     def clear(self) -> None:
-        """Forget the leases, once the transaction that marked their rows is on the disk."""
+        """Remove all leases, after the transaction that marked their rows is on the disk."""
         self._leases.clear()
 
     def list_leases(self, role: Role | None = None) -> list[Lease]:
@@ -47,5 +47,5 @@ class PendingAcks:
         return frozenset(row_id for lease in self.list_leases(role) for row_id in lease.ids)
 
     def find_newest_at(self) -> int:
-        """Find when the newest of these leases was delivered, in unix seconds; 0 if there is none."""
+        """Return the time of the newest delivery among the leases, in unix seconds; 0 without leases."""
         return max((at for _, at in self._leases), default=0)

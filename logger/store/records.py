@@ -1,4 +1,4 @@
-"""Define the values that go into the store and come out of it."""
+"""Define the values that are written to the store and read from the store."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class DailyRow:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Hold all changes of one tick of one gateway. These changes are stored completely or not at all.
+    """Hold all changes of one tick of one gateway, which are stored together in one transaction.
 
     `state`: the changed keys, as JSON text; None deletes a key. `recent`: a few numbers for later comparison.
     """
@@ -73,7 +73,7 @@ class Lease:
 
     @property
     def end(self) -> tuple[int, int]:
-        """Return tick and id of the last row. The next lease begins after it."""
+        """Return tick and id of the last row, after which the next lease begins."""
         return self.newest_tick, self.ids[-1]
 
     @property
@@ -89,7 +89,7 @@ class Lease:
         return max(int(at), self.newest_tick)
 
     def select(self, numbers: Iterable[int]) -> Lease:
-        """Select rows of the lease by their places in `batches`, to acknowledge only these."""
+        """Return a lease of some of the rows, by their positions in `batches`, to acknowledge only these rows."""
         chosen = tuple(numbers)
         return replace(
             self,
@@ -101,7 +101,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Hold batches that were delivered before, in order of delivery; `end`: the place after which to continue."""
+    """Hold batches that were delivered before, in order of delivery. `end`: the position after which to continue."""
 
     batches: tuple[bytes, ...] = field(repr=False)
     lines: int
@@ -110,7 +110,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRow:
-    """Hold a refused line of the store; `at`: when it was refused, in unix seconds."""
+    """Hold a refused line of the store. `at`: the time of the refusal, in unix seconds."""
 
     id: int
     gateway: str

@@ -1,4 +1,4 @@
-"""Read and change the table `refused`: lines that InfluxDB refuses as they are, each with the reason."""
+"""Read and change the table `refused`: lines that InfluxDB refused, each with the reason."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FIELDS = "id, gateway, role, tick, at, status, reason, line"
 
 
 def add(connection: sqlite3.Connection, lease: Lease, refused: Iterable[RefusedLine], at: int) -> None:
-    """Keep the refused lines of a lease. A line that is refused again remains one entry, with the newest reason.
+    """Store the refused lines of a lease. A line that is refused again gets no second entry, but the newest reason.
 
     A daily row has at most one entry, for its newest refused value. A daily row has no entry after InfluxDB accepted
     a value, or while a newer value waits.
@@ -48,9 +48,9 @@ def _is_current(connection: sqlite3.Connection, daily_id: int, revision: int) ->
 
 
 def set_aside(connection: sqlite3.Connection, reasons: Mapping[int, str], at: int) -> None:
-    """Move damaged outbox rows to this table, each with a reason by id.
+    """Move damaged outbox rows to the table `refused`, each with its reason. `reasons`: the reasons by row id.
 
-    These rows can be read, but not sent again.
+    The moved rows can be read, but not sent again.
     """
     for row_id, reason in reasons.items():
         row = connection.execute("SELECT gateway, role, tick, body FROM outbox WHERE id = ?", (row_id,)).fetchone()
@@ -79,9 +79,9 @@ def read(connection: sqlite3.Connection, after: int, limit: int) -> list[Refused
 
 
 def retry(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
-    """Let refused lines wait for delivery again. Return the number of lines.
+    """Move refused lines back to the rows that wait for delivery. Return the number of lines.
 
-    A daily row is sent with its current value, never with the refused one. Damaged rows (status 0) are not sent.
+    A daily row is sent with its current value, not with the refused value. Damaged rows (status 0) are not sent.
     """
     rows = connection.execute(
         f"SELECT {_FIELDS}, daily_id FROM refused WHERE status > 0 AND {_match(ids)} ORDER BY gateway, role, tick, id"
@@ -100,9 +100,9 @@ def retry(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
 
 
 def put_back(connection: sqlite3.Connection, row_id: int, line: bytes) -> bool:
-    """Let `line` wait for delivery in place of the refused line of that id. Return False if there is none.
+    """Store `line` for delivery in the place of the refused line `row_id`. Return False without this refused line.
 
-    The corrected line of a daily row becomes its current value.
+    The corrected line of a daily row becomes the row's current value.
     """
     row = connection.execute("SELECT gateway, role, tick, daily_id FROM refused WHERE id = ?", (row_id,)).fetchone()
     if row is None:
@@ -119,7 +119,7 @@ def put_back(connection: sqlite3.Connection, row_id: int, line: bytes) -> bool:
 
 
 def discard(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
-    """Delete refused lines. Returns the number of lines."""
+    """Delete the refused lines with these ids. Returns the number of deleted lines."""
     return connection.execute(f"DELETE FROM refused WHERE {_match(ids)}").rowcount
 
 
@@ -135,7 +135,7 @@ def _enqueue(connection: sqlite3.Connection, gateway: str, role: Role, tick: int
 
 
 def purge_oldest(connection: sqlite3.Connection, limit: int) -> int:
-    """Delete up to `limit` refused lines, the oldest first. Returns the number of lines."""
+    """Delete up to `limit` refused lines, the oldest first. Returns the number of deleted lines."""
     return connection.execute(
         "DELETE FROM refused WHERE id IN (SELECT id FROM refused ORDER BY id LIMIT ?)", (limit,)
     ).rowcount

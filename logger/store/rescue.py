@@ -1,6 +1,6 @@
 """Copy the readable rows of a damaged store file into the new file.
 
-The state, the daily rows, the reports and the refused lines are copied at once, in one transaction. The rows of the
+The state, the daily rows, the reports and the refused lines are copied first, in one transaction. The rows of the
 outbox follow in small steps, so that recording does not wait for them. If the recorder is killed, both copies
 continue at the next start: a damaged file that is not in the store's table `rescue` has not been copied yet.
 """
@@ -39,7 +39,10 @@ _EVER: Final = (
 
 
 def carry_over(connection: sqlite3.Connection, folder: Path) -> list[str]:
-    """Copy the readable rows of every damaged file that is not known yet, newest first. Returns notes for the log."""
+    """Copy the readable rows of each damaged file that is not copied yet, the newest file first.
+
+    Returns lines for the recorder's log.
+    """
     notes = []
     for path in sorted(damage.list_set_aside(folder), reverse=True):
         if connection.execute("SELECT 1 FROM rescue WHERE name = ?", (path.name,)).fetchone() is None:
@@ -62,7 +65,7 @@ def carry_over(connection: sqlite3.Connection, folder: Path) -> list[str]:
 
 @contextlib.contextmanager
 def _open_damaged(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a damaged file for reading, with its log if that can be used."""
+    """Open a damaged file for reading, with its write-ahead log if the log can be used."""
     uri = path.absolute().as_uri()
     source = sqlite3.connect(f"{uri}?mode=ro", uri=True, isolation_level=None)
     try:
@@ -78,9 +81,9 @@ def _open_damaged(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, columns: str, order: str) -> int:
-    """Copy the rows that can be read, from the first row on and from the last row back.
+    """Copy the readable rows of a table, forwards from the first row and backwards from the last row.
 
-    Return the number of rows.
+    Return the number of copied rows.
     """
     marks = ", ".join("?" * (columns.count(",") + 1))
     count = 0
@@ -114,7 +117,7 @@ def _carry_totals(source: sqlite3.Connection, target: sqlite3.Connection) -> Non
 
 
 def _keep_ids_apart(source: sqlite3.Connection, target: sqlite3.Connection) -> int:
-    """Give new rows higher ids than all old rows. Return the last id of the old outbox, or 0."""
+    """Make the ids of new rows higher than those of all old rows. Return the last id of the old outbox, or 0."""
     found = {}
     for table in ("outbox", "daily"):
         ids = [0]
@@ -136,7 +139,7 @@ def _keep_ids_apart(source: sqlite3.Connection, target: sqlite3.Connection) -> i
 def rescue_rows(connection: sqlite3.Connection, folder: Path, limit: int) -> tuple[int, str | None]:
     """Copy up to `limit` outbox rows of one damaged file, inside the caller's transaction.
 
-    Returns the number of ids that are not read yet, and a note for the log when a file is done.
+    Returns the number of ids that are not read yet, and a line for the recorder's log when a file is complete.
     """
     job = connection.execute(
         "SELECT name, next, last, copied FROM rescue WHERE next <= last ORDER BY name DESC LIMIT 1"
@@ -167,7 +170,7 @@ _Row = tuple[int, str, str, int, int, int, int, "int | None", bytes]
 
 
 def _read_rows(source: sqlite3.Connection, start: int, last: int, limit: int) -> tuple[list[_Row], int]:
-    """Read rows from id `start` on. Skip rows that cannot be read. Returns also the id to continue from."""
+    """Read the readable outbox rows from id `start` on. Returns the rows, and the id from which to continue."""
     query = (
         "SELECT id, gateway, role, tick, lines, size, crc, delivered_at, body FROM outbox "
         "WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?"

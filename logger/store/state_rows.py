@@ -9,13 +9,13 @@ from collections.abc import Iterable, Mapping
 from logger.model import Report
 
 REPORTS_KEPT = 16
-"""Reports remembered of each inverter, in the order in which they were first seen."""
+"""The number of reports that are stored of each inverter: those that were first seen last."""
 RECENT_S = 8 * 86400
-"""How long recent numbers are kept, for whoever draws a curve or prints a status."""
+"""The time in seconds for which recent numbers are stored, for curves and for the status."""
 
 
 def write(connection: sqlite3.Connection, gateway: str, changes: Mapping[str, str | None]) -> None:
-    """Write the changed keys of a state. None deletes a key."""
+    """Write the changed keys of a gateway's state. The value None deletes a key."""
     for key, value in changes.items():
         if value is None:
             connection.execute("DELETE FROM ledger WHERE gateway = ? AND key = ?", (gateway, key))
@@ -28,15 +28,15 @@ def write(connection: sqlite3.Connection, gateway: str, changes: Mapping[str, st
 
 
 def read(connection: sqlite3.Connection, gateway: str) -> dict[str, str]:
-    """Read the state of a gateway: JSON text by key."""
+    """Return the state of a gateway, as JSON text by key."""
     return dict(connection.execute("SELECT key, value FROM ledger WHERE gateway = ?", (gateway,)).fetchall())
 
 
 def add_reports(connection: sqlite3.Connection, gateway: str, reports: Iterable[Report]) -> None:
-    """Remember reports.
+    """Store reports of inverters.
 
-    A known report keeps its first time and source. At most 16 reports of an inverter are kept; the one that was seen
-    first is deleted.
+    A report that is already stored stays unchanged. At most 16 reports of an inverter are stored. Beyond that number,
+    the reports that were seen first are deleted.
     """
     for report in reports:
         new = connection.execute(
@@ -53,7 +53,7 @@ def add_reports(connection: sqlite3.Connection, gateway: str, reports: Iterable[
 
 
 def read_reports(connection: sqlite3.Connection, gateway: str) -> dict[str, list[Report]]:
-    """Read the remembered reports of each inverter, by serial, in the order in which they were first seen."""
+    """Return the stored reports of each inverter, by serial, in the order in which the reports were first seen."""
     found: dict[str, list[Report]] = {}
     for row in connection.execute(
         "SELECT serial, gateway_second, time, source FROM report WHERE gateway = ? ORDER BY id", (gateway,)
@@ -63,7 +63,7 @@ def read_reports(connection: sqlite3.Connection, gateway: str) -> dict[str, list
 
 
 def add_recent(connection: sqlite3.Connection, gateway: str, tick: int, numbers: Mapping[str, float]) -> None:
-    """Remember a few numbers of a tick."""
+    """Store a few numbers of a tick, for later comparison."""
     if numbers:
         connection.execute(
             "INSERT OR REPLACE INTO recent (gateway, tick, numbers) VALUES (?, ?, ?)",
@@ -82,12 +82,12 @@ def read_recent(connection: sqlite3.Connection, gateway: str, since: int) -> lis
 
 
 def purge_recent(connection: sqlite3.Connection, before: int) -> int:
-    """Delete the numbers of ticks before `before`. Returns the number of ticks."""
+    """Delete the recent numbers of the ticks before `before`. Returns the number of deleted ticks."""
     return connection.execute("DELETE FROM recent WHERE tick < ?", (before,)).rowcount
 
 
 def list_gateways(connection: sqlite3.Connection) -> list[str]:
-    """List the serials of all gateways that the store knows."""
+    """Return the serials of all gateways with a state or recent numbers in the store."""
     return [
         row[0] for row in connection.execute("SELECT gateway FROM ledger UNION SELECT gateway FROM recent ORDER BY 1")
     ]

@@ -23,22 +23,22 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 STEP: Final = 500
-"""Rows that one transaction of a long job touches, so that recording never waits long."""
+"""The number of rows that one transaction of a long job changes, so that recording does not wait long."""
 _DROP_STEP: Final = 64
 _RESERVE_BYTES: Final = 4 * 1024 * 1024
-"""Of the released ballast this much is for marking rows delivered, not for new ones."""
+"""The part of the released ballast, in bytes, that is reserved for marking rows delivered."""
 _NEAR_CAP_BYTES: Final = 1024 * 1024
 
 
 class StoreFile:
-    """Runs functions of a connection: `file.read(outbox_rows.find_last_sent)`.
+    """Run functions that need the connection: `file.read(outbox_rows.find_last_sent)`.
 
-    Raises StoreFullError if there is no space or the disk cannot be used now, StateError if the folder cannot be used
-    at all. `notes`: texts for the recorder's log.
+    Raises StoreFullError if there is no space or the disk cannot be used now. Raises StateError if the folder cannot
+    be used. `notes`: lines for the recorder's log.
     """
 
     def __init__(self, folder: Path, *, max_mb: int, clock: Clock) -> None:
-        """Open or make the file of a folder that this process has locked."""
+        """Open or make the store's file in a folder that this process has locked."""
         self.notes: list[str] = []
         self.ballast = Ballast(folder)
         self._folder = folder
@@ -51,11 +51,11 @@ class StoreFile:
         self.ballast.restore()
 
     def close(self) -> None:
-        """Close the connection. Everything is on the disk already."""
+        """Close the connection. All committed rows are already on the disk."""
         self._connection.close()
 
     def count_bytes(self) -> int:
-        """Count the bytes of the file and its log."""
+        """Return the size of the file and of its log together, in bytes."""
         total = 0
         for file in self._files:
             with contextlib.suppress(FileNotFoundError):
@@ -65,7 +65,7 @@ class StoreFile:
     def read(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a function that changes nothing. If the file is damaged, run the function again on a new file."""
+        """Run a function that only reads. If the file is damaged, run the function again on a new file."""
         self._ensure_open()
         try:
             return function(self._connection, *args, **kwargs)
@@ -85,9 +85,10 @@ class StoreFile:
         return self._write(lambda connection: function(connection, *args, **kwargs), may_drop=False)
 
     def record(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a function that adds rows in one transaction, as write() does.
+        """Run a function that adds rows, in one transaction.
 
-        To make room for the new rows, the oldest undelivered rows may be dropped.
+        If the store or the disk is full, free space and run the function again. For the new rows the oldest
+        undelivered rows may be dropped.
         """
         self._spare_reserve()
         return self._write(function, may_drop=True)
@@ -119,7 +120,7 @@ class StoreFile:
     # -- limits and room ----------------------------------------------------------------------------------------
 
     def _make_room(self, *, may_drop: bool) -> Iterator[None]:
-        """Free some space at each step. Delete the least valuable data first."""
+        """Free some space at each step of the iterator, with the least valuable data first."""
         at_cap = _is_near_cap(self._connection)
         if not at_cap and self.ballast.release():
             self.notes.append(
@@ -147,14 +148,14 @@ class StoreFile:
             yield
 
     def _take_step(self, room: Iterator[None]) -> bool:
-        """Take the next step of freeing space. Return False when no step is left."""
+        """Free space by the next step of `room`. Return False if no step is left."""
         try:
             return next(room, self) is None
         except sqlite3.DatabaseError as error:
             raise make_full_error(self._folder) from error
 
     def _spare_reserve(self) -> None:
-        """Leave some space unused while the ballast is removed, so that rows can be marked delivered."""
+        """Reserve some space for marking rows delivered while the ballast is removed."""
         if self.ballast.held or self.ballast.count_free_bytes() >= _RESERVE_BYTES:
             return
         room = self._make_room(may_drop=False)
@@ -165,7 +166,7 @@ class StoreFile:
     # -- damage -------------------------------------------------------------------------------------------------
 
     def _replace(self, error: sqlite3.Error) -> None:
-        """Set the damaged file aside, and continue in a new one."""
+        """Rename the damaged file, and continue in a new file."""
         with contextlib.suppress(sqlite3.Error):
             self._connection.close()
         self._is_open = False
@@ -173,9 +174,9 @@ class StoreFile:
         self._ensure_open()
 
     def _ensure_open(self) -> None:
-        """Open a file if none is open.
+        """Open the store's file if it is not open.
 
-        No file is open after a damaged file was set aside and there was no space for a new one.
+        It is not open after a damaged file was renamed and there was no space for a new file.
         """
         if not self._is_open:
             self._connection = self._open()
@@ -187,7 +188,7 @@ class StoreFile:
     def _make_error(self, error: sqlite3.Error) -> StoreFullError:
         return StoreFullError(
             f"the store {self._folder / FILE} cannot be used now: {error}",
-            "check the disk, its mount and that no other program holds the file.",
+            "check the disk and its mount, and that no other program has the file open.",
         )
 
 

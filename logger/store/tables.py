@@ -17,7 +17,7 @@ _FIRST: Final = (
         body BLOB NOT NULL)""",
     "CREATE INDEX outbox_waiting ON outbox (role, tick, id) WHERE delivered_at IS NULL",
     "CREATE INDEX outbox_delivered ON outbox (delivered_at) WHERE delivered_at IS NOT NULL",
-    # What waits and what ever went through, so that a long outbox need not be counted.
+    # The numbers of waiting rows and of all rows ever stored or delivered, so that a long outbox is not counted.
     """CREATE TABLE tally (
         role TEXT PRIMARY KEY, rows INTEGER NOT NULL DEFAULT 0, lines INTEGER NOT NULL DEFAULT 0,
         bytes INTEGER NOT NULL DEFAULT 0, stored_rows INTEGER NOT NULL DEFAULT 0,
@@ -51,32 +51,32 @@ _FIRST: Final = (
         UNIQUE (gateway, serial, gateway_second))""",
     """CREATE TABLE recent (
         gateway TEXT, tick INTEGER, numbers TEXT NOT NULL, PRIMARY KEY (gateway, tick)) WITHOUT ROWID""",
-    # `digest` is of `line`, to know it again. `daily_id` names the daily row that a refused line came from: its
-    # current value is what is tried again.
+    # `digest` is a hash of `line`, to find an equal line. `daily_id` is the daily row of a refused line: a new try
+    # sends the current value of this row.
     """CREATE TABLE refused (
         id INTEGER PRIMARY KEY AUTOINCREMENT, gateway TEXT NOT NULL, role TEXT NOT NULL, tick INTEGER NOT NULL,
         at INTEGER NOT NULL, status INTEGER NOT NULL, reason TEXT NOT NULL, line BLOB NOT NULL,
         digest BLOB NOT NULL, daily_id INTEGER, UNIQUE (gateway, role, digest))""",
-    # A damaged file whose outbox rows are still being copied: ids from `next` to `last` are to be looked at.
+    # A damaged file whose outbox rows are still being copied: the ids from `next` to `last` must still be read.
     """CREATE TABLE rescue (
         name TEXT PRIMARY KEY, next INTEGER NOT NULL, last INTEGER NOT NULL, copied INTEGER NOT NULL)""",
 )
 STEPS: Final[tuple[tuple[str, ...], ...]] = (_FIRST,)
-"""The statements that lead from each schema version to the next. Never change a step; add one."""
+"""The SQL statements that convert each schema version to the next. Do not change a step, but add a new step."""
 
 TABLES: Final = frozenset({"outbox", "tally", "daily", "ledger", "report", "recent", "refused", "rescue"})
-"""The tables of the newest version."""
+"""The names of the tables of the newest schema version."""
 
 
 class Torn(sqlite3.DatabaseError):
-    """The store file can be opened, but its content is damaged."""
+    """A store file that can be opened and whose content is damaged."""
 
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Run a transaction.
+    """Run the statements of a `with` block in one transaction.
 
-    After this context all its changes are on the disk; after an error, none is.
+    After the block all changes are on the disk. After an error in the block no change is on the disk.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:

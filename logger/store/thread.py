@@ -1,4 +1,4 @@
-"""Run the store on its own thread, so that a slow disk never delays the event loop."""
+"""Run the store on a thread of its own, so that a slow disk does not delay the event loop."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ _OF_THE_LOOPS: Final = frozenset(
         Store.rescue,
     )
 )
-"""Functions that the loops call all the time; their errors are reported once for all of them."""
+"""The functions that the loops call regularly. An error is reported once for all these functions together."""
 
 
 class StoreCalls(Protocol):
-    """Runs functions of the store: `await store.call(Store.put, commit)`."""
+    """Run functions of the store: `await store.call(Store.put, commit)`."""
 
     async def call(self, function: Callable[Concatenate[Store, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `function` on the store, and return its result. An error of the function is raised to the caller."""
@@ -50,14 +50,14 @@ class StoreCalls(Protocol):
     def call_later(
         self, function: Callable[Concatenate[Store, P], object], /, *args: P.args, **kwargs: P.kwargs
     ) -> None:
-        """Run `function` on the store before the next call."""
+        """Run `function` on the store before the function of the next `call`."""
         ...
 
 
 class Worker:
-    """Runs functions on one thread, in the order in which they were called.
+    """Run functions on one thread, in the order of the calls.
 
-    An executor of Python would do the same, and takes twice the processor time for each call.
+    An executor of Python would do the same, but takes twice the processor time for each call.
     """
 
     def __init__(self, name: str) -> None:
@@ -83,7 +83,7 @@ class Worker:
                 for earlier in waiting:
                     earlier()
                 result = function(*args, **kwargs)
-            except BaseException as error:  # noqa: BLE001  the caller gets it
+            except BaseException as error:  # noqa: BLE001  the caller gets the error
                 _hand_over(loop, answer, answer.set_exception, error)
             else:
                 _hand_over(loop, answer, answer.set_result, result)
@@ -92,11 +92,14 @@ class Worker:
         return await answer
 
     def call_later(self, function: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> None:
-        """Run a function before the next call, whose caller gets its errors. The thread is not woken for it."""
+        """Run a function later, just before the function of the next `call`, without waking the thread now.
+
+        The caller of this next `call` gets the errors of the function.
+        """
         self._waiting.append(partial(function, *args, **kwargs))
 
     def end(self, *, wait: bool) -> None:
-        """End the thread after all calls."""
+        """End the thread after all calls. With `wait`, return after the end of the thread."""
         self._has_ended = True
         self._calls.put(None)
         if wait:
@@ -110,19 +113,19 @@ class Worker:
 def _hand_over(
     loop: asyncio.AbstractEventLoop, answer: asyncio.Future[T], settle: Callable[[Any], None], outcome: object
 ) -> None:
-    """Settle an answer on its loop, if its caller still waits and the loop still runs."""
+    """Set the result of `answer` on its event loop, if the caller still waits and the loop still runs."""
     with contextlib.suppress(RuntimeError):  # the loop is closed
         loop.call_soon_threadsafe(lambda: None if answer.done() else settle(outcome))
 
 
 class StoreThread:
-    """Runs functions of one Store on a thread, in the order in which they were called.
+    """Run functions of one Store on a thread, in the order of the calls.
 
-    A call is completed even if its caller is cancelled, so a tick is never stored in part.
+    A call is completed even if its caller is cancelled, so a tick is not stored in part.
     """
 
     def __init__(self, store: Store, worker: Worker, changes: Changes | None) -> None:
-        """Wrap a store that `worker` opened. Callers use StoreThread.open."""
+        """Hold a store that `worker` opened. Callers use StoreThread.open."""
         self._store = store
         self._worker = worker
         self._changes = changes
@@ -139,7 +142,7 @@ class StoreThread:
         lock: FolderLock | None = None,
         changes: Changes | None = None,
     ) -> StoreThread:
-        """Open the store on a new thread. Problems with the calls of the loops are reported in `changes`."""
+        """Open the store on a new thread. Report problems with the calls of the loops in `changes`."""
         worker = Worker("store")
         try:
             store = await worker.call(Store.open, folder, max_mb=max_mb, keep_days=keep_days, clock=clock, lock=lock)
@@ -151,9 +154,9 @@ class StoreThread:
     async def call(self, function: Callable[Concatenate[Store, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function of the store on its thread. An error of the function is raised to the caller.
 
-        A full store is reported once, for the function of a loop that met it first. If `put` meets it later, the
-        report is for `put`. The report ends when the function that it is for succeeds again, and one for `ack` also
-        when `put` succeeds, which marks rows delivered, too.
+        A full store is reported once, for the loop's function that failed first. If `put` fails later, the report is
+        for `put`. The report ends when its function succeeds again. A report for `ack` also ends when `put` succeeds,
+        because `put` also marks rows delivered.
         """
         name = function.__name__
         try:
@@ -165,17 +168,17 @@ class StoreThread:
             raise
         if self._changes is not None and (self._failing == name or (self._failing, name) == ("ack", "put")):
             self._failing = ""
-            self._changes.end("store", "the store can be used again: recording goes on")
+            self._changes.end("store", "the store can be used again, and recording continues")
         return done
 
     def call_later(
         self, function: Callable[Concatenate[Store, P], object], /, *args: P.args, **kwargs: P.kwargs
     ) -> None:
-        """Run a function of the store before the next call."""
+        """Run a function of the store before the function of the next `call`."""
         self._worker.call_later(function, self._store, *args, **kwargs)
 
     async def close(self) -> None:
-        """Finish all calls, then close the store. Wait for both even when cancelled."""
+        """Finish all calls, then close the store, even if the caller is cancelled meanwhile."""
         try:
             await self.call(Store.close)
         finally:

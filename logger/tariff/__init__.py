@@ -1,4 +1,4 @@
 """Find the price of grid energy at any time, from the owner's tariff file and price files.
 
-Everything here is pure, except one function that reads files.
+All functions are pure, except the one that finds the price files.
 """

@@ -1,4 +1,4 @@
-"""Add energy at one price to the price bands of a day: bought and sold energy, money, and savings. Pure."""
+"""Add energy to the price bands of a day: bought energy, sold energy, money and savings. Pure."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from logger.tariff.price_plan import WH
 from logger.tariff.prices import Slot
 
 STANDING: Final = "standing"
-"""The band of a day's standing charge."""
+"""The name of the band for a day's standing charge."""
 UNPRICED: Final = "unpriced"
-"""The band of energy for which no price was known within a day."""
+"""The name of the band for energy whose price was not known within a day."""
 
 
 @dataclass(frozen=True, slots=True)
 class BandEnergy:
     """Hold a day's energy in one band, in Wh, and its money in `currency`.
 
-    `…_estimated_wh`: the part that was shared over a gap or integrated. `load_wh`: the energy that the house used.
-    `worth`: what the house would have paid for this energy without sun and battery.
+    `…_estimated_wh`: the part that was shared over a gap or integrated from power. `load_wh`: the energy that the
+    house used. `worth`: the money that the house would have paid for this energy without sun and battery.
     """
 
     currency: str = ""
@@ -38,12 +38,12 @@ class BandEnergy:
     def savings(self) -> float:
         """Return the savings by sun and battery, in currency.
 
-        The standing charge does not count, because it is paid in any case.
+        The standing charge is not included, because it is paid in any case.
         """
         return self.worth + self.income - self.cost
 
     def plus(self, more: BandEnergy) -> BandEnergy:
-        """Return the sums of these amounts and `more`."""
+        """Return the sum of this band energy and `more`, amount by amount."""
         return BandEnergy(
             self.currency or more.currency,
             self.import_wh + more.import_wh,
@@ -76,7 +76,7 @@ class Portion:
 
 
 def add_portion(bands: Bands, slot: Slot, portion: Portion, month: BandEnergy) -> Bands:
-    """Add a portion at the slot's price. `month`: the sums of the calendar month so far, for the tiers.
+    """Return the bands with a portion added at the slot's price. `month`: the month's sums so far, for the tiers.
 
     A slot without a price adds its energy to the band `unpriced`, without money.
     """
@@ -104,9 +104,9 @@ def add_portion(bands: Bands, slot: Slot, portion: Portion, month: BandEnergy) -
 
 
 def charge_standing(bands: Bands, charge: float, currency: str) -> Bands:
-    """Add a day's standing charge once, even if it is 0.
+    """Return the bands with a day's standing charge, which is added once, even if the charge is 0.
 
-    So a day without any energy costs the standing charge; without this entry its cost would be unknown.
+    Without this entry the cost of a day without energy would be unknown.
     """
     if STANDING in bands:
         return bands
@@ -114,7 +114,7 @@ def charge_standing(bands: Bands, charge: float, currency: str) -> Bands:
 
 
 def merge_bands(bands: Bands, more: Bands) -> Bands:
-    """Merge the bands of two parts of one day. A standing charge is charged only once."""
+    """Return the merged bands of two parts of one day, with the standing charge once."""
     for name, energy in more.items():
         if name != STANDING or STANDING not in bands:
             bands = _add(bands, name, energy)

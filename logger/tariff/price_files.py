@@ -1,4 +1,4 @@
-"""Find the files with hourly prices that a tariff file names."""
+"""Find the files with hourly prices that belong to a tariff file."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from logger.toml_mistakes import TomlMistakeError, read_toml
 
 
 def list_price_files(path: str | Path, price_path: str) -> list[Path]:
-    """List the price file, or the CSV files of the price folder by name.
+    """List the price file, or the CSV files of the price folder in the order of their names.
 
-    A relative path starts at the folder of the tariff file.
+    A relative `price_path` begins at the folder of the tariff file `path`.
     """
     place = Path(path).expanduser().parent / Path(price_path).expanduser()
     return sorted(place.glob("*.csv")) if place.is_dir() else [place]
 
 
 def find_price_files(path: Path) -> list[Path]:
-    """List the existing price files of a tariff file, even if it has faults; none if it cannot be read."""
+    """List the existing price files of a tariff file, even a faulty one; none if the tariff file cannot be read."""
     try:
         named = read_toml(path.read_text(encoding="utf-8-sig")).get("prices")
     except (OSError, UnicodeDecodeError, TomlMistakeError):

@@ -8,10 +8,10 @@ from datetime import date
 from typing import Final
 
 WH: Final = 1000.0
-"""Prices are for a kWh, energies are in Wh."""
+"""Wh in a kWh: prices are for a kWh, energies are in Wh."""
 DAY_MINUTES: Final = 1440
 HOLIDAY: Final = 7
-"""The day number of a holiday; Monday is 0."""
+"""The number of a holiday among the days of the week, where Monday is 0."""
 EVERY_DAY: Final = frozenset(range(8))
 EVERY_MONTH: Final = frozenset(range(1, 13))
 
@@ -32,13 +32,13 @@ class Band:
     months: Collection[int] = EVERY_MONTH
 
     def covers(self, month: int, day: int, minute: int) -> bool:
-        """Return whether the band applies at a minute of a kind of day in a month."""
+        """Return whether the band applies at a minute of the day, in a month, on a day of the week or a holiday."""
         return month in self.months and day in self.days and any(begin <= minute < end for begin, end in self.hours)
 
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """Hold a surcharge: in a calendar month each kWh beyond `above_wh` costs `add` more than the band's price."""
+    """Hold a surcharge: each kWh beyond `above_wh` of a calendar month costs `add` more than the band's price."""
 
     above_wh: float
     add: float
@@ -46,10 +46,10 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class PricePeriod:
-    """Hold the prices from the local day `first` to before the day `until`; None is no end.
+    """Hold the prices from the local day `first` to before the day `until`. An `until` of None means no end.
 
     `rest`: the band of all hours that no band of `bands` covers. `standing_charge`: currency per day. `is_hourly`:
-    prices come from the price files; `sell` of the band is used if a price file gives no selling price.
+    prices come from the price files; the band's `sell` applies if a price file gives no selling price.
     `is_balanced`: the utility's meter counts the sum over the phases.
     """
 
@@ -65,18 +65,18 @@ class PricePeriod:
     is_balanced: bool = False
 
     def band_at(self, day: date, minute: int) -> Band | None:
-        """Return the band of a local minute."""
+        """Return the band that applies at a minute of a local day; None if no band applies."""
         kind = HOLIDAY if day in self.holidays else day.weekday()
         return next((band for band in self.bands if band.covers(day.month, kind, minute)), self.rest)
 
     def surcharge(self, bought_wh: float) -> float:
-        """Return what the tiers add, in currency, to the first `bought_wh` of a calendar month."""
+        """Return the surcharge of all tiers, in currency, for the first `bought_wh` of a calendar month."""
         return sum(tier.add * max(0.0, bought_wh - tier.above_wh) / WH for tier in self.tiers)
 
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """Hold all periods, oldest first. `price_path`: the price file or folder of the hourly periods, else empty."""
+    """Hold all periods, oldest first. `price_path`: the price file or folder of the hourly periods, or ""."""
 
     periods: tuple[PricePeriod, ...] = ()
     price_path: str = ""

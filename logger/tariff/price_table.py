@@ -11,11 +11,11 @@ from math import isfinite
 from typing import Final
 
 _LONGEST_S: Final = 3600
-"""A price holds until the next one, at most for an hour."""
+"""The longest time in seconds for which a price applies; it ends earlier when the next price begins."""
 _HEADER: Final = ["time", "buy", "sell"]
 _EXAMPLE: Final = "2026-01-31T14:00+01:00,0.2871,0.0412"
 _MOST_TIMES: Final = 100
-"""A selling price of so many times the buying price, both without a point, is the second part of one number."""
+"""The least ratio of selling to buying price at which two prices without a point count as parts of one number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +29,23 @@ class PriceTable:
     prices: Sequence[tuple[float, float | None]] = field(default=())
 
     def price_at(self, at: int) -> tuple[int, int, float, float | None] | None:
-        """Return (begin, end, buy, sell) of the price that applies at a time, or None."""
+        """Return (begin, end, buy, sell) of the price that applies at a unix time; None without a price."""
         place = bisect_right(self.times, at) - 1
         if place < 0 or at >= (end := self._end_of(place)):
             return None
         return self.times[place], end, *self.prices[place]
 
     def list_gaps(self) -> Iterator[tuple[int, int]]:
-        """Yield the gaps between the first and the last price, in which no price applies, in unix seconds."""
+        """Yield the begin and the end, in unix seconds, of each gap between the first and the last price."""
         for place, following in enumerate(self.times[1:]):
             if (end := self._end_of(place)) < following:
                 yield end, following
 
     def _end_of(self, place: int) -> int:
-        """Return when a price ends: when the next price begins, or earlier if prices are missing.
+        """Return the end of a price in unix seconds: the begin of the next price, or earlier if prices are missing.
 
-        A price lasts at most as long as the prices beside it, or an hour if none is near. So the price of a quarter
-        of an hour does not apply for longer if the following prices are missing.
+        A price lasts at most as long as its neighbours, or an hour without neighbours. So the price of a quarter of
+        an hour does not apply for longer if the following prices are missing.
         """
         times = self.times[max(0, place - 1) : place + 3]
         steps = [after - before for before, after in pairwise(times) if before != self.times[place]]
@@ -54,10 +54,10 @@ class PriceTable:
 
 
 def parse_prices(text: str) -> tuple[dict[int, tuple[float, float | None]], list[str]]:
-    """Parse the lines of one file. Return (buy, sell) by unix time, and the problems with their lines.
+    """Parse the lines of one price file. Return (buy, sell) by unix time, and the problems with their line numbers.
 
-    The first line may be a header; with a wrong header no line is used. A last line without its newline is still
-    being written, and is left out. If two lines give a price for one time, the later line applies.
+    The first line may be a header. With a wrong header no line is used. A last line without a newline is left out,
+    because it is still being written. If two lines give a price for one time, the later line applies.
     """
     found: dict[int, tuple[float, float | None]] = {}
     problems: list[str] = []
@@ -80,9 +80,9 @@ def parse_prices(text: str) -> tuple[dict[int, tuple[float, float | None]], list
 
 
 def _parse_line(cells: list[str], most: int) -> tuple[int, tuple[float, float | None]]:
-    """Parse the cells of a line, at most `most`. Return its unix time and (buy, sell).
+    """Parse the cells of a line, which may have at most `most` cells. Return the unix time and (buy, sell).
 
-    Raise ValueError for a line that cannot be used. The error says what is wrong with the line.
+    Raise ValueError with the mistake for a line that cannot be used.
     """
     if not 2 <= len(cells) <= most:
         raise ValueError(f"a line is time,buy,sell with a point in each price, such as {_EXAMPLE}")
@@ -111,7 +111,7 @@ def _is_fraction(buy: str, sell: str) -> bool:
 
 
 def make_table(prices: Iterable[dict[int, tuple[float, float | None]]]) -> PriceTable:
-    """Join the prices of several files. If two files give a price for one time, the later file applies."""
+    """Return a table with the prices of several files. If two files give a price for one time, the later applies."""
     joint: dict[int, tuple[float, float | None]] = {}
     for of_file in prices:
         joint |= of_file

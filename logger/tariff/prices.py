@@ -1,4 +1,4 @@
-"""Find the price of grid energy at a time, and divide a time span into parts of one price each. Pure."""
+"""Find the price of grid energy at a time, and divide a time span into parts with one price each. Pure."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from logger.tariff.price_plan import Band, PricePeriod, Tariff
 from logger.tariff.price_table import PriceTable
 
 _STEP_MINUTES: Final = 15
-"""Clocks change at full quarters of an hour: in Chatham at 02:45."""
+"""The step in minutes in which a day is divided: clocks change at quarters of an hour, such as 02:45 in Chatham."""
 QUARTER_S: Final = 900
-"""Energy without a price waits in parts of this length, the shortest for which prices are made."""
+"""The length in seconds of the parts in which energy without a price waits: the shortest interval of prices."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Hold a time span of one price, from `begin` to before `end` in unix seconds, within one local day.
+    """Hold a time span with one price, from `begin` to before `end` in unix seconds, within one local day.
 
     `buy` and `sell` are in the period's currency per kWh, without tiers; None while the price is not known yet.
     """
@@ -45,11 +45,11 @@ class Prices:
 
     @property
     def has_tiers(self) -> bool:
-        """Return whether a price depends on what was bought in the month so far."""
+        """Return whether a price depends on the energy that was bought in the month so far."""
         return any(period.tiers for period in self.tariff.periods)
 
     def list_slots(self, since: int, until: int, zone: str) -> Iterator[Slot]:
-        """Yield the parts of one price between two unix times, in order. Parts without a tariff are left out."""
+        """Yield the time spans with one price between two unix times, in order. Omit times without a tariff."""
         day = datetime.fromtimestamp(since, UTC).astimezone(ZoneInfo(zone)).date()
         while first_instant(day.isoformat(), zone) < until:
             period = self.tariff.period_on(day)
@@ -61,7 +61,7 @@ class Prices:
             day += timedelta(days=1)
 
     def _price(self, slot: Slot, since: int, until: int) -> Iterator[Slot]:
-        """Cut a slot to a time span. In an hourly period take its prices from the price table."""
+        """Yield the parts of a slot within a time span. In an hourly period the price table gives the prices."""
         at, end = max(slot.begin, since), min(slot.end, until)
         while at < end:
             cut, buy, sell = end, slot.buy, slot.sell
@@ -76,7 +76,7 @@ class Prices:
 
 @lru_cache(maxsize=128)
 def _spans(period: PricePeriod, day: date, zone: str) -> tuple[tuple[int, int, Band], ...]:
-    """Return the time spans of one band on a local day, as (begin, end, band).
+    """Return the time spans of a local day, each with one band, as (begin, end, band) in unix seconds.
 
     The spans are also correct on days of 23 and 25 hours.
     """

@@ -1,7 +1,7 @@
 """Turn the gateway's copy of the owner's tariff into a tariff file to edit. Pure.
 
-The copy comes from Enphase's cloud, may be years old, and contains no dates and no taxes. So the recorder never uses
-the copy itself.
+The copy comes from Enphase's cloud, may be years old, and contains no dates and no taxes. So the recorder does not
+compute costs from the copy.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from logger.model import Json
 PATH: Final = "/admin/lib/tariff"
 _DAY_NAMES: Final = {"Mon": "mon", "Tue": "tue", "Wed": "wed", "Thu": "thu", "Fri": "fri", "Sat": "sat", "Sun": "sun"}
 _LAST_MINUTE: Final = 1439
-"""The gateway begins its last part of a day here instead of at midnight."""
+"""The minute of the day at which the gateway's last part of a day begins, instead of midnight."""
 _HEAD: Final = """\
-# A proposal made of what the gateway knows. Check every price against your bill, then remove this line.
+# A proposal from the gateway's copy of your tariff. Check every price against your bill, then remove this line.
 # Prices are per kWh. docs/tariffs.md explains each key.
 currency = "{currency}"
 
@@ -47,7 +47,7 @@ def write_proposal(body: Json, first: str) -> str:
 
 
 def _list_bands(seasons: list[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield a table for each price of each kind of day in each season."""
+    """Yield the text of a `[[period.band]]` for each price of each kind of day in each season."""
     for place, season in enumerate(seasons):
         months = _months_of(season, seasons[(place + 1) % len(seasons)])
         for kind in season.get("days") or ():
@@ -56,7 +56,7 @@ def _list_bands(seasons: list[Mapping[str, Any]]) -> Iterator[str]:
                 (int(_number(part.get("start"))), _number(part.get("rate"))) for part in kind.get("periods") or ()
             ]
             if parts and parts[0][0] > 0:
-                parts.insert(0, (0, parts[-1][1]))  # the last part goes on after midnight
+                parts.insert(0, (0, parts[-1][1]))  # the last part continues after midnight
             spans: dict[float, list[str]] = {}
             for (begin, rate), (end, _) in pairwise([*parts, (1440, 0.0)]):
                 if begin < _LAST_MINUTE:
@@ -74,7 +74,10 @@ def _list_bands(seasons: list[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _list_tiers(seasons: list[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield a table for each further tier of the first season, with its surcharge on the first tier's price."""
+    """Yield the text of a `[[period.tier]]` for each further tier of the first season.
+
+    The surcharge of a tier is the difference from the first tier's price.
+    """
     tiers = [tier for season in seasons[:1] for tier in season.get("tiers") or () if isinstance(tier, dict)]
     for before, tier in pairwise(tiers):
         add = _number(tier.get("rate")) - _number(before.get("rate"))

@@ -27,7 +27,7 @@ from logger.toml_mistakes import TomlMistakeError, read_toml
 
 HIGHEST: Final = 5.0
 _WITH_CENTS: Final = frozenset({"EUR", "USD", "GBP", "AUD", "CAD", "CHF", "NZD", "€", "$", "£"})
-"""Currencies in which no kWh usually costs more than `HIGHEST`, but many cost more of its hundredths."""
+"""Currencies in which a price above `HIGHEST` for a kWh was probably written in hundredths, such as cents."""
 
 
 _NO_BUY: Final = "has no effect with hourly = true: write the whole price of each hour into the price files"
@@ -87,7 +87,7 @@ _TABLES: Final = {
 def parse_tariff(data: bytes) -> tuple[Tariff, tuple[str, ...]]:
     """Parse a tariff file. Return the tariff, and all problems of the file.
 
-    If the file has any problem, the tariff is empty.
+    If the file has a problem, the tariff is empty.
     """
     problems: list[tuple[Place, str]]
     try:
@@ -120,7 +120,7 @@ def _say(text: str, where: Place, message: str) -> str:
 
 
 def _where(loc: Place) -> Place:
-    """Return the part of pydantic's location that names keys of the document, without the names of types."""
+    """Return the keys of the document in a location of pydantic, without the names of types."""
     found: list[str | int] = []
     for part in loc:
         if isinstance(part, str) and part.startswith(("function-", "tuple[", "frozenset[", "nullable")):
@@ -190,12 +190,12 @@ def _make_period(file: _File, at: int, problems: list[tuple[Place, str]]) -> Pri
 
 
 def has_cents(currency: str) -> bool:
-    """Return whether a price above `HIGHEST` per kWh must be in hundredths of the currency."""
+    """Return whether a price above `HIGHEST` for a kWh in this currency was probably written in hundredths."""
     return currency.upper() in _WITH_CENTS
 
 
 def _find_cents(table: _Period, where: Place, currency: str) -> Iterator[tuple[Place, str]]:
-    """Name each price that is so high that the owner must have written cents."""
+    """Yield a problem for each price that is so high that it was probably written in hundredths of the currency."""
     prices: list[tuple[Place, float | None, float | None]] = [(where, table.buy, table.sell)]
     prices += [((*where, "band", at), band.buy, band.sell) for at, band in enumerate(table.band)]
     for here, buy, sell in prices:
@@ -208,7 +208,7 @@ def _find_cents(table: _Period, where: Place, currency: str) -> Iterator[tuple[P
 
 
 def _spread_holidays(bands: list[Band]) -> Iterator[Band]:
-    """Treat a holiday as a Sunday if no band of the period names holidays."""
+    """Yield the bands; if no band names holidays, the bands of Sunday also apply on holidays."""
     named = any(HOLIDAY in band.days and band.days != EVERY_DAY for band in bands)
     for band in bands:
         days = set(band.days)
@@ -220,7 +220,7 @@ def _spread_holidays(bands: list[Band]) -> Iterator[Band]:
 
 
 def _find_gaps_and_overlaps(period: PricePeriod) -> list[str]:
-    """Name the first minute that no band covers, and the first that two bands cover."""
+    """Return problems: the first minute that no band covers, and the first minute that two bands cover."""
     edges = sorted(
         {0, *(edge for band in period.bands for span in band.hours for edge in span if edge < DAY_MINUTES)}
     )
@@ -238,17 +238,17 @@ def _find_gaps_and_overlaps(period: PricePeriod) -> list[str]:
 
 
 def _compare_periods(periods: list[_Period]) -> list[tuple[Place, str]]:
-    """Name the gaps and overlaps between periods. The last period may have no end."""
+    """Return a problem for each gap and each overlap between periods. The last period may have no end."""
     found: list[tuple[Place, str]] = []
     order = sorted(range(len(periods)), key=lambda at: periods[at].start)
     for before, after in pairwise(order):
         end, begin = periods[before].until, periods[after].start
         if begin == periods[before].start:
-            found.append((("period", after, "from"), f"{begin} is the first day of another period, too"))
+            found.append((("period", after, "from"), f"{begin} is also the first day of another period"))
         elif end is None or end > begin:
             until = "has no end" if end is None else f"ends on {end}"
             said = (
-                f"{begin} lies in the period from {periods[before].start}, which {until}; give that until = {begin}"
+                f"{begin} lies in the period from {periods[before].start}, which {until}; write there until = {begin}"
             )
             found.append((("period", after, "from"), said))
         elif end < begin:

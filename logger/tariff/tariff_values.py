@@ -21,7 +21,7 @@ _FULL_MONTHS: Final = (
 _DASHES: Final = "-\N{EN DASH}"
 _SPAN: Final = re.compile(rf"\s*([01]?\d|2[0-4]):([0-5]\d)\s*[{_DASHES}]\s*([01]?\d|2[0-4]):([0-5]\d)\s*")
 _LEAST_FULL: Final = 59
-"""An end at this minute is meant to be the end of its hour."""
+"""The minute of an hour at which the end of a span probably means the end of this hour."""
 
 
 def _only_number(value: object) -> object:
@@ -74,8 +74,8 @@ def _texts(value: object, example: str) -> list[str]:
 def _list_numbers(texts: list[str], names: Sequence[str], full: Sequence[str], what: str) -> Iterator[int]:
     """Yield the positions of names and of ranges of names in `names`.
 
-    A range such as `nov-mar` continues after the end of the list. `full`: the same names written out, which are
-    allowed, too.
+    A range such as `nov-mar` continues at the beginning of the list. `full`: the same names in full length, which are
+    also allowed.
     """
     places = {name: place % len(names) for place, name in enumerate((*names, *full))}
     for text in texts:

@@ -1,4 +1,4 @@
-"""Explain a mistake in a key of a tariff file, and how to write the key. Pure."""
+"""Describe a mistake in a key of a tariff file, and the right form of the key. Pure."""
 
 from __future__ import annotations
 
@@ -23,13 +23,16 @@ _WORDS: Final = {
     "finite_number": "must be a finite number",
     "greater_than_equal": "must not be negative",
 }
-"""Kind of pydantic error → what is wrong, in the file's words."""
+"""Kind of pydantic error → the mistake, in the terms of the tariff file."""
 _SEVERAL: Final = ("period", "band", "tier")
-"""Tables of which there may be several."""
+"""The tables of which a tariff file may have several."""
 
 
 def word_problem(item: Any, where: Place, tables: Mapping[str, Collection[str]]) -> str:
-    """Explain a mistake that pydantic found at a place of the file. `tables`: the keys of each kind of table."""
+    """Return the description of a mistake that pydantic found at a place of the file.
+
+    `tables`: the keys of each kind of table.
+    """
     kind, name = item["type"], where[-1] if where else ""
     if kind == "value_error":
         return str(item["ctx"]["error"])

@@ -60,7 +60,7 @@ def _list_type(document: Document, kind: str) -> Rows:
 
 
 def devices_now(kind: str) -> Selector:
-    """Make a selector of the devices of a type, in an inventory that is new since the last tick, for measured values."""
+    """Make a selector of the devices of a type in an inventory that is new since the last tick, for measurements."""
     return lambda view: doubt_silent(view, ensemble_devices(view.find_fresh(paths.ENSEMBLE), kind), paths.ENSEMBLE)
 
 
