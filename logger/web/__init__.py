@@ -1,1 +1,1 @@
-"""Serve the page, the JSON API and the health checks from the recorder's own loop."""
+"""Serve the page, the JSON API and the health checks in the recorder's own event loop."""

@@ -1,4 +1,4 @@
-"""Hold the files that the page needs. These files are part of the program, and never come from a network."""
+"""Read the files that the page needs. These files are part of the program, and are not loaded from a network."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _TYPES: Final = {
     "icon.svg": "image/svg+xml",
     "uPlot.iife.min.js": "text/javascript; charset=utf-8",
 }
-"""File → its media type. Nothing else is served."""
+"""File → its media type. Other files are not served."""
 _STYLES: Final = ("page.css", "uPlot.min.css")
 
 
 def read_asset(name: str) -> bytes:
-    """Read a file that is part of the program."""
+    """Return the bytes of a file of the page, which is part of the program."""
     return (_FOLDER / name).read_bytes()
 
 
 ASSETS: Final = {name: WebDocument(read_asset(name), media_type) for name, media_type in _TYPES.items()}
 STAMP: Final = hashlib.blake2b(b"".join(each.body for each in ASSETS.values()), digest_size=5).hexdigest()
-"""Changes with any of the files, so that a browser may keep them for ever."""
+"""A hash over all files. Their addresses contain this hash, so a browser may store each file without a time limit."""
 STYLE: Final = b"".join(map(read_asset, _STYLES)).decode()
-"""The style, which stands in the page itself, so that one answer is enough for the first paint."""
+"""The style sheet as text. It is written into the page, so that a browser can draw the page after one answer."""
 STYLE_DIGEST: Final = f"sha256-{base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}"
-"""The digest by which a browser knows that this style, and no other, is the page's own."""
+"""The digest of the style sheet, for the header by which a browser accepts only this style."""

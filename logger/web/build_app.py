@@ -1,4 +1,4 @@
-"""Build the web application of a recorder from its routes."""
+"""Build the web application of a recorder from the routes."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from logger.web.metrics import MetricsWriter
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[ASGIApp]]
-"""Makes the response to a request."""
+"""A function that makes the response to a request."""
 OPEN: Final = ("/healthz", "/readyz")
-"""Paths that answer without a password, for probes; they say nothing of the site."""
+"""The paths that are answered without a password, for probes. Their answers contain no data of the site."""
 _MOST_QUERY: Final = 200
 _MOST_KEPT: Final = 32
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
@@ -41,7 +41,7 @@ _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 @dataclass(slots=True)
 class WebApp:
-    """Hold what every request needs: the recorder, its sites, and the cached answers."""
+    """Hold the objects that every request needs: the recorder, its sites, and the cached answers."""
 
     recorder: Recorder
     clock: Clock
@@ -50,14 +50,14 @@ class WebApp:
     cache: NewsCache[WebDocument] = field(default_factory=lambda: NewsCache(_MOST_KEPT))
 
     def find_site(self, number: str) -> ShownSite:
-        """Return the site whose number is `number`; the first is 1. Raises QuestionError if there is none."""
+        """Return the site with this number, counted from 1. Raises QuestionError without such a site."""
         for site in self.sites:
             if str(site.number) == number:
                 return site
         raise QuestionError(f"`site` is a number from 1 to {len(self.sites)}")
 
     async def answer_json(self, route: Route, parameters: Mapping[str, str]) -> WebDocument:
-        """Answer a request to the API. A request that makes no sense gets status 400."""
+        """Return the JSON answer to a request of the API. An invalid request gets status 400."""
         known = {name for name, _ in route.parameters} | {"site"}
         try:
             if unknown := parameters.keys() - known:
@@ -69,20 +69,20 @@ class WebApp:
         return WebDocument(self.hide_serials(json.dumps(found, ensure_ascii=False).encode()), JSON)
 
     def hide_serials(self, body: bytes) -> bytes:
-        """Replace the gateways' serials, because their last digits are a password of old firmware."""
+        """Replace the gateways' serials in an answer, because their last digits are a password of old firmware."""
         for site in self.sites:
             if site.collector.serial:
                 body = body.replace(site.collector.serial.encode(), b"(gateway)")
         return body
 
     async def answer(self, key: str, make: Callable[[], Awaitable[WebDocument]], request: Request) -> Response:
-        """Answer a request from the cache. Answer 304 if the visitor has the newest answer already."""
+        """Return the response to a request, from the cache if possible; status 304 if the visitor has the answer."""
         document = await self.cache.get(key, self.recorder.news.version, make)
         return respond(document, request)
 
 
 def respond(document: WebDocument, request: Request) -> Response:
-    """Make the response with a document. Its status is 304 if the visitor has the document already."""
+    """Return the response with a document, or with status 304 if the visitor already has this document."""
     headers = {"cache-control": "no-cache, private"}
     if document.etag:
         headers["etag"] = document.etag
@@ -93,13 +93,13 @@ def respond(document: WebDocument, request: Request) -> Response:
 
 
 class Endpoints:
-    """Answers a request by the function of its path. No path has a variable part, so the function is looked up."""
+    """Answer each request by the function of its path. The function is found by the whole path."""
 
     def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
         self._endpoints = endpoints
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; 404 for an unknown path."""
+        """Answer one request, with status 404 for an unknown path."""
         endpoint = self._endpoints.get(scope["path"], _answer_nothing)
         answer = await endpoint(Request(scope, receive))
         await answer(scope, receive, send)
@@ -110,7 +110,7 @@ async def _answer_nothing(_: Request) -> Response:
 
 
 def build_app(settings: Settings, recorder: Recorder, clock: Clock) -> ASGIApp:
-    """Build the application: the routes behind the guard."""
+    """Build the web application: all routes, behind the guard that refuses invalid requests."""
     sites = tuple(
         ShownSite(number, collector, recorder.store, clock)
         for number, collector in enumerate(recorder.collectors, start=1)
@@ -134,7 +134,7 @@ def build_app(settings: Settings, recorder: Recorder, clock: Clock) -> ASGIApp:
 
 
 def _make_endpoint(web: WebApp, route: Route) -> Endpoint:
-    """Make the function that answers requests of one route."""
+    """Return the function that answers the requests of one route."""
 
     async def endpoint(request: Request) -> Response:
         query = request.url.query
@@ -147,7 +147,7 @@ def _make_endpoint(web: WebApp, route: Route) -> Endpoint:
 
 
 def _make_page_endpoint(web: WebApp) -> Endpoint:
-    """Make the function that answers with the page."""
+    """Return the function that answers with the page."""
 
     async def endpoint(request: Request) -> Response:
         try:
@@ -170,7 +170,7 @@ def _make_page_endpoint(web: WebApp) -> Endpoint:
 
 
 def _make_live_endpoint(web: WebApp, streams: LiveStreams) -> Endpoint:
-    """Make the function that answers with a stream of changed parts."""
+    """Return the function that answers with a stream of the page's changed parts."""
 
     async def endpoint(request: Request) -> ASGIApp:
         if streams.is_full:
@@ -185,13 +185,13 @@ def _make_live_endpoint(web: WebApp, streams: LiveStreams) -> Endpoint:
 
 
 def _make_metrics_endpoint(web: WebApp) -> Endpoint:
-    """Make the function that answers Prometheus with the metrics."""
+    """Return the function that answers with the metrics for Prometheus."""
 
     kept = FewKept[Response](1)
 
     @cache
     def load() -> MetricsWriter:
-        from logger.web.metrics import MetricsWriter  # its library takes memory, so it waits until Prometheus comes
+        from logger.web.metrics import MetricsWriter  # imported at the first use, because its library takes memory
 
         return MetricsWriter(web.recorder, web.clock)
 
@@ -206,14 +206,14 @@ def _make_metrics_endpoint(web: WebApp) -> Endpoint:
 
 
 def read_language(request: Request) -> Language:
-    """Return the language that a visitor chose by a link, else the one that the browser prefers."""
+    """Return the language that a visitor chose by a link; without a choice, the language that the browser prefers."""
     chosen = request.query_params.get("lang", "")
     named = next((each for each in LANGUAGES if each == chosen), None)
     return named or choose_language(request.headers.get("accept-language", ""))
 
 
 def _make_asset_endpoint(asset: WebDocument) -> Endpoint:
-    """Make the function that answers with one of the files that the page needs."""
+    """Return the function that answers with one of the files that the page needs."""
 
     async def endpoint(_: Request) -> Response:
         return Response(asset.body, headers={"cache-control": _FOR_EVER}, media_type=asset.media_type)
@@ -222,7 +222,7 @@ def _make_asset_endpoint(asset: WebDocument) -> Endpoint:
 
 
 def _probe(answer: Callable[[], WebDocument]) -> Endpoint:
-    """Make the function that answers a health check. Its answer is never taken from the cache."""
+    """Return the function that answers a health check. The answer is not taken from the cache."""
 
     async def endpoint(request: Request) -> Response:
         return respond(answer(), request)

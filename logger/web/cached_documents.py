@@ -1,4 +1,4 @@
-"""Make each answer only once for all visitors, until the recorder has something new to report."""
+"""Make each answer once for all visitors, until the recorder has news."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HTML: Final = "text/html; charset=utf-8"
 
 @dataclass(frozen=True)
 class WebDocument:
-    """Hold one answer: its body, its content type, its HTTP status, and a tag that changes with the body."""
+    """Hold one answer: body, media type, HTTP status, and a tag that changes with the body."""
 
     body: bytes
     media_type: str
@@ -25,19 +25,19 @@ class WebDocument:
 
     @cached_property
     def etag(self) -> str:
-        """Return the tag of the body."""
+        """Return the tag of the body, for the headers ETag and If-None-Match."""
         return f'"{hashlib.blake2b(self.body, digest_size=9).hexdigest()}"'
 
 
 class FewKept(Generic[T]):
-    """Keeps a value for each key, at most `most` values. The longest unused value is dropped first."""
+    """Store a value for each key, at most `most` values. The value that was unused for the longest is deleted first."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._kept: OrderedDict[Hashable, T] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return the value of a key. Make the value if it is not kept."""
+        """Return the value of a key. If the value is not stored, make it by `make`."""
         if key not in self._kept:
             self._kept[key] = make()
         self._kept.move_to_end(key)
@@ -47,9 +47,9 @@ class FewKept(Generic[T]):
 
 
 class NewsCache(Generic[T]):
-    """Keeps a value for each key. A value is made again when the recorder has something new to report.
+    """Store a value for each key. A value is made again when the recorder has news.
 
-    At most `most` values are kept. The longest unused value is dropped first.
+    At most `most` values are stored. The value that was unused for the longest time is deleted first.
     """
 
     def __init__(self, most: int) -> None:
@@ -58,9 +58,9 @@ class NewsCache(Generic[T]):
         self._makers: dict[str, asyncio.Task[T]] = {}
 
     async def get(self, key: str, version: int, make: Callable[[], Awaitable[T]]) -> T:
-        """Return the value of this key and version.
+        """Return the value of this key and version of the news.
 
-        If several callers need the value at once, it is made only once.
+        If several callers need the value at the same time, the value is made only once.
         """
         kept = self._kept.get(key)
         if kept is not None and kept[0] == version:
@@ -81,7 +81,7 @@ class NewsCache(Generic[T]):
         return made
 
     def _forget(self, key: str, maker: asyncio.Task[T]) -> None:
-        """Forget the task that made a value. Its error is raised to all callers that wait for the value."""
+        """Remove the task that made a value. An error of the task is raised to all callers that wait for the value."""
         self._makers.pop(key, None)
         if not maker.cancelled():
             maker.exception()

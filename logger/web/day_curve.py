@@ -1,4 +1,4 @@
-"""Draw today's powers as a curve for browsers without scripts. With scripts, uPlot draws the same figures."""
+"""Draw today's powers as a curve for browsers without scripts. With scripts, uPlot draws the same powers."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ SERIES: Final = {
     "net_power_w": "grid",
     "battery_power_w": "battery",
 }
-"""Field → the end of the flow picture with the same colour."""
+"""Field → the branch of the flow picture with the same colour."""
 _WIDTH: Final = 1440
 _HEIGHT: Final = 400
 _STEP_S: Final = 300
 _GAP_S: Final = 900
 _LEAST_POINTS: Final = 2
-"""Fewer points make no line."""
+"""The least number of points for a line."""
 
 
 def draw_curve(curve: Mapping[str, Any], span: tuple[int, int], words: Wording) -> Markup:
-    """Draw the curve from the first to the last instant of today, with its legend and its scale."""
+    """Draw the curve of today's powers, from the first to the last instant of today, with legend and scale."""
     names = [name for name in SERIES if any(value is not None for value in curve.get(name, ()))]
     if not names:
         return el("p", words.say("nothing"), class_="empty")
@@ -59,7 +59,7 @@ def draw_curve(curve: Mapping[str, Any], span: tuple[int, int], words: Wording) 
 
 
 def _find_scale(watts: Sequence[float]) -> tuple[float, float]:
-    """Return the top and the bottom of the scale in W: whole steps around all values, zero included."""
+    """Return the top and the bottom of the scale in W: whole steps around zero and all values."""
     greatest, least = max([*watts, 500.0]), min([*watts, 0.0])
     step = next(size for size in (250, 500, 1000, 2000, 5000, 10_000, 50_000, 1e9) if (greatest - least) / size <= 6)
     return -(-greatest // step) * step, least // step * step
@@ -68,7 +68,7 @@ def _find_scale(watts: Sequence[float]) -> tuple[float, float]:
 def _draw_line(
     at: Sequence[int], values: Sequence[float | None], span: tuple[int, int], scale: tuple[float, float], kind: str
 ) -> Markup:
-    """Draw one series: the mean of each five minutes. The line has a gap where nothing was read."""
+    """Draw one series as a line: the mean of each five minutes, with a gap where no value was read."""
     sums: dict[int, list[float]] = {}
     for time, value in zip(at, values, strict=True):
         if value is not None:

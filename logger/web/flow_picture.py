@@ -1,4 +1,4 @@
-"""Draw the present power as a picture: sun, grid, house and battery around one point, with the flows between them."""
+"""Draw the present powers as a picture: sun, grid, house and battery, with the flows between them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WIDTH, _HEIGHT, _RADIUS = 480.0, 400.0, 60.0
 _HUB: Final = (240.0, 200.0)
 _PLACES: Final = {"sun": (240.0, 66.0), "grid": (68.0, 200.0), "house": (412.0, 200.0), "battery": (240.0, 334.0)}
 _STILL_W: Final = 10.0
-"""Below this nothing is shown to flow."""
+"""The least power in W that is drawn as a flow."""
 _ICONS: Final = {
     "sun": "M12 7a5 5 0 1 0 0 10 5 5 0 0 0 0-10zM12 1v3M12 20v3M1 12h3M20 12h3M4.2 4.2l2.1 2.1M17.7 17.7l2.1 2.1"
     "M4.2 19.8l2.1-2.1M17.7 6.3l2.1-2.1",
@@ -28,8 +28,8 @@ _ICONS: Final = {
 class Branch:
     """Hold one branch of the picture (sun, grid, house or battery).
 
-    `watts`: its power in words. `inward_w`: the power that flows from the branch to the middle,
-    in W.
+    `watts`: the power of the branch, as text. `inward_w`: the power that flows from the branch to the middle of the
+    picture, in W.
     """
 
     kind: str
@@ -40,7 +40,7 @@ class Branch:
 
 
 def draw_flow(totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wording, *, is_metered: bool) -> Markup:
-    """Draw the picture of the newest totals, without the branches that this site does not measure.
+    """Draw the picture of the newest totals, without branches that this site does not measure.
 
     `is_metered`: the site measures grid and house, even if their powers are unknown now.
     """
@@ -59,7 +59,7 @@ def draw_flow(totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wording
 def _list_flows(
     totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wording, *, is_metered: bool
 ) -> list[Branch]:
-    """List the branches that this site has."""
+    """Return the branches of the picture that this site measures."""
     watts: list[float | None] = [totals.get(f"{name}_power_w") for name in ("production", "load", "net")]
     made, used, net = watts
     flows = [Branch("sun", words.say("sun"), words.power(made), made or 0.0)]
@@ -77,26 +77,26 @@ def _list_flows(
 
 
 def _write_amount(watts: float | None, words: Wording) -> str:
-    """Write a power without its direction."""
+    """Return a power as text, without its direction."""
     return words.power(None if watts is None else abs(watts))
 
 
 def _name_way(net: float | None, words: Wording) -> str:
-    """Name the direction of the power at the grid. Return an empty text while nothing flows."""
+    """Return the name of the direction of the grid's power; empty below 10 W."""
     if net is None or abs(net) < _STILL_W:
         return ""
     return words.say("import" if net > 0 else "export")
 
 
 def _name_state(battery_w: float) -> str:
-    """Name what a battery does: idle, charging or discharging."""
+    """Return the name of a battery's state: idle, charging or discharging."""
     if abs(battery_w) < _STILL_W:
         return "idle"
     return "discharging" if battery_w > 0 else "charging"
 
 
 def _describe(flow: Branch) -> str:
-    """Describe one branch of the picture in words, for visitors who cannot see it."""
+    """Return a description of one branch, for visitors who cannot see the picture."""
     note = f" ({flow.note})" if flow.note else ""
     return f"{flow.name}: {flow.watts}{note}"
 
@@ -120,7 +120,7 @@ def _draw_wire(kind: str) -> Markup:
 
 @cache
 def _frame_current(kind: str, way: str, speed: int) -> Frame:
-    """Draw a line with moving dots. Its width is left open as a gap."""
+    """Draw a line with moving dots, with a gap for the width of the line."""
     dots = el("path", d=_find_path(kind), class_=f"current {kind} {way} s{speed}", stroke_width=GAP)
     return Frame(join(_draw_wire(kind), dots))
 
@@ -138,7 +138,7 @@ def _draw_node(flow: Branch) -> Markup:
 
 @cache
 def _frame_node(kind: str, lines: int) -> Frame:
-    """Draw the circle and the symbol of a branch. Its lines of text are left open as gaps."""
+    """Draw the circle and the symbol of a branch, with gaps for its lines of text."""
     x, y = _PLACES[kind]
     texts = zip(("watts", "name", "note")[:lines], (6, 25, 42), strict=False)
     return Frame(

@@ -1,4 +1,4 @@
-"""Put the page together from its parts, its texts and its frame, in the language of a visitor."""
+"""Assemble the page from its parts, texts and frame, in the language of a visitor."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from logger.web.shown_sites import ShownSite
 from logger.web.wording import Wording
 
 _MOST_SITES: Final = 8
-"""Sites whose facts and parts are kept at once."""
+"""The greatest number of sites whose facts and parts are stored at the same time."""
 _HEADINGS: Final = ("now", "curve", "today", "days", "months", "roof")
 
 
 class FrontPage:
-    """Makes the page and its parts, once after each change, for all visitors."""
+    """Make the page and its parts, once after each change, for all visitors."""
 
     def __init__(self, recorder: Recorder, sites: tuple[ShownSite, ...], clock: Clock, *, is_invented: bool) -> None:
         self._recorder, self._sites = recorder, sites
@@ -36,7 +36,7 @@ class FrontPage:
         self._kept: FewKept[KeptParts] = FewKept(_MOST_SITES * len(LANGUAGES))
 
     async def write(self, site: ShownSite, language: Language, *, is_chosen: bool) -> WebDocument:
-        """Write the whole page. `is_chosen`: the visitor chose the language by a link."""
+        """Return the whole page. `is_chosen`: the visitor chose the language by a link."""
         facts, words = await self._find_facts(site), Wording(language)
         shown = self._keep(site, language).draw(facts)
         curve = cast(dict[str, Any], await answer_curve(self._ask_about(site)))
@@ -67,7 +67,7 @@ class FrontPage:
         return WebDocument(_FRAME.substitute(texts).encode(), HTML)
 
     async def show(self, site: ShownSite, language: Language) -> ShownParts:
-        """Return the parts of the page that change, and the newest point of the curve."""
+        """Return the changing parts of the page, and the newest point of the curve."""
         return self._keep(site, language).draw(await self._find_facts(site))
 
     async def _find_facts(self, site: ShownSite) -> PageFacts:
@@ -80,13 +80,13 @@ class FrontPage:
         return Question(site, {}, self._recorder, self._clock, self._sites)
 
     async def _name_site(self, site: ShownSite, words: Wording) -> str:
-        """Return the name of a site. A site without a name gets its number if there are several sites."""
+        """Return the name of a site. Without a name, return its number if there are several sites."""
         if site.name:
             return site.name
         return words.say("site", number=f"{site.number}") if len(self._sites) > 1 else words.say("title")
 
     async def _link_sites(self, here: ShownSite, words: Wording, chosen: str) -> Markup:
-        """Write links to all sites, if there are several."""
+        """Return links to all sites; empty with only one site."""
         if len(self._sites) < 2:
             return Markup("")
         links = [
@@ -105,7 +105,7 @@ _FRAME: Final = Template(read_asset("page.html").decode())
 
 
 def _link_languages(site: ShownSite, here: Language) -> Markup:
-    """Write a link to the page in each language."""
+    """Return a link to the page in each language."""
     return join(
         *(
             el(

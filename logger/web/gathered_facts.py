@@ -1,4 +1,4 @@
-"""Gather the facts that the page shows of one site. Facts that have not changed are not gathered again."""
+"""Gather the facts that the page shows of one site. Facts without a change are not gathered again."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from logger.web.question import Question
 _OF_INVERTERS: Final = ("envoy_inverter", "envoy_inverter_status", "envoy_inverter_day")
 _OF_ROWS: Final = ("envoy_day", "envoy_month", "envoy_site_day")
 _ROWS_S: Final = 900
-"""Rows are read again after this, for a command may have changed them."""
+"""The rows of days and months are read again after this many seconds, because a command may have changed them."""
 
 
 @dataclass(frozen=True)
 class PageFacts:
     """Hold the facts that the page shows of one site: answers of the API, and times in unix seconds.
 
-    The times are the present time, and the first and last instant of today. `whole`, `whole_days`: the sums over a
-    site of several gateways.
+    The times are the present time, the first instant of today and the last instant of today. `whole`, `whole_days`:
+    the sums over a site of several gateways.
     """
 
     now: Mapping[str, Any]
@@ -49,26 +49,26 @@ class PageFacts:
         return self.local(self.time).date()
 
     def local(self, at: float) -> datetime:
-        """Return the local time of the site."""
+        """Return the local time of the site at a unix second."""
         return datetime.fromtimestamp(at, UTC).astimezone(self.zone)
 
     @cached_property
     def totals(self) -> Mapping[str, Any]:
-        """Return the newest totals; without powers if they are not fresh.
+        """Return the newest totals; without powers if the totals are not fresh.
 
-        A power is true only at its own time.
+        Old powers are not shown as present powers.
         """
         return only_true_now(self.now)
 
     @property
     def point(self) -> dict[str, float]:
-        """Return the newest point of the curve: `at` and the powers; empty before the first."""
+        """Return the newest point of the curve: `at` and the powers; empty before the first point."""
         totals: Mapping[str, float] = self.now["totals"]
         return {"at": self.now["at"], **{n: totals[n] for n in CURVE if n in totals}} if self.now["at"] else {}
 
 
 def only_true_now(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the totals of an answer, without powers and percentages if they are not fresh."""
+    """Return the totals of an answer; without powers and percentages if the totals are not fresh."""
     totals: Mapping[str, Any] = answer["totals"]
     if answer["is_fresh"]:
         return totals
@@ -76,7 +76,7 @@ def only_true_now(answer: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 class GatheredFacts:
-    """Gathers the facts of one site. The same object is returned until something is new."""
+    """Gather the facts of one site. The same object is returned until a fact has changed."""
 
     def __init__(self, question: Question) -> None:
         self._question = question
@@ -89,7 +89,7 @@ class GatheredFacts:
         self._inverters_of: object = None
 
     async def gather(self) -> PageFacts:
-        """Return the present facts. They are gathered once, even if many visitors wait for them."""
+        """Return the present facts, which are gathered once even if many visitors wait for them."""
         async with self._gathering:
             seen = self._look()
             if self._facts is None or seen != self._seen:
@@ -97,7 +97,7 @@ class GatheredFacts:
             return self._facts
 
     def _look(self) -> object:
-        """Return a value that changes as soon as one of the facts does."""
+        """Return a value that changes as soon as one of the facts changes."""
         recorder, collector, minute = self._question.recorder, self._question.site.collector, self._count(60)
         sums = tuple(each.newest for each in recorder.sites)
         absences = tuple(collector.state.readings.absences.lasting.items())
@@ -111,7 +111,7 @@ class GatheredFacts:
         return int(self._question.clock.time()) // span_s
 
     async def _ask(self) -> PageFacts:
-        """Make the facts from the API's own answers."""
+        """Return the facts, made from the answers of the API."""
         question = self._question
         scope = await question.site.make_scope()
         rows = await self._find_rows()
@@ -127,7 +127,7 @@ class GatheredFacts:
         )
 
     async def _find_rows(self) -> _Rows:
-        """Return the rows of days and months. The store is read only after a row was written."""
+        """Return the rows of days and months. They are read from the store only after a row was written."""
         question = self._question
         of = (
             self._list_newest(*_OF_ROWS),

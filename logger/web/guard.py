@@ -1,4 +1,4 @@
-"""Refuse requests that no visitor of the page needs: writing, bodies, foreign host names, wrong passwords.
+"""Refuse invalid requests: other methods than GET, bodies, foreign host names, wrong passwords.
 
 Add the headers that protect visitors to each answer.
 """
@@ -31,7 +31,7 @@ HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
-"""Sent with every answer."""
+"""The headers that are sent with every answer."""
 MOST_HEADER_BYTES: Final = 16 * 1024
 _MOST_PATH_BYTES: Final = 2048
 _MOST_WRONG: Final = 10
@@ -41,10 +41,10 @@ _HOST: Final = re.compile(r"(\[[0-9a-fA-F:.]+(?:%25?\w+)?\]|[A-Za-z0-9._-]+)(?::
 
 
 class HostNames:
-    """The names by which the page may be called: IP addresses, and the names of this machine and of the settings.
+    """Hold the allowed host names of the page: IP addresses, this machine's names, and names of the settings.
 
-    A stranger's page can make its own name lead to this machine's address (DNS rebinding). But then the browser sends
-    the stranger's name in the Host header. A name that is not listed here is refused.
+    A foreign page can give its own name this machine's address (DNS rebinding). The browser then sends the foreign
+    name in the Host header. A request with a name that is not in this list is refused.
     """
 
     def __init__(self, further: str) -> None:
@@ -54,7 +54,7 @@ class HostNames:
         self._names = {"localhost", own, short, f"{short}.local", *listed}
 
     def has(self, header: str) -> bool:
-        """Return whether the value of a Host header is one of the names."""
+        """Return whether the value of a Host header is one of the allowed names."""
         found = _HOST.fullmatch(header)
         if found is None:
             return False
@@ -71,7 +71,7 @@ def _is_address(name: str) -> bool:
 
 
 class Passwords:
-    """Checks the password of the page. An address that gives ten wrong passwords must wait for a minute."""
+    """Check the password of the page. After ten wrong passwords an address is refused for a minute."""
 
     def __init__(self, password: str, clock: Clock) -> None:
         self._expected = password.encode()
@@ -79,7 +79,7 @@ class Passwords:
         self._wrong: dict[str, tuple[int, float]] = {}
 
     def judge(self, header: str, address: str) -> int:
-        """Return 0 if a request with this Authorization header may pass, else the HTTP status of the refusal."""
+        """Return 0 if a request with this Authorization header is allowed, else the HTTP status of the refusal."""
         if not self._expected:
             return 0
         count, since = self._wrong.get(address, (0, 0.0))
@@ -98,7 +98,7 @@ class Passwords:
 
 
 def _read_password(header: str) -> bytes | None:
-    """Return the password in a Basic header; None if there is none. The user's name is ignored."""
+    """Return the password in a Basic Authorization header; None without a password. The user's name is ignored."""
     kind, _, credentials = header.partition(" ")
     if kind.lower() != "basic":
         return None
@@ -109,7 +109,7 @@ def _read_password(header: str) -> bytes | None:
 
 
 class Guard:
-    """Passes on the requests that a visitor may make, and refuses all others."""
+    """Pass allowed requests to the application, and refuse all other requests."""
 
     def __init__(self, app: ASGIApp, hosts: HostNames, passwords: Passwords, is_open: Collection[str]) -> None:
         self._app, self._hosts, self._passwords = app, hosts, passwords
@@ -138,7 +138,7 @@ class Guard:
             raise
 
     def _judge(self, scope: Scope) -> tuple[int, str]:
-        """Return status and text of a refusal. The status is 0 if the request may pass."""
+        """Return the HTTP status and the text of a refusal. The status is 0 if the request is allowed."""
         if len(scope["raw_path"]) + len(scope["query_string"]) > _MOST_PATH_BYTES:
             return 414, "this address is too long"
         if sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEADER_BYTES:

@@ -1,4 +1,4 @@
-"""Answer health checks: whether the loops keep their deadlines, and whether a poll and a delivery succeeded."""
+"""Answer health checks: whether the loops meet their deadlines, and whether a poll and a delivery succeeded."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from logger.web.cached_documents import JSON, WebDocument
 
 
 def answer_health(recorder: Recorder) -> WebDocument:
-    """Answer 200 while every loop keeps its deadline, else 503."""
+    """Return an answer with status 200 while every loop meets its deadline, else with status 503."""
     is_live = recorder.progress.is_alive
     return _answer({"live": is_live}, is_good=is_live)
 
 
 def answer_ready(recorder: Recorder) -> WebDocument:
-    """Answer 200 once a poll was stored and, with a database, points were delivered; else 503 with the reasons."""
+    """Return status 200 after a stored poll and, with a database, a delivery; else status 503 with the reasons."""
     health = describe_health(recorder)
     return _answer({"ready": health["ready"], "reasons": health["reasons"]}, is_good=bool(health["ready"]))
 

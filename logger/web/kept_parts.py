@@ -1,4 +1,4 @@
-"""Keep the drawn parts of the page. A part is drawn again only when its facts have changed."""
+"""Store the drawn parts of the page. A part is drawn again only when its facts have changed."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from logger.web.wording import Wording
 
 @dataclass(frozen=True)
 class ShownParts:
-    """Hold the page that a visitor sees: every part by the id of its element, and the newest point of the curve."""
+    """Hold the page that a visitor sees: each part by its HTML element's id, and the newest point of the curve."""
 
     parts: Mapping[str, str]
     point: Mapping[str, float]
 
     @cached_property
     def stamp(self) -> str:
-        """Return a short text that changes with any part."""
+        """Return a short text that changes when a part changes."""
         return hashlib.blake2b("\0".join(self.parts.values()).encode(), digest_size=6).hexdigest()
 
 
 class KeptParts:
-    """Draws the parts for one site and language. The same object is returned while the facts are the same."""
+    """Draw the parts for one site and language. The same object is returned while the facts are the same."""
 
     def __init__(self, language: Language) -> None:
         self._words = Wording(language)
@@ -36,7 +36,7 @@ class KeptParts:
         self._shown = ShownParts({}, {})
 
     def draw(self, facts: PageFacts) -> ShownParts:
-        """Return every part of the facts."""
+        """Return all parts of the page, drawn from these facts."""
         if facts is not self._facts:
             self._shown = ShownParts({name: self._draw_part(name, facts) for name in PARTS}, facts.point)
             self._facts = facts

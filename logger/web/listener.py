@@ -1,4 +1,4 @@
-"""Answer connections with uvicorn's protocol on the recorder's own loop, within limits that no visitor can exceed."""
+"""Answer connections by uvicorn's protocol in the recorder's event loop, with limits for number and duration."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from logger.web.guard import MOST_HEADER_BYTES
 
 MOST_CONNECTIONS: Final = 320
 _OWN_FILES: Final = 96
-"""File descriptors that stay free for the recorder itself."""
+"""The number of file descriptors that are reserved for the recorder itself."""
 REQUEST_S: Final = 10.0
-"""A request is whole within this time, and a visitor takes what is waiting within it, or is cut off."""
+"""The seconds in which a request must arrive and a visitor must read an answer; then the connection is closed."""
 _KEEP_ALIVE_S: Final = 20
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 _BACKLOG: Final = 128
 
 
 async def answer(listener: socket.socket, settings: Settings, recorder: Recorder, clock: Clock) -> None:
-    """Answer every connection of a listening socket until cancelled. Then cut off all connections."""
+    """Answer every connection of a listening socket until cancelled. Then close all connections."""
     config = Config(
         build_app(settings, recorder, clock),
         http=GuardedConnection,
@@ -47,7 +47,7 @@ async def answer(listener: socket.socket, settings: Settings, recorder: Recorder
         timeout_keep_alive=_KEEP_ALIVE_S,
         h11_max_incomplete_event_size=MOST_HEADER_BYTES,
     )
-    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # a visitor could fill the log
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # otherwise a visitor could fill the log
     config.load()
     state = ServerState()
     server = await asyncio.get_running_loop().create_server(
@@ -66,16 +66,16 @@ async def answer(listener: socket.socket, settings: Settings, recorder: Recorder
 
 
 def count_most_connections() -> int:
-    """Return how many connections may be open at once, so that the recorder keeps enough file descriptors."""
+    """Return the greatest number of open connections that leaves the recorder enough file descriptors."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(8, min(MOST_CONNECTIONS, soft - _OWN_FILES))
 
 
 class GuardedConnection(H11Protocol):
-    """Holds one connection.
+    """Hold one connection.
 
-    A connection is cut off if there are too many connections, if its request takes too long, or if its visitor does
-    not read the answer in time.
+    The connection is closed in three cases: there are too many connections, its request takes too long, or its
+    visitor does not read the answer in time.
     """
 
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
@@ -83,7 +83,7 @@ class GuardedConnection(H11Protocol):
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Accept a connection. If there are too many connections, cut this one off at once."""
+        """Accept a connection. If there are too many connections, close the new connection immediately."""
         super().connection_made(transport)
         if len(self.connections) > count_most_connections():
             self._cut_off()
@@ -91,7 +91,7 @@ class GuardedConnection(H11Protocol):
             self._start_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadline of a connection that was closed."""
+        """Remove the deadline of a connection that was closed."""
         self._stop_deadline()
         super().connection_lost(exc)
 
@@ -114,10 +114,10 @@ class GuardedConnection(H11Protocol):
         super().resume_writing()
 
     def _cut_off(self) -> None:
-        """End the connection at once.
+        """Close the connection immediately.
 
-        The kernel, too, drops the data that the visitor has not read. Otherwise the kernel would keep these data for
-        many minutes.
+        The kernel also deletes the data that the visitor has not read. Otherwise the kernel would store these data
+        for many minutes.
         """
         own: socket.socket = self.transport.get_extra_info("socket")
         own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)

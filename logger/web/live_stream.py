@@ -21,7 +21,7 @@ from logger.web.shown_sites import ShownSite
 MOST_STREAMS: Final = 256
 _MOST_STEPS: Final = 32
 _PAUSE_S: Final = 0.5
-"""The least time between two messages, so that a fast clock or a burst of troubles floods nobody."""
+"""The least time in seconds between two messages, so that many changes in a short time cause few messages."""
 _SIGN_OF_LIFE_S: Final = 25.0
 
 
@@ -30,7 +30,7 @@ _NOTHING: Final = ShownParts({}, {})
 
 @dataclass(slots=True)
 class _Step:
-    """Hold the message that tells a visitor what changed since the message that he got last."""
+    """Hold a message with all changes since the last message to a visitor."""
 
     known: ShownParts | None = None
     shown: ShownParts | None = None
@@ -38,7 +38,7 @@ class _Step:
 
 
 class LiveStreams:
-    """Counts the open streams, and writes their messages. A message for several visitors is written once."""
+    """Count the open streams, and write their messages. A message for several visitors is written once."""
 
     def __init__(self, page: FrontPage, news: News) -> None:
         self._page, self._news = page, news
@@ -47,11 +47,11 @@ class LiveStreams:
 
     @property
     def is_full(self) -> bool:
-        """Return whether no further visitor can be served."""
+        """Return whether the greatest number of streams is open, so that a further visitor is refused."""
         return self.open >= MOST_STREAMS
 
     async def follow(self, site: ShownSite, language: Language, stamp: str = "") -> AsyncIterator[bytes]:
-        """Yield a message now and after each change of the page that this visitor sees.
+        """Yield a message immediately, and after each change of the page that this visitor sees.
 
         `stamp`: the stamp of the parts that the visitor already has.
         """
@@ -79,7 +79,7 @@ class LiveStreams:
                 sent_at = loop.time()
 
     def _write(self, site: ShownSite, language: Language, known: ShownParts, shown: ShownParts) -> bytes:
-        """Write a message with the changes since the last message of a visitor."""
+        """Return a message with the changes from the parts `known` to a visitor to the parts `shown` now."""
         step = self._written.get((site.number, language, known is _NOTHING), _Step)
         if step.known is not known or step.shown is not shown:
             changed = {name: text for name, text in shown.parts.items() if known.parts.get(name) != text}
@@ -88,18 +88,18 @@ class LiveStreams:
 
 
 def write_message(parts: Mapping[str, str], point: Mapping[str, float]) -> bytes:
-    """Write one server-sent event: the parts that changed, and the newest point of the curve."""
+    """Return one server-sent event: the changed parts, and the newest point of the curve."""
     return f"data: {json.dumps({'parts': parts, 'point': point}, ensure_ascii=False)}\n\n".encode()
 
 
 class LiveResponse:
-    """Sends one stream to one visitor, as an ASGI application. The stream ends when the visitor leaves."""
+    """Send one stream to one visitor, as an ASGI application. The stream ends when the visitor disconnects."""
 
     def __init__(self, streams: LiveStreams, site: ShownSite, language: Language, stamp: str) -> None:
         self._streams, self._site, self._language, self._stamp = streams, site, language, stamp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send messages until the visitor leaves."""
+        """Send messages until the visitor disconnects."""
         self._streams.open += 1
         sending = asyncio.create_task(self._send_all(send))
         leaving = asyncio.create_task(_wait_for_leave(receive))

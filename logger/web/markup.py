@@ -1,4 +1,4 @@
-"""Write HTML and SVG. Every text is escaped unless it is markup already. No attribute holds a style or a script."""
+"""Write HTML and SVG. Texts that are not markup are escaped. No attribute contains a style or a script."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Final, TypeAlias
 
 _VOID = frozenset({"meta", "link", "br", "img"})
 _MOST_KEPT: Final = 2048
-"""Texts and values that are kept as they are written: most of them are in each tick's markup."""
+"""The number of escaped texts and values that are cached, because most texts return in the markup of each tick."""
 
 
 class Markup(str):
-    """Text that is markup already."""
+    """A text that is markup, and is not escaped."""
 
     __slots__ = ()
 
 
 Content: TypeAlias = "str | Markup | None"
 GAP: Final = Markup("\0")
-"""A text or an attribute of a `Frame` that is written later."""
+"""The mark in a `Frame` for a text or an attribute that is written later."""
 
 
 def el(name: str, *content: Content, **attributes: str | float | None) -> Markup:
-    """Write one element.
+    """Return one HTML or SVG element.
 
-    An attribute whose value is None is left out. In an attribute's name `_` becomes `-`, but a `_` at the end is cut.
+    An attribute whose value is None is left out. In an attribute's name `_` becomes `-`; a `_` at the end is removed.
     """
     told = "".join(
         [f' {_name_attribute(key)}="{_write(value)}"' for key, value in attributes.items() if value is not None]
@@ -36,14 +36,14 @@ def el(name: str, *content: Content, **attributes: str | float | None) -> Markup
 
 
 def join(*content: Content) -> Markup:
-    """Write contents one after the other."""
+    """Return several contents as one markup, one after the other."""
     return Markup(
         "".join([each if isinstance(each, Markup) else _write(each) for each in content if each is not None])
     )
 
 
 class Frame:
-    """Markup with gaps. The markup is written once, and the gaps are filled again for each new value."""
+    """Hold markup with gaps. The markup is written once, and the gaps are filled again for each new value."""
 
     __slots__ = ("_pieces",)
 
@@ -51,7 +51,7 @@ class Frame:
         self._pieces = drawn.split(GAP)
 
     def fill(self, *values: str | float) -> Markup:
-        """Write the markup with a value in each gap, in order."""
+        """Return the markup with a value in each gap, in order."""
         first, *others = self._pieces
         return Markup(first + "".join([_write(v) + piece for v, piece in zip(values, others, strict=True)]))
 
@@ -63,5 +63,5 @@ def _name_attribute(key: str) -> str:
 
 @lru_cache(_MOST_KEPT)
 def _write(value: str | float) -> str:
-    """Write a text with its special characters escaped, or a number with at most one decimal."""
+    """Return a text with its special characters escaped, or a number with at most one decimal."""
     return escape(value) if isinstance(value, str) else f"{value + 0.0:.1f}".rstrip("0").rstrip(".")

@@ -1,4 +1,4 @@
-"""Write for Prometheus: every newest reading as a metric, named and converted by the table of fields."""
+"""Write the newest readings as metrics for Prometheus, with names and units by the table of fields."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from logger.web.cached_documents import WebDocument
 
 Family: TypeAlias = CounterMetricFamily | GaugeMetricFamily | InfoMetricFamily
 _Told: TypeAlias = tuple[str, Reading, bool]
-"""The name of a site, a reading of it, and whether its values may still be told as present values."""
+"""The name of a site, one of its readings, and whether the reading is recent enough to be a present value."""
 
 UNITS: Final = {
     "w": ("watts", 1.0),
@@ -40,18 +40,18 @@ UNITS: Final = {
     "s": ("seconds", 1.0),
     "bytes": ("bytes", 1.0),
 }
-"""Unit of the table → the unit that Prometheus' naming rules want, and how many of it one is."""
+"""Unit of the table → the unit by Prometheus' naming rules, and the factor of the conversion."""
 _COUNTED: Final = frozenset({"requests", "failures", "cpu_s"})
-"""Fields of the recorder that only rise."""
+"""The fields about the recorder that only rise, which become counters."""
 _FREE_TEXT: Final = frozenset({"conditions"})
-"""Texts that would make a new series with each new wording."""
+"""The texts that are not written, because each new wording would make a new series."""
 _SHOWN: Final = tuple(each for each in MEASUREMENTS if each.time in ("tick", "report") and each is not EVENT)
 _TEXTS: Final = {each.name: [field.name for field in each.fields if field.kind == "string"] for each in _SHOWN}
 _LAYOUT: Final = ("panel", "panel_group")
 
 
 class MetricsWriter:
-    """Writes the newest readings of all gateways in the text format of Prometheus.
+    """Write the newest readings of all gateways in the text format of Prometheus.
 
     The library writes the lines of a measurement once, and again only when its series or fields change. Between these
     times only the values of new readings are replaced.
@@ -62,13 +62,13 @@ class MetricsWriter:
         self._blocks: dict[str, _Block] = {}
 
     def write(self) -> WebDocument:
-        """Write every family that has a value now."""
+        """Return all metric families that have a value now."""
         now, sites = self._clock.time(), _name_sites(self._recorder.collectors)
-        heard = GaugeMetricFamily("envoy_up", "The gateway is heard.", labels=["site"])
+        heard = GaugeMetricFamily("envoy_up", "Whether the gateway answers (1 or 0).", labels=["site"])
         for site, collector in sites:
             heard.add_metric([site], float(collector.newest.is_heard(collector.site, now)))
         troubles = len(self._recorder.changes.troubles)
-        wrong = GaugeMetricFamily("envoy_logger_troubles", "What is wrong now, counted.", value=troubles)
+        wrong = GaugeMetricFamily("envoy_logger_troubles", "The number of present problems.", value=troubles)
         parts = [_write_by_library(heard, wrong)]
         for measurement in _SHOWN:
             told = [
@@ -85,7 +85,7 @@ class MetricsWriter:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """Hold the fixed text before the value of one sample, and the origin of the value (reading, field, factor)."""
+    """Hold the fixed text before the value of a sample, and the origin of this value (reading, field, factor)."""
 
     before: str
     place: int
@@ -97,7 +97,7 @@ class _Line:
 class _Block:
     """Hold the lines of one measurement: their readings, their fixed parts, and the whole text.
 
-    `shape`: the facts that decide which lines exist. `end`: the text behind the last value.
+    `shape`: the facts that determine which lines exist. `end`: the text after the last value.
     """
 
     told: Sequence[_Told]
@@ -110,7 +110,7 @@ class _Block:
 def _renew(known: _Block | None, measurement: Measurement, told: Sequence[_Told]) -> _Block:
     """Return the lines of a measurement.
 
-    If the readings have not changed, neither have the lines. Otherwise the values in the lines are replaced.
+    If the readings have not changed, return the known lines. Otherwise replace the values in these lines.
     """
     if known is not None and known.told == told:
         return known
@@ -125,7 +125,7 @@ def _renew(known: _Block | None, measurement: Measurement, told: Sequence[_Told]
 
 
 def _find_shape(told: _Told, texts: Sequence[str]) -> object:
-    """Return the facts that decide which lines a reading has: everything except its numbers."""
+    """Return the facts that determine which lines a reading has: all its facts except the numbers."""
     site, reading, is_true_now = told
     return site, is_true_now, reading.tags, list(reading.fields), [reading.fields.get(name) for name in texts]
 
@@ -137,9 +137,9 @@ def _write_value(value: Value, factor: float) -> str:
 
 
 def _write_lines(measurement: Measurement, told: Sequence[_Told]) -> tuple[Sequence[_Line], str]:
-    """Let the library write a family for each field with a value that is still true.
+    """Write a metric family for each field with a present value, by the library for Prometheus.
 
-    Return the family's lines without their values, and the text behind the last value.
+    Return the lines of the families without their values, and the text after the last value.
     """
     labels = ("site", *measurement.tags, *(_LAYOUT if measurement.has_layout else ()))
     lines, before = [], ""
@@ -171,18 +171,18 @@ def _write_by_library(*families: Family) -> str:
 
 
 class _Families(MetricsCollector):
-    """Gives families to the library."""
+    """Hold metric families for the library for Prometheus."""
 
     def __init__(self, families: Iterable[Family]) -> None:
         self._families = families
 
     def collect(self) -> Iterable[Family]:
-        """Return the families."""
+        """Return the metric families."""
         return self._families
 
 
 def _begin_family(measurement: Measurement, field: Field, labels: Sequence[str]) -> Family:
-    """Choose name and type of a field's family."""
+    """Return the empty metric family of a field, with name and type."""
     before = "envoy" if measurement is TOTALS else measurement.name
     unit = UNITS[field.unit][0] if field.unit else ""
     stem = field.name.removesuffix(f"_{field.unit}") if unit else field.name
@@ -194,7 +194,7 @@ def _begin_family(measurement: Measurement, field: Field, labels: Sequence[str])
 
 
 def _name_sites(collectors: Sequence[Collector]) -> list[tuple[str, Collector]]:
-    """Return each gateway with its label: the site's name, else its number from 1 on, never its serial."""
+    """Return each gateway with its label: the site's name or a number from 1 on. The serial is not shown."""
     names = [collector.site.name for collector in collectors]
     return [
         (name if name and names.count(name) == 1 else f"{name} {number}".strip(), collector)

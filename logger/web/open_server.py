@@ -1,4 +1,4 @@
-"""Wait for the first visitor of the page, and only then load the web server. Recording never depends on it."""
+"""Wait for the first visitor of the page, and then load the web server. Recording does not depend on the server."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from logger.settings.load import Settings
 Answer: TypeAlias = Callable[[socket.socket, Settings, Recorder, Clock], Awaitable[None]]
 _AGAIN_S: Final = 60.0
 _BACKLOG: Final = 64
-_EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104  what a person set
+_EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104  only if a person set it
 _TROUBLE: Final = "page"
 PAGE: Final = "page"
-"""The name under which the recorder's status has the page's address."""
+"""The name of the page's address in the recorder's status."""
 
 
 @contextlib.asynccontextmanager
 async def serve_web(settings: Settings, recorder: Recorder, clock: Clock) -> AsyncIterator[None]:
-    """Serve page, API and health checks within this context, if LOGGER_HTTP is not off. No failure is raised."""
+    """Serve page, API and health checks within this context, if LOGGER_HTTP is not off. Failures are not raised."""
     address = settings.recorder.http_address
     if address is None:
         yield
@@ -39,13 +39,13 @@ async def serve_web(settings: Settings, recorder: Recorder, clock: Clock) -> Asy
 
 
 async def _serve_or_tell(address: tuple[str, int], settings: Settings, recorder: Recorder, clock: Clock) -> None:
-    """Serve until cancelled. Report an unexpected error and return, because recording goes on without the page."""
+    """Serve until cancelled. Report an unexpected error and return, because recording continues without the page."""
     try:
         await _serve(address, settings, recorder, clock)
-    except Exception as error:  # noqa: BLE001  whatever it is, the recorder must not end by it
+    except Exception as error:  # noqa: BLE001  no error of the page may end the recorder
         log.get("web").error("the page is no longer served, because of an unexpected error", exc_info=error)
         recorder.outlets.pop(PAGE, None)
-        text = f"the page is not served any more: {type(error).__name__}: {error}\nTry: restart the recorder."
+        text = f"the page is no longer served: {type(error).__name__}: {error}\nTry: restart the recorder."
         recorder.changes.begin(_TROUBLE, text)
 
 
@@ -63,9 +63,9 @@ async def _serve(address: tuple[str, int], settings: Settings, recorder: Recorde
 
 
 def _load() -> Answer:
-    """Import the function that answers requests.
+    """Import the function that answers requests, and return it.
 
-    starlette and uvicorn take memory, so they are imported at the first visit.
+    starlette and uvicorn take memory, so these packages are imported at the first visit.
     """
     from logger.web.listener import answer
 
@@ -73,7 +73,7 @@ def _load() -> Answer:
 
 
 async def _bind_patiently(address: tuple[str, int], recorder: Recorder) -> socket.socket:
-    """Bind the address. While that fails, report the problem once and try again each minute."""
+    """Bind the address. While binding fails, report the problem once and try again each minute."""
     while True:
         try:
             listener = _bind(address)
@@ -104,7 +104,7 @@ def _bind(address: tuple[str, int]) -> socket.socket:
 
 
 def _describe(address: tuple[str, int], error: OSError) -> str:
-    """Explain why the page cannot be served, and what to do."""
+    """Return the reason why the page cannot be served, with a hint."""
     host, port = address
     place = f"{_name_host(host)}:{port}"
     if error.errno == errno.EADDRINUSE:
@@ -129,7 +129,7 @@ def _name_host(host: str) -> str:
 
 
 async def _wait_for_visitor(listener: socket.socket) -> None:
-    """Wait until somebody connects. The connection stays in the listener's queue."""
+    """Wait until a visitor connects. The connection stays in the listener's queue."""
     loop = asyncio.get_running_loop()
     came = asyncio.Event()
     loop.add_reader(listener.fileno(), came.set)

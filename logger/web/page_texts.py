@@ -139,7 +139,7 @@ TEXTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "recorded_by": ("Recorded by", "Aufgezeichnet von", "Enregistré par"),
     "api": ("JSON API", "JSON-API", "API JSON"),
 }
-"""Name → text in the order of LANGUAGES."""
+"""Name → the texts in the order of LANGUAGES."""
 
 WEEKDAYS: Final[Mapping[Language, str]] = {
     "en": "Mon Tue Wed Thu Fri Sat Sun",
@@ -151,11 +151,11 @@ MONTHS: Final[Mapping[Language, str]] = {
     "de": "Jan Feb Mär Apr Mai Jun Jul Aug Sep Okt Nov Dez",
     "fr": "janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.",
 }
-"""Short names, in order, with a space in between."""
+"""Language → the short names of the months, in order, separated by spaces."""
 
 
 def choose_language(accepted: str) -> Language:
-    """Return the page's language that an Accept-Language header prefers; English if it names none of them."""
+    """Return the page's language that an Accept-Language header prefers; English without a known language."""
     best: tuple[float, Language] = (0.0, "en")
     for part in accepted.lower().split(",")[:20]:
         name, _, weight = part.strip().partition(";")

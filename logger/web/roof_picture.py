@@ -9,14 +9,14 @@ from logger.web.markup import Markup, el, join
 from logger.web.wording import NONE, Wording
 
 _BOUNDS: Final = (0.6, 0.75, 0.85, 0.92, 0.97, 1.03)
-"""The ratios between the colours, of which there is one more."""
+"""The ratios at which the colour changes, in ascending order."""
 _MOST: Final = 30
-"""Columns and rows of the largest grid that the style sheet knows."""
+"""The greatest number of columns, and of rows, in a grid of the style sheet."""
 _FRESH_S: Final = 3600
 
 
 def draw_roof(inverters: Sequence[Mapping[str, Any]], now: float, words: Wording) -> Markup:
-    """Draw every inverter: by rows and columns if the layout has them, else one after the other."""
+    """Draw all inverters: in rows and columns if the layout gives their places, else one after the other."""
     if not inverters:
         return el("p", words.say("nothing"), class_="empty")
     groups: dict[str, list[Mapping[str, Any]]] = {}
@@ -44,7 +44,8 @@ def _draw_group(name: str, of: Sequence[Mapping[str, Any]], now: float, words: W
 def _find_places(of: Sequence[Mapping[str, Any]]) -> list[tuple[int, int]] | None:
     """Return row and column of each inverter, from 1 on.
 
-    Return None if an inverter has no place, if two inverters share one, or if there are too many rows or columns.
+    Return None if an inverter has no place, if two inverters have the same place, or if there are too many rows or
+    columns.
     """
     rows, columns = ([str(each.get(name) or "") for each in of] for name in ("row", "column"))
     if not all(rows) or not all(columns):
@@ -56,10 +57,9 @@ def _find_places(of: Sequence[Mapping[str, Any]]) -> list[tuple[int, int]] | Non
 
 
 def _number(names: Sequence[str]) -> list[int]:
-    """Number rows or columns from 1 on.
+    """Return a number from 1 on for the name of each row or column.
 
-    If all names are numbers, these numbers are used, and gaps between them stay. Otherwise the order of the names
-    decides.
+    If all names are numbers, their differences are preserved. Otherwise the order of the names decides.
     """
     if all(name.isdecimal() for name in names):
         first = min(int(name) for name in names)
@@ -71,7 +71,7 @@ def _number(names: Sequence[str]) -> list[int]:
 def _draw_grid(
     of: Sequence[Mapping[str, Any]], places: Sequence[tuple[int, int]], now: float, words: Wording
 ) -> Markup:
-    """Draw inverters at their rows and columns."""
+    """Draw inverters in a grid, at their rows and columns."""
     wide = max(column for _, column in places)
     panels = [
         _draw_panel(each, now, words, f" r{row} c{column}")
@@ -81,7 +81,7 @@ def _draw_grid(
 
 
 def _draw_panel(inverter: Mapping[str, Any], now: float, words: Wording, place: str = "") -> Markup:
-    """Draw one inverter as a tile: its ratio, its name, its power."""
+    """Draw one inverter as a tile, with ratio, name and power."""
     ratio = find_ratio(inverter)
     is_silent = bool((inverter.get("day") or {}).get("silent_days"))
     share = words.say("silent") if is_silent else NONE if ratio is None else words.percent(100 * ratio)
@@ -119,7 +119,7 @@ def _energy(inverter: Mapping[str, Any]) -> float | None:
 
 
 def _power(inverter: Mapping[str, Any], now: float) -> float | None:
-    """Return the power of the last report; None if that is older than an hour."""
+    """Return the power of the last report in W; None if this report is older than an hour."""
     at: int | None = inverter.get("report_at")
     watts: float | None = inverter.get("power_w")
     return watts if at is not None and now - at <= _FRESH_S else None
@@ -140,7 +140,7 @@ def _draw_scale(words: Wording) -> Markup:
 
 
 def _write_table(inverters: Sequence[Mapping[str, Any]], now: float, words: Wording) -> Markup:
-    """Write every inverter as a row of a table that can be unfolded."""
+    """Return a table that can be unfolded, with a row for each inverter."""
     titles = ("panel", "group", "power", "energy", "ratio", "week")
     rows = []
     for inverter in inverters:

@@ -1,4 +1,4 @@
-"""List every address that is served. To add one, add a Route here. Its documentation is made from the Route."""
+"""List every address that is served. The documentation of an address is made from its Route."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ API: Final = "/api/v1"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Describe one address of the API: its path, its answer, and its parameters.
+    """Describe one address of the API: path, answer and parameters.
 
-    `answer` makes the JSON for a request. This function runs once after each change, for all visitors. `parameters`:
-    names with their meanings. `example`: the query of the example in the documentation.
+    `answer`: the function that makes the JSON of an answer, once after each change for all visitors. `parameters`:
+    names with meanings. `example`: the query of the example in the documentation.
     """
 
     path: str

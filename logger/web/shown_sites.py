@@ -1,4 +1,4 @@
-"""Gather the shown data of one gateway's site: newest readings, day rows, curve and events."""
+"""Collect the data that page and API show of one site: newest readings, day rows, curve and events."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _EVENT: Final = b"envoy_event,"
 
 @dataclass(slots=True)
 class ShownSite:
-    """One site: its `number`, from 1 on, and its collector.
+    """Hold one site: its `number`, from 1 on, and its collector.
 
-    While the gateway is away, its stored readings are shown.
+    While the gateway does not answer, its stored readings are shown.
     """
 
     number: int
@@ -47,7 +47,7 @@ class ShownSite:
         return self.collector.site.name
 
     async def find_serial(self) -> str:
-        """Return the serial of the gateway that answers, else of the only one in the store, else an empty text."""
+        """Return the serial of the gateway that answers, or of the only gateway in the store; else an empty text."""
         if self.collector.serial:
             return self.collector.serial
         if not self._serial and self.number == 1:
@@ -56,7 +56,7 @@ class ShownSite:
         return self._serial
 
     async def find_energy(self) -> EnergyState:
-        """Return the energy state of the gateway. Until the gateway has answered, return the stored state."""
+        """Return the energy state of the gateway; before its first answer, the stored state."""
         live = self.collector.state.energy
         if live.days or not (serial := await self.find_serial()):
             return live
@@ -65,7 +65,7 @@ class ShownSite:
         return self._energy
 
     async def find_zone(self) -> ZoneInfo:
-        """Return the time zone by which the site's days begin."""
+        """Return the time zone that determines the beginning of the site's days."""
         site = self.collector.site
         return ZoneInfo((await self.find_energy()).zone or site.zone or site.system_zone)
 
@@ -87,17 +87,17 @@ class ShownSite:
         return first_instant((today + timedelta(days=1)).isoformat(), zone.key)
 
     def find_time(self, totals: Reading) -> int:
-        """Return the tick at which the gateway last answered. Before its first answer, return the totals' time."""
+        """Return the last tick with an answer of the gateway; before the first answer, the totals' time."""
         return self.collector.newest.heard_at or totals.time
 
     def is_fresh(self, at: float) -> bool:
-        """Return whether a time is of the last two ticks."""
+        """Return whether a unix second is in the last two ticks."""
         return is_recent(at, self.collector.site, self.clock.time())
 
     async def find_totals(self) -> Reading | None:
         """Return the newest totals of this run.
 
-        Without any, return the few figures that the store keeps of the last tick.
+        Before the first totals, return the few numbers of the last tick that are in the store.
         """
         found = self.collector.newest.find("envoy_totals")
         if found is not None:
@@ -132,7 +132,7 @@ class ShownSite:
         return sorted(by_identity.values(), key=lambda each: -each.time)
 
     async def _fill(self) -> NewestReadings:
-        """Read once what was stored before this start: the inverters' last rows, and the events of the last days."""
+        """Read the stored readings of earlier runs once: the inverters' last rows, and recent events."""
         newest = self.collector.newest
         serial = await self.find_serial()
         if self._filled is newest or not serial:
@@ -147,7 +147,7 @@ class ShownSite:
         return newest
 
     async def _read_events(self, serial: str) -> list[Reading]:
-        """Read the stored events page by page, so that no tick has to wait."""
+        """Read the stored events in small parts, so that no tick has to wait."""
         found: list[Reading] = []
         after: int | None = 0
         since = int(self.clock.time()) - _EVENT_DAYS * 86400
@@ -159,7 +159,7 @@ class ShownSite:
 
 
 def as_point(reading: Reading) -> Point:
-    """Convert a reading to a point, as named queries need it."""
+    """Convert a reading to a point for named queries."""
     return Point(reading.time, reading.tags, reading.fields)
 
 

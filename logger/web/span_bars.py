@@ -1,4 +1,4 @@
-"""Draw days or months as pairs of bars: the energy made and the energy used. A table has all figures."""
+"""Draw days or months as pairs of bars: the energy produced and the energy used. A table shows all figures."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from logger.web.markup import Markup, el, join
 from logger.web.wording import Wording
 
 _WIDTH, _HEIGHT = 10.0, 100.0
-"""One place of the picture; it is stretched to the width of the page."""
+"""Width and height of one place of the picture. The picture is stretched to the width of the page."""
 _STEPS: Final = (1, 2, 3, 4, 5, 6, 8)
 
 
 @dataclass(frozen=True, slots=True)
 class BarPlace:
-    """Hold one place of the picture: its label, its full name, and the row of its day or month, if there is one."""
+    """Hold one place of the picture: its label, its full name, and the row of its day or month or None."""
 
     label: str
     name: str
@@ -24,7 +24,7 @@ class BarPlace:
 
 
 def draw_bars(places: Sequence[BarPlace], title: str, words: Wording) -> Markup:
-    """Draw the bars of all places, their labels, their scale and their table."""
+    """Draw the bars of all places, with labels, scale and table."""
     rows = [place.row for place in places if place.row is not None]
     greatest = max((max(_read_production(row), _read_load(row)) for row in rows), default=0.0)
     if not greatest:
@@ -60,7 +60,7 @@ def _read_load(row: Mapping[str, Any]) -> float:
 
 
 def _round_up(wh: float) -> float:
-    """Return the least round number of Wh that is not below a value."""
+    """Return the least round number of Wh at or above a value."""
     size = 100.0
     while True:
         for step in _STEPS:
@@ -70,7 +70,7 @@ def _round_up(wh: float) -> float:
 
 
 def _draw_place(place: BarPlace, number: int, top: float, words: Wording) -> Markup | None:
-    """Draw the two bars of one place. Each bar is divided by where its energy went or came from."""
+    """Draw the two bars of one place. Each bar is divided by destination or origin of its energy."""
     row = place.row
     if row is None:
         return None
@@ -101,7 +101,7 @@ def _draw_place(place: BarPlace, number: int, top: float, words: Wording) -> Mar
 
 
 def _write_table(places: Sequence[BarPlace], title: str, words: Wording) -> Markup:
-    """Write every figure of the bars in a table that can be unfolded. Leave out columns that no row has."""
+    """Return a table that can be unfolded, with all figures of the bars. Leave out columns without a value."""
     rows = [(place.name, place.row) for place in places if place.row is not None]
     columns = [
         (text, field)
@@ -132,7 +132,7 @@ def _write_table(places: Sequence[BarPlace], title: str, words: Wording) -> Mark
 
 
 def write_figure(row: Mapping[str, Any], field: str, words: Wording) -> str:
-    """Write one figure of a row. The end of its name tells its unit."""
+    """Return one figure of a row as text, with the unit from the ending of its field's name."""
     value = row.get(field)
     if field.endswith("_percent"):
         return words.percent(value)
