@@ -195,7 +195,7 @@ def _explain_unknown(key: Key, view: View) -> str:
     kind = _KINDS.get(key.rowset.name)
     if kind is not None and paths.READINGS in view.snapshot.documents:
         is_several = len(_list_readings(kind, view)) > 1
-        nothing = f"{paths.READINGS} lists no readable value of the {kind} meter"
+        nothing = f"{paths.READINGS} lists no usable reading of the {kind} meter"
         return _describe_several(kind, view) if is_several else nothing
     if key.rowset.name in _SUMS and _SUMS[key.rowset.name] in view.snapshot.documents:
         return f"{key.rowset.where}: its lifetime cannot be read, so its power is not read either"

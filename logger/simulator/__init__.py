@@ -1,1 +1,1 @@
-"""Simulates a gateway for the demo and the tests."""
+"""Simulate a gateway for the demo and the tests."""

@@ -1,4 +1,4 @@
-"""Makes a self-signed certificate like a gateway's own: with a name that does not match, for about a year."""
+"""Make a self-signed certificate like that of a gateway: valid for about a year, with a name that does not match."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """Hold key and certificate in PEM form, and the SHA-256 of the certificate in hex."""
+    """Hold a private key and its certificate in PEM form, and the SHA-256 of the certificate in hexadecimal."""
 
     certificate_pem: bytes
     key_pem: bytes = field(repr=False)
     fingerprint: str
 
     def context(self) -> ssl.SSLContext:
-        """Make an SSL context for a server that shows this certificate."""
+        """Return an SSL context for a server with this certificate."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.load_into(context)
         return context
 
     def load_into(self, context: ssl.SSLContext) -> None:
-        """Load this certificate into a server's SSL context. Every later connection shows it."""
-        with tempfile.NamedTemporaryFile() as file:  # ssl reads keys from files alone
+        """Load this certificate into a server's SSL context, for all later connections."""
+        with tempfile.NamedTemporaryFile() as file:  # ssl reads keys only from files
             file.write(self.key_pem + self.certificate_pem)
             file.flush()
             context.load_cert_chain(Path(file.name))
 
 
 def make_certificate(serial: str, *, now: float, days: float = 365, age_days: float = 1) -> Certificate:
-    """Make a key and a certificate, valid from `age_days` before `now` (unix seconds) until `days` after it."""
+    """Make a key and a certificate, valid from `age_days` before to `days` after `now` (unix seconds)."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"envoy {serial}")])
     at = datetime.fromtimestamp(now, UTC)

@@ -1,4 +1,4 @@
-"""Serves HTTP/1.1 with h11 and asyncio streams. This server is simple enough to play every fault."""
+"""Serve HTTP/1.1 with h11 and asyncio streams, by a server that can play every fault."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from logger.simulator.site_model import Reply
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Hold one request: `path` with its query, header names in lower case."""
+    """Hold one request. `path` contains the query; header names are in lower case."""
 
     method: str
     path: str
@@ -29,7 +29,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """Hold a reply, further headers, and how its transfer fails.
+    """Hold a reply, further headers, and the fault of its transfer.
 
     `cut_after`: the connection ends after this many bytes of the body. `reset`: the connection ends without an
     answer. `parts`: texts that are sent instead of the body, without a length. `raw`: bytes that are sent instead of
@@ -48,10 +48,10 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class HttpServer:
-    """Listens on 127.0.0.1 and answers with `handler`.
+    """Listen on 127.0.0.1, and answer requests by `handler`.
 
-    `raw`: the bytes that each connection sent after the TLS handshake, in order. An attacker in the gateway's place
-    would see these bytes.
+    `raw`: the bytes that each connection sent after the TLS handshake, in order. An attacker in the place of the
+    gateway would see these bytes.
     """
 
     def __init__(self, handler: Handler, *, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
@@ -63,14 +63,14 @@ class HttpServer:
         self._clients: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Begin to listen. `port` is then the port in use, and stays the same at the next start."""
+        """Begin to listen, and set `port` to the port in use, which stays the same at the next start."""
         self._listener = listener = socket.create_server(("127.0.0.1", self.port))
         listener.setblocking(False)
         self.port = listener.getsockname()[1]
         asyncio.get_running_loop().add_reader(listener, self._accept, listener)
 
     async def stop(self) -> None:
-        """Stop listening and end every connection. A second stop does nothing."""
+        """Stop listening and close every connection. A second call has no effect."""
         listener, self._listener = self._listener, None
         if listener is not None:
             asyncio.get_running_loop().remove_reader(listener)
@@ -78,27 +78,27 @@ class HttpServer:
             await self.drop()
 
     async def drop(self) -> None:
-        """End every connection, as a restart of the device does, even in the middle of a handshake."""
+        """Close every connection like a restart of the device, even during a handshake."""
         clients = list(self._clients)
         for task in clients:
             task.cancel()
         await asyncio.gather(*clients, return_exceptions=True)
-        await asyncio.sleep(0)  # what was aborted is closed in the loop's next turn
+        await asyncio.sleep(0)  # aborted connections are closed in the next turn of the loop
 
     def _accept(self, listener: socket.socket) -> None:
         try:
             connection, _ = listener.accept()
         except (BlockingIOError, ConnectionError):
-            return  # it left before it was met
+            return  # the client closed the connection before it was accepted
         connection.setblocking(False)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or the body waits 40 ms after its head
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else the body is sent 40 ms after the head
         task = asyncio.get_running_loop().create_task(self._client(connection))
         self._clients.add(task)
         task.add_done_callback(partial(self._forget, connection))
 
     def _forget(self, connection: socket.socket, task: asyncio.Task[None]) -> None:
         self._clients.discard(task)
-        task.get_loop().call_soon(connection.close)  # stopped before it began, it has no transport that would
+        task.get_loop().call_soon(connection.close)  # a task that never began has no transport to close
 
     async def _client(self, connection: socket.socket) -> None:
         loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
@@ -109,12 +109,12 @@ class HttpServer:
                 lambda: protocol, connection, ssl=self.tls, ssl_handshake_timeout=patience_s
             )
         except (OSError, asyncio.CancelledError):
-            return  # no handshake came about, or nobody waits for it any more
+            return  # the handshake failed, or the client no longer waits for it
         writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         try:
             await self._serve(reader, writer)
         except (OSError, h11.ProtocolError, asyncio.CancelledError):
-            writer.transport.abort()  # gone, nonsense, or stopped: nobody waits for more
+            writer.transport.abort()  # the client is gone, sent an invalid request, or the server stops
         finally:
             writer.close()
             with contextlib.suppress(OSError, asyncio.CancelledError):
@@ -133,7 +133,7 @@ class HttpServer:
 
 
 async def _read_request(connection: h11.Connection, reader: asyncio.StreamReader, seen: bytearray) -> Request | None:
-    """Read the next request; None at the end of the connection. Every byte is appended to `seen`."""
+    """Read the next request; None at the end of the connection. Append every received byte to `seen`."""
     head: h11.Request | None = None
     body = b""
     while True:

@@ -1,4 +1,4 @@
-"""Makes and checks the sign-in of gateways: signed tokens, and HTTP Digest before firmware 7."""
+"""Make and check the credentials of gateways: signed tokens, and HTTP Digest before firmware 7."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Verdict: TypeAlias = Literal["good", "stale", "wrong"]
 
 @dataclass(slots=True)
 class TokenMaker:
-    """Signs tokens (ES256, the gateway's serial as audience) and tells which tokens are still valid."""
+    """Sign tokens (ES256, with the gateway's serial as audience), and check whether a token is valid."""
 
     key: ec.EllipticCurvePrivateKey = field(
         default_factory=lambda: ec.generate_private_key(ec.SECP256R1()), repr=False
     )
     revoked: set[str] = field(default_factory=set)
     made: list[str] = field(default_factory=list, repr=False)
-    """Every token so far, oldest first."""
+    """All tokens that were made, oldest first."""
 
     def make(
         self,
@@ -54,7 +54,7 @@ class TokenMaker:
         return self.made[-1]
 
     def is_good(self, token: str, serial: str, now: float) -> bool:
-        """Return True if the gateway `serial` accepts the token: signature, audience, dates, not revoked."""
+        """Return True if the gateway `serial` accepts the token, by signature, audience, dates and revocation."""
         try:
             claims = jwt.decode(
                 token,
@@ -74,25 +74,26 @@ class TokenMaker:
 
 @dataclass(slots=True)
 class DigestGuard:
-    """Makes Digest challenges (MD5) and checks responses. The count of a nonce must rise, so no response works twice.
+    """Make Digest challenges (MD5), and check responses. The count of a nonce must rise, so a response is valid once.
 
-    `has_qop`: challenges have `qop="auth"` (RFC 2617), else none (RFC 2069). `nonce_uses`: the number of requests
-    until a nonce is stale. `names_next`: each good answer names the next nonce and ends the old one.
+    `has_qop`: challenges have `qop="auth"` (RFC 2617); otherwise they have no `qop` (RFC 2069). `nonce_uses`: the
+    number of requests after which a nonce is stale. `names_next`: each successful answer gives the next nonce and
+    makes the old nonce invalid.
     """
 
     has_qop: bool = True
     nonce_uses: int | None = None
     names_next: bool = False
     counts: dict[str, int] = field(default_factory=dict)
-    """Nonce → requests that were signed with it."""
+    """Nonce → the number of requests that were signed with this nonce."""
 
     def challenge(self, *, is_stale: bool = False) -> str:
-        """Make the WWW-Authenticate header of a refusal. `is_stale`: only the nonce was too old."""
+        """Return the WWW-Authenticate header of a refusal. `is_stale`: only the nonce was too old."""
         parts = [f'realm="{REALM}"', *(['qop="auth"'] if self.has_qop else []), f'nonce="{self._new_nonce()}"']
         return "Digest " + ", ".join([*parts, "algorithm=MD5", *(["stale=true"] if is_stale else [])])
 
     def check(self, request: Request, username: str, password: str) -> Verdict:
-        """Judge whether the request answers one of the challenges with this user and password."""
+        """Check the response of a request to a challenge, with this user and password: good, stale or wrong."""
         header = request.headers.get("authorization", "")
         given = {key: quoted or bare for key, quoted, bare in re.findall(r'(\w+)=(?:"([^"]*)"|([^",\s]+))', header)}
         nonce, count = given.get("nonce", ""), given.get("nc", "00000001")
@@ -113,7 +114,7 @@ class DigestGuard:
         return "good"
 
     def make_info(self, request: Request) -> tuple[tuple[str, str], ...]:
-        """Make the headers of a good answer: the next nonce, if this guard names one."""
+        """Return the headers of a successful answer: the next nonce with `names_next`, else none."""
         if not self.names_next:
             return ()
         used = re.search(r'nonce="([^"]*)"', request.headers.get("authorization", ""))
@@ -128,4 +129,4 @@ class DigestGuard:
 
 
 def _md5(text: str) -> str:
-    return hashlib.md5(text.encode()).hexdigest()  # noqa: S324  the protocol's own
+    return hashlib.md5(text.encode()).hexdigest()  # noqa: S324  Digest requires MD5

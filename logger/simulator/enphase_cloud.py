@@ -1,4 +1,4 @@
-"""Simulates the sign-in at Enphase: counts every attempt and plays every refusal that gateways' owners met."""
+"""Simulate the sign-in at Enphase: count every attempt, and play every refusal that owners of gateways reported."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ SESSION_TOKEN: Final = "/entrez-auth-token"  # noqa: S105  a path
 
 
 class Cloud:
-    """Serves Enphase's sign-in and its tokens on loopback, over plain http if there is no `tls`.
+    """Serve Enphase's sign-in and tokens on loopback, over plain http without `tls`.
 
     `serials`: the gateways of the account. `sign_ins`: the number of attempts to sign in. `faults`: failures of the
     connection. `mode`: a failure of the service, one of the following.
 
-    Modes in which the sign-in fails. refused: every e-mail and password is wrong. mfa: a second factor is asked for.
+    Modes in which the sign-in fails. refused: every e-mail and password is wrong. mfa: a second factor is required.
     too-many-sessions: the account has too many sessions. forbidden: 403. throttled: 429 with Retry-After. down: 503.
     html: 200 with a web page.
 
-    Modes in which the token is odd. foreign-token: it is for another gateway. expired-token: it has expired.
-    no-token: there is none. no-tokens-path: the first path to a token no longer exists, the second one works.
-    installer: it lasts twelve hours.
+    Modes in which the token is unusual. foreign-token: the token is for another gateway. expired-token: the token has
+    expired. no-token: the answer has no token. no-tokens-path: the first path to a token no longer exists, and only
+    the second path gives tokens. installer: the token is valid for twelve hours.
     """
 
     def __init__(

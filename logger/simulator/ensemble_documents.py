@@ -1,4 +1,4 @@
-"""Makes the documents of batteries and the system controller: /ivp/ensemble/* and /ivp/ss/*."""
+"""Make the documents of batteries and the system controller: /ivp/ensemble/* and /ivp/ss/*."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _IDLE_W: Final = 30.0
 
 
 def inventory(moment: Moment) -> object:
-    """Make `/ivp/ensemble/inventory`: the batteries, and the controller or collar that switches the house."""
+    """Make `/ivp/ensemble/inventory`: the batteries, and the controller or the collar."""
     if moment.battery is None:
         return []
     power = moment.state.battery_w
@@ -61,12 +61,12 @@ def _common(moment: Moment, serial: str, part: str, state: int, words: str) -> d
 
 
 def soc(moment: Moment) -> int:
-    """Compute the charge of the batteries in whole percent."""
+    """Return the charge of the batteries in whole percent."""
     return round(moment.state.charge_percent)
 
 
 def power(moment: Moment) -> object:
-    """Make `/ivp/ensemble/power`. Its key has a colon on every known firmware."""
+    """Make `/ivp/ensemble/power`. Its key ends in a colon, as on every known firmware."""
     each = round(moment.state.battery_w * 1000 / max(1, len(moment.battery_serials)))
     return {
         "devices:": [
@@ -109,7 +109,7 @@ def relay(moment: Moment) -> dict[str, object]:
 
 
 def status(moment: Moment) -> object:
-    """Make `/ivp/ensemble/status`: the ratings of each battery, and what `secctrl` and `relay` give."""
+    """Make `/ivp/ensemble/status`: the ratings of each battery, and the contents of `secctrl` and `relay`."""
     battery = moment.battery
     serials: dict[str, object] = {
         serial: {
@@ -132,7 +132,7 @@ def contacts(_moment: Moment) -> object:
 
 
 def contact_settings(moment: Moment) -> object:
-    """Make `/ivp/ss/dry_contact_settings`. With a controller the first contact switches a named load."""
+    """Make `/ivp/ss/dry_contact_settings`. With a controller the first contact switches a load that has a name."""
     used = {"NC1": ("LOAD", "Pool pump")} if moment.battery else {}
     return {
         "dry_contacts": [
@@ -145,7 +145,10 @@ def contact_settings(moment: Moment) -> object:
 
 
 def generator(moment: Moment) -> object:
-    """Make `/ivp/ensemble/generator` without a generator. Firmware up to 8.2.4263 says that one is present."""
+    """Make `/ivp/ensemble/generator` of a site without a generator.
+
+    Firmware up to 8.2.4263 nevertheless reports a generator as present.
+    """
     present = moment.generation.version < (8, 2, 4264)
     return {"admin_state": "unknown", "oper_state": "open", "admin_mode": 0, "schedule": 0, "start_soc": 100,
             "stop_soc": -1, "exc_on": 0, "present": int(present), "type": int(not present)}  # fmt: skip

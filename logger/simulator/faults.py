@@ -1,4 +1,4 @@
-"""Plays faults on demand, in place of the correct answers of a path. No other module makes wrong answers."""
+"""Play faults on demand, in place of the correct answers of a path. Only this module makes wrong answers."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ _TWO_LENGTHS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Define one way to fail.
+    """Define one fault, which is played in place of the correct answer.
 
     - delay: the correct answer, `seconds` later by the simulator's clock
     - drip: the correct answer, one byte every `seconds`
-    - hang: ends the connection after `seconds` (0: never)
-    - status: an error page with `status`; redirect: 302 to another path
-    - html, empty, garbage: status 200 with a web page, with nothing, with half a document
+    - hang: no answer; the connection ends after `seconds` (0: stays open)
+    - status: an error page with `status`; redirect: status 302 with another path
+    - html, empty, garbage: status 200 with a web page, with an empty body, with half a document
     - cut: the connection ends within the body; reset: it ends before the answer
-    - huge: `size` bytes; bomb: as many, compressed
+    - huge: a body of `size` bytes; bomb: a compressed body of `size` bytes when unpacked
     - two lengths: 301 with both Content-Length and chunked encoding, as firmware 5 answers until it is restarted;
       the body is chunked if `is_chunked`, else it has the given length
-    - script: what `script` returns for the request; None for the proper answer
+    - script: the answer that `script` returns for the request; None for the correct answer
 
-    A fault is played `times` times, and from `since` until `until` (unix seconds); None is no limit.
+    A fault is played at most `times` times, between `since` and `until` in unix seconds; None means no limit.
     """
 
     kind: Kind
@@ -63,7 +63,7 @@ class Fault:
     async def respond(
         self, request: Request, proper: Callable[[Request], Awaitable[Response]], clock: Clock
     ) -> Response:
-        """Respond with this fault. `proper` makes the response without it."""
+        """Return the response with this fault. `proper` makes the correct response."""
         if self.kind == "hang" and not self.seconds:
             await asyncio.Event().wait()
         if self.kind in ("delay", "hang"):
@@ -105,16 +105,16 @@ class Fault:
 
 @dataclass(slots=True)
 class Faults:
-    """Holds the faults by path prefix.
+    """Hold the faults by path prefix.
 
-    Plays the due fault with the longest matching prefix. `*` matches every path.
+    The due fault with the longest matching prefix is played. The prefix `*` matches every path.
     """
 
     by_prefix: dict[str, Fault] = field(default_factory=dict)
     played: dict[str, int] = field(default_factory=dict)
 
     def set(self, prefix: str, fault: Fault) -> None:
-        """Let requests for paths with this prefix fail from now on."""
+        """Set the fault for requests of paths with this prefix."""
         self.by_prefix[prefix] = fault
         self.played[prefix] = 0
 
@@ -126,7 +126,7 @@ class Faults:
             self.by_prefix.pop(prefix, None)
 
     def take(self, path: str, now: float) -> Fault | None:
-        """Choose the fault to play for a request, and count it."""
+        """Return the fault to play for a request, and count the fault as played; None without a due fault."""
         fitting = [
             prefix
             for prefix, fault in self.by_prefix.items()

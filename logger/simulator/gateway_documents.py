@@ -1,4 +1,4 @@
-"""Makes the documents of the gateway itself: /info, /home.json, the tariff, and the status of the live stream."""
+"""Make the documents of the gateway itself: /info, /home.json, the tariff, and the status of the live stream."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def tariff(moment: Moment) -> object:
 
 
 def livedata(moment: Moment) -> object:
-    """Make `/ivp/livedata/status`. No one has turned the stream on, so it shows the figures of a day ago."""
+    """Make `/ivp/livedata/status`. The stream is off, so the document has the figures of a day ago."""
     then = Moment(moment.site, moment.generation, max(moment.now - 86400, moment.site.start))
     state = then.state
 

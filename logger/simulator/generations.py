@@ -1,4 +1,4 @@
-"""Lists the firmware generations that an invented site can have."""
+"""List the firmware generations that an invented site can have."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Final
 class Generation:
     """Define one generation of gateways.
 
-    `imeter`: whether /info names a built-in meter, None if it does not say. `metered`: CTs are in use. `battery`: IQ
-    batteries with a controller and a storage CT. `details`: it has /ivp/pdm/device_data and lets an owner read
-    /ivp/pdm/energy. `refresh_s`: seconds between the steps of its interval database. `new_stack`: seven meters, and
-    an interval database that stands still.
+    `imeter`: whether /info names a built-in meter; None if /info has no such key. `metered`: CTs are in use.
+    `battery`: IQ Batteries with a controller and a storage CT. `details`: the gateway has /ivp/pdm/device_data, and
+    an owner may read /ivp/pdm/energy. `refresh_s`: seconds between the steps of the interval database. `new_stack`:
+    the gateway has seven meters, and its interval database does not change.
     """
 
     firmware: str
@@ -29,12 +29,12 @@ class Generation:
 
     @property
     def version(self) -> tuple[int, ...]:
-        """Return the firmware as numbers: `D8.2.4286` → (8, 2, 4286)."""
+        """Return the firmware version as numbers, such as (8, 2, 4286) for `D8.2.4286`."""
         return tuple(int(part) for part in self.firmware[1:].split("."))
 
     @property
     def needs_token(self) -> bool:
-        """Return True from firmware 7 on, which has https and tokens."""
+        """Return True from firmware 7 on, which uses https and tokens."""
         return self.version >= (7,)
 
 

@@ -1,8 +1,8 @@
-"""Computes sun, house load and battery as functions of time. Every invented document is made from them.
+"""Compute sun, house load and battery as functions of time. Every invented document is made from these functions.
 
-Powers are constant within a slot of 5 minutes, except for a ripple from minute to minute that cancels out within the
-slot. So every counter is an exact integral, and energy is conserved at any time: production + import + discharged =
-house + export + charged. Two processes with equal `Household`s get equal values.
+Powers are constant within a slot of 5 minutes, except for a variation from minute to minute whose sum over the slot
+is zero. So every counter is an exact integral, and energy is conserved at any time: production + import + discharged
+= house + export + charged. Two processes with equal `Household`s get equal values.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _RIPPLE_SUMS: Final = tuple(
 
 @dataclass(frozen=True, slots=True)
 class SiteState:
-    """Hold powers and counters at one time. Powers are in W and never below 0. `stored_wh`: the batteries' energy."""
+    """Hold powers and counters at one time. Powers are in W, at least 0. `stored_wh`: the batteries' energy."""
 
     time: float
     production_w: float
@@ -50,13 +50,13 @@ class SiteState:
 
     @property
     def consumption_w(self) -> float:
-        """Return consumption in W as a gateway with a net CT computes it: production + net, without the battery."""
+        """Return the consumption in W as a gateway with a net CT computes it: production + net power."""
         return self.production_w + self.net_w
 
 
 @dataclass(frozen=True, slots=True)
 class LastReport:
-    """Hold an inverter's last report: its unix second, and the energy and mean power of its interval."""
+    """Hold an inverter's last report: unix second, energy and mean power of the report's interval."""
 
     at: int
     watts: int
@@ -65,27 +65,28 @@ class LastReport:
 
 @dataclass(frozen=True, slots=True)
 class Household(SiteFacts):
-    """Computes the site at any time. Its fields are the facts of the site."""
+    """Compute the state of a site at any time. The fields are the facts of the site."""
 
     def at(self, now: float) -> SiteState:
-        """Compute the state at unix time `now`. Raises ValueError before the epoch."""
+        """Return the state at unix time `now`. Raises ValueError for a time before the epoch."""
         return _compute_state(self, now)
 
     def energy(self, start: float, stop: float) -> Energy:
-        """Compute the energy that flowed between two unix times."""
+        """Return the energy that flowed between two unix times."""
         return self.at(stop).total - self.at(start).total
 
     def share(self, inverter: int) -> float:
         """Return this inverter's share of the whole production. All shares add up to 1.
 
-        With a second system, the share of that system is missing.
+        With a second solar system, the share of that system is missing from the sum.
         """
         return _shares(self.inverters, self.seed)[inverter] * (1 - self.second_system)
 
     def report(self, inverter: int, now: float) -> LastReport:
-        """Make an inverter's newest report.
+        """Return an inverter's newest report.
 
-        Each inverter reports once in each interval at a second of its own, and not while it is dark.
+        In daylight each inverter reports once in each interval, at a second of its own. In the dark it does not
+        report.
         """
         every = self.report_interval_s
         offset = (inverter * 97 + 41 * self.seed) % every
@@ -100,7 +101,7 @@ class Household(SiteFacts):
 
 @lru_cache(maxsize=1024, typed=True)
 def _compute_state(site: Household, now: float) -> SiteState:
-    """Compute a site's state. The result is cached, because documents of the same time need the same states."""
+    """Return a site's state at a time. The result is cached, because documents of one time need the same state."""
     slot, within_s = divmod(now, SLOT_S)
     day, number = divmod(int(slot), SLOTS)
     row, totals = _days(site).day(day)[number]
@@ -125,7 +126,7 @@ def _compute_state(site: Household, now: float) -> SiteState:
 
 
 def list_minutes(row: Row, number: int) -> list[tuple[float, ...]]:
-    """List the six powers in each minute of slot `number` of a day."""
+    """Return the six powers in W for each minute of slot `number` of a day."""
     ripple, found = _RIPPLE_SUMS[number % len(_RIPPLE)], []
     for minute in range(len(_RIPPLE)):
         powers = list(row[:6])
@@ -136,7 +137,7 @@ def list_minutes(row: Row, number: int) -> list[tuple[float, ...]]:
 
 
 def _find_rippling(row: Row) -> tuple[int, int]:
-    """Find the two powers that the ripple changes together: production and its sink, or the load and its source."""
+    """Return the positions of the two powers that vary together: production and its sink, or load and its source."""
     if row[3] > 0:
         return 0, 3
     if row[4] > 0:

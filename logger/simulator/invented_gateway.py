@@ -1,4 +1,4 @@
-"""Invents a gateway: which document each path gives on each generation, and who may read it."""
+"""Invent a gateway: the document of each path on each generation, and who may read this document."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from logger.simulator.wirings import wire
 
 Maker: TypeAlias = Callable[[Moment], object]
 HISTORY_S: Final = 30 * 86400
-"""Seconds for which an invented site has existed when its simulator starts."""
+"""The age in seconds of an invented site when its simulator starts."""
 
 _ANY: Final[Mapping[str, Maker]] = MappingProxyType({
     "/api/v1/production": production_documents.v1,
@@ -38,7 +38,7 @@ _ANY: Final[Mapping[str, Maker]] = MappingProxyType({
     "/home": gateway_documents.home,
     "/admin/lib/tariff": gateway_documents.tariff,
 })  # fmt: skip
-"""From firmware 4 on."""
+"""Path → the function that makes its document, on firmware from 4 on."""
 _ONLY_7: Final[Mapping[str, Maker]] = MappingProxyType({
     "/ivp/meters/reports": meter_documents.reports,
     "/ivp/ensemble/inventory": ensemble_documents.inventory,
@@ -66,9 +66,9 @@ _DETAILS: Final = ("/ivp/pdm/energy", "/ivp/pdm/device_data")
 
 @dataclass(slots=True)
 class InventedGateway:
-    """Answers as a gateway of one generation at a site.
+    """Answer as a gateway of one generation at a site.
 
-    Generation and site may be replaced at any time, as by a firmware update or by new meters.
+    Generation and site may be replaced at any time, as by a firmware update or by new meters at a real gateway.
     """
 
     generation: Generation
@@ -95,9 +95,9 @@ class InventedGateway:
         return "digest" if version >= (3, 9) and (wants_digest or bare.startswith(_INSTALLER)) else "open"
 
     def answer(self, path: str, now: float) -> Reply:
-        """Make the document at `path`.
+        """Return the answer to a request of `path`.
 
-        An installer's path gets a 401. An unknown path gets the answer of this firmware to unknown paths.
+        A path for installers is answered with status 401. An unknown path is answered as this firmware answers it.
         """
         bare, _, query = path.partition("?")
         moment = Moment(self.site, self.generation, now)
@@ -137,7 +137,7 @@ def invent_gateway(
 ) -> InventedGateway:
     """Invent a gateway of one of GENERATIONS for `site`, or for a new site, wired as one of WIRINGS.
 
-    For a generation without batteries the site is copied without its batteries; the gateway's `site` is this copy.
+    For a generation without batteries the gateway's `site` is a copy of `site` without batteries.
     """
     row = GENERATIONS[generation]
     if site is None:

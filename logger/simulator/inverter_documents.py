@@ -1,4 +1,4 @@
-"""Makes the documents of the inverters: /api/v1/production/inverters, /ivp/pdm/device_data and the inventory."""
+"""Make the documents of the inverters: /api/v1/production/inverters, /ivp/pdm/device_data and the inventory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _AGO_S: Final = 3600
 
 
 def reports(moment: Moment) -> object:
-    """Make `/api/v1/production/inverters`: the last report of each. Firmware 3 does not give the kind of device."""
+    """Make `/api/v1/production/inverters`: each inverter's last report, without kind of device on firmware 3."""
     kind = {"devType": 1} if moment.generation.version >= (4,) else {}
     return [
         {"serialNumber": inverter.serial, "lastReportDate": inverter.report.at, **kind,
@@ -21,7 +21,7 @@ def reports(moment: Moment) -> object:
 
 
 def details(moment: Moment) -> object:
-    """Make `/ivp/pdm/device_data`: the first 50 devices, and the number of all."""
+    """Make `/ivp/pdm/device_data`: the first 50 devices, and the number of all devices."""
     found: dict[str, object] = {str(inverter.device): _device(moment, inverter) for inverter in moment.inverters()}
     if moment.generation.metered:
         found |= {
@@ -93,7 +93,7 @@ def _meter(moment: Moment, number: int, power_w: float, energy_wh: float) -> dic
 
 
 def inventory(moment: Moment) -> object:
-    """Make `/inventory.json`: the flags of every inverter. At night no inverter is heard."""
+    """Make `/inventory.json`: the flags of every inverter. At night no inverter communicates."""
     devices = [_describe(moment, inverter) for inverter in moment.inverters()]
     return [{"type": "PCU", "devices": devices}, {"type": "ACB", "devices": []}, {"type": "NSRB", "devices": []}]
 

@@ -1,4 +1,4 @@
-"""Keeps the identity of a stand-in gateway in a folder: certificate, ports, token key, beginning of its history."""
+"""Store the identity of a stand-in gateway in a folder: certificate, ports, token key, beginning of its history."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _FILE: Final = "stand-in.json"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Hold what stays the same at each start.
+    """Hold the identity of a stand-in gateway, which stays the same at each start.
 
-    `epoch`: when the history begins, in unix seconds. Port 0 means any port.
+    `epoch`: the beginning of the history, in unix seconds. Port 0 means any port.
     """
 
     certificate: Certificate
@@ -58,9 +58,9 @@ class Identity:
 
 
 def find_identity(folder: Path, serial: str, *, now: float, epoch: float) -> Identity:
-    """Return the identity that is kept in `folder`, or a new identity of the gateway `serial`.
+    """Return the identity that is stored in `folder`, or a new identity of the gateway `serial`.
 
-    Raises StateError if the kept identity cannot be read.
+    Raises StateError if the stored identity cannot be read.
     """
     path = folder / _FILE
     if not path.exists():

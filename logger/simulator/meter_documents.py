@@ -1,4 +1,4 @@
-"""Makes the documents of the CT meters: /ivp/meters, /ivp/meters/readings and /ivp/meters/reports."""
+"""Make the documents of the CT meters: /ivp/meters, /ivp/meters/readings and /ivp/meters/reports."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ _SHARES: Final[dict[int, dict[str, tuple[float, ...]]]] = {
     2: {"net-consumption": LOAD_PARTS[2]},
     3: {"production": (0.33, 0.34, 0.33), "net-consumption": LOAD_PARTS[3]},
 }
-"""How a meter's whole is spread over the phases, where not evenly."""
+"""Number of phases → kind of meter → the share of each phase in the meter's sum, where the shares are not equal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Hold what one meter measures, in W and Wh. "Delivered" means generated, imported, consumed or discharged."""
+    """Hold the power in W and the energies in Wh of one meter.
+
+    "Delivered" means generated, imported, consumed or discharged.
+    """
 
     kind: str
     power_w: float
@@ -32,12 +35,12 @@ class Flow:
     received_wh: float
 
     def of_phase(self, share: float) -> Flow:
-        """Return the part of this flow that one phase carries."""
+        """Return the part of this flow that flows through one phase with this share."""
         return Flow(self.kind, self.power_w * share, self.delivered_wh * share, self.received_wh * share)
 
 
 def flows(moment: Moment) -> list[Flow]:
-    """List the meters in use, in the gateway's order."""
+    """Return the flow of each meter in use, in the gateway's order."""
     if not moment.generation.metered:
         return []
     state, total = moment.state, moment.state.total
@@ -59,7 +62,7 @@ def shares(moment: Moment, kind: str) -> tuple[float, ...]:
 
 
 def phases_of_flow(moment: Moment, flow: Flow) -> list[Flow]:
-    """List a meter's phases in use."""
+    """Return the flow of each phase in use of a meter."""
     if flow.kind == "net-consumption" and moment.site.sun_phase:
         phases = phases_of(moment.site).at(moment.now)
         return [Flow(flow.kind, phase.power_w, phase.imported_wh, phase.exported_wh) for phase in phases]
@@ -67,7 +70,7 @@ def phases_of_flow(moment: Moment, flow: Flow) -> list[Flow]:
 
 
 def meters(moment: Moment) -> object:
-    """Make `/ivp/meters`: [] without CTs."""
+    """Make `/ivp/meters`: the list of meters; an empty list without CTs."""
     if not moment.generation.metered:
         return []
     enabled = [flow.kind for flow in flows(moment)]
@@ -88,7 +91,7 @@ def readings(moment: Moment) -> object:
     live = flows(moment)
     rows = [_row(moment, flow) for flow in live]
     if moment.site.phases == 2 and len(live) == 3 and not moment.generation.new_stack:
-        rows[1].channels[2] = {**rows[2].channels[1], "eid": rows[1].channels[2]["eid"]}  # these firmwares' fault
+        rows[1].channels[2] = {**rows[2].channels[1], "eid": rows[1].channels[2]["eid"]}  # a fault of this firmware
     if moment.generation.new_stack:
         idle = [kind for kind in _EIDS if kind not in {flow.kind for flow in live}]
         rows += [_Row(_blank(_EIDS[kind], 0), [_blank(_channel(kind) + n, 0) for n in range(3)]) for kind in idle]
@@ -186,6 +189,6 @@ def _report(moment: Moment, flow: Flow, phases: int, volts: float) -> dict[str, 
 
 
 def _volts(moment: Moment, place: int) -> float:
-    """Compute the voltage of a phase to neutral, which varies a little."""
+    """Return the voltage of a phase to neutral in V, with small variations."""
     nominal = 120.0 if moment.site.phases == 2 else 231.0
     return nominal * (1 + 0.008 * math.sin(moment.now / 701 + 2.1 * place))

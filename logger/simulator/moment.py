@@ -1,4 +1,4 @@
-"""Shows an invented site at one time as a gateway sees it. Every document is made from this."""
+"""Describe an invented site at one time, as its gateway measures it. Every document is made from this description."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FIRST_CHANNEL: Final = 0x61000111
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFigures:
-    """Hold the figures of the interval database at its last step: power, and the energy of today, 7 days and ever."""
+    """Hold the interval database at its last step: power in W, and energy of today, 7 days and ever in Wh."""
 
     power: SiteState
     today: Energy
@@ -39,7 +39,7 @@ class Inverter:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Shows the site at `now` (unix seconds) behind a gateway of one generation."""
+    """Describe the site at `now` (unix seconds) behind a gateway of one generation."""
 
     site: Household
     generation: Generation
@@ -47,7 +47,7 @@ class Moment:
 
     @property
     def state(self) -> SiteState:
-        """Compute powers and counters at this time, as this gateway counts them."""
+        """Return powers and counters at this time, as this gateway counts them."""
         return count_at(self.site, self.now)
 
     @property
@@ -66,7 +66,7 @@ class Moment:
         return int(self.site.start) - 400 * 86400
 
     def database(self) -> DatabaseFigures:
-        """Read the interval database at its last step."""
+        """Return the figures of the interval database at its last step."""
         at = max(self.now // self.generation.refresh_s * self.generation.refresh_s, self.site.start)
         midnight = self.site.midnight(at)
         return DatabaseFigures(
@@ -75,7 +75,7 @@ class Moment:
         )  # fmt: skip
 
     def inverters(self) -> list[Inverter]:
-        """List every inverter."""
+        """Return all inverters of the site, with their last reports."""
         return [
             Inverter(
                 number, serial_of(number), _FIRST_DEVICE + PER_DEVICE * number, _FIRST_CHANNEL + PER_DEVICE * number,
@@ -86,5 +86,5 @@ class Moment:
 
 
 def serial_of(number: int) -> str:
-    """Make the serial of an invented inverter."""
+    """Return the serial of the invented inverter with this number."""
     return f"4823{10_000_000 + 137 * number:08d}"

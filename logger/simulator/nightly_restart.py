@@ -1,4 +1,4 @@
-"""Simulates a restart each night: the gateway is away for three minutes, then its meters give zero for two."""
+"""Simulate a restart each night: the gateway gives errors for three minutes, then meters of zero for two."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from logger.simulator import web_pages
 from logger.simulator.site_model import Access, Reply, SiteModel
 
 BEGINS: Final = time(23, 58)
-"""In local time, so that midnight lies within."""
+"""The beginning of the restart in local time; the restart lasts past midnight."""
 _AWAY_S: Final = 180
 _ZEROS_S: Final = 120
 _ZEROED: Final = ("/ivp/meters/readings", "/api/v1/production", "/production.json", "/ivp/pdm/energy")
@@ -21,7 +21,7 @@ _KEPT: Final = frozenset({"eid", "timestamp", "readingTime", "lastReportDate", "
 
 @dataclass(slots=True)
 class NightlyRestart:
-    """Answers for the gateway `model`, which restarts each night by the time of `zone`."""
+    """Answer for the gateway `model`, which restarts each night by the time zone `zone`."""
 
     model: SiteModel
     zone: str
@@ -33,15 +33,15 @@ class NightlyRestart:
 
     @property
     def needs_token(self) -> bool:
-        """Return True if the gateway has https and wants tokens."""
+        """Return True if the gateway uses https and requires tokens."""
         return self.model.needs_token
 
     def access(self, path: str) -> Access:
-        """Return which sign-in a path needs."""
+        """Return the sign-in that a path needs: none, Digest or a token."""
         return self.model.access(path)
 
     def answer(self, path: str, now: float) -> Reply:
-        """Answer as the gateway does: an error page while it is away, and zeros until its meters count again."""
+        """Return the gateway's answer: an error page during the restart, then zeros until the meters count again."""
         since = self._seconds_since_restart(now)
         if since < _AWAY_S:
             return web_pages.nginx(503, "Service Unavailable")

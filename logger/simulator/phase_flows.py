@@ -1,4 +1,4 @@
-"""Counts the energy through each phase of an invented site whose solar system feeds only one phase."""
+"""Count the energy through each phase of an invented site whose solar system feeds only one phase."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from logger.simulator.site_days import SLOT_S, SLOTS, SiteDays
 from logger.simulator.site_facts import SiteFacts
 
 LOAD_PARTS: Final[dict[int, tuple[float, ...]]] = {1: (1.0,), 2: (0.54, 0.46), 3: (0.42, 0.31, 0.27)}
-"""How the load is spread over the phases in use."""
+"""Number of phases → the share of each phase in the load."""
 _Counters: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]
 """Import and export of each phase, in Wh."""
 
@@ -27,7 +27,7 @@ class PhaseFlow:
 
 
 class PhaseDays:
-    """Computes the phases of one site, slot by slot."""
+    """Compute power and counters of each phase of one site, slot by slot."""
 
     def __init__(self, site: SiteFacts) -> None:
         self._site, self._days = site, SiteDays(site)
@@ -50,7 +50,7 @@ class PhaseDays:
         return [PhaseFlow(*flow) for flow in zip(here, imported, exported, strict=True)]
 
     def _nets(self, place: int) -> list[tuple[float, ...]]:
-        """Compute the power of each phase in each minute of a slot, positive for import."""
+        """Return the power in W of each phase in each minute of a slot, positive for import."""
         site, (day, number) = self._site, divmod(place, SLOTS)
         row, _ = self._days.day(self._days.first + day)[number]
         parts = LOAD_PARTS[site.phases]
@@ -64,7 +64,7 @@ class PhaseDays:
 
     @staticmethod
     def _count(start: _Counters, nets: Sequence[tuple[float, ...]], seconds: float) -> _Counters:
-        """Add the energy of the first `seconds` of a slot to the counters."""
+        """Return the counters with the energy of the first `seconds` of a slot added."""
         imported, exported = list(start[0]), list(start[1])
         for minute, net in enumerate(nets):
             hours = min(60.0, max(0.0, seconds - 60 * minute)) / 3600
@@ -75,5 +75,5 @@ class PhaseDays:
 
 @lru_cache(maxsize=8)
 def phases_of(site: SiteFacts) -> PhaseDays:
-    """Return the phases of a site. The phases of each site are computed only once."""
+    """Return the phases of a site, which are computed only once for each site."""
     return PhaseDays(site)

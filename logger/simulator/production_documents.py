@@ -1,4 +1,4 @@
-"""Makes the documents of production and consumption: v1 totals, blocks, interval database, the oldest page."""
+"""Make the documents of production and consumption: v1 totals, blocks, interval database, the oldest web page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from logger.simulator.moment import Moment
 from logger.simulator.site_model import Reply
 
 _WRAP_WH = 2**32 / 3600
-"""Where the inverters' block begins again before 8.2.4264."""
+"""The energy in Wh at which the inverters block starts again from 0, before firmware 8.2.4264."""
 
 
 def v1(moment: Moment) -> object:
@@ -72,7 +72,7 @@ def blocks(moment: Moment, *, details: bool) -> object:
 
 
 def page(moment: Moment) -> Reply:
-    """Make `/production` before firmware 4, the only page with figures on the oldest gateways."""
+    """Make the web page `/production`, the only source of figures before firmware 4."""
     at = moment.database()
     return web_pages.production(
         at.power.production_w, at.today.produced_wh, at.week.produced_wh, at.lifetime.produced_wh
@@ -85,7 +85,7 @@ def _figures(today: float, week: float, lifetime: float, watts: float) -> dict[s
 
 
 class _MeteredBlock:
-    """Hold one CT's block: live power, counter, and the figures of the interval database."""
+    """Hold the block of one CT: present power, counter, and the figures of the interval database."""
 
     def __init__(self, kind: str, watts: float, live: float, today: float, week: float, stored: float) -> None:
         self.kind, self.watts, self.live, self.today, self.week, self.stored = kind, watts, live, today, week, stored
@@ -101,7 +101,7 @@ class _MeteredBlock:
         }
         if details:
             lines = [self._values(moment, share, 1) for share in spread]
-            if moment.generation.new_stack:  # which always shows three
+            if moment.generation.new_stack:  # the new stack always gives three phases
                 lines += [self._values(moment, 0.0, 1) for _ in range(3 - len(lines))]
             found["lines"] = lines
         return found
@@ -109,8 +109,8 @@ class _MeteredBlock:
     def _values(self, moment: Moment, share: float, phases: int) -> dict[str, object]:
         """Make the figures of one block.
 
-        Today and seven days are those of the gateway's interval database, plus the rise of the counter since the
-        database's last interval.
+        The energies of today and of seven days are those of the interval database, plus the rise of the counter since
+        the database's last interval.
         """
         live, watts = self.live * share, self.watts * share
         today, week = int(self.today * share), int(self.week * share)

@@ -1,4 +1,4 @@
-"""Replays a recorded gateway byte for byte from a folder with a `manifest.json`."""
+"""Replay a recorded gateway byte for byte from a folder with a `manifest.json`."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ _SAME: Final = (
     ("/home.json", "/home"),
     ("/inventory.json?deleted=1", "/inventory.json", "/inventory"),
 )
-"""Documents that a gateway gives under several paths, of which often one was recorded."""
+"""Groups of paths with the same document. A recording often has only one path of a group."""
 _DIGEST: Final = ("/api/v1/production/inverters", "/ivp/peb/", "/ivp/mod/", "/installer/")
 _STAMPS: Final = re.compile(rb'"(?:timestamp|readingTime|lastReportDate|last_rpt_date)"\s*:\s*"?(\d{10})\b')
 
 
 class Recording:
-    """Gives the answers of one recorded gateway at any time.
+    """Give the answers of one recorded gateway at any time.
 
-    `at`: the gateway's time of recording, in unix seconds. Raises StateError if the folder holds no recording.
+    `at`: the time of the recording by the gateway's clock, in unix seconds. Raises StateError without a recording in
+    the folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -49,7 +50,7 @@ class Recording:
         self.at = _newest(self.replies)
 
     def answer(self, path: str, now: float) -> Reply:
-        """Return the recorded answer. For a path without one return this firmware's answer to unknown paths."""
+        """Return the recorded answer to a path; for an unrecorded path, this firmware's answer to unknown paths."""
         same = next((names for names in _SAME if path in names), ())
         for known in (path, *same):
             if known in self.replies:
@@ -60,20 +61,20 @@ class Recording:
         return web_pages.LOST if oldest and path.partition("?")[0].endswith(".json") else web_pages.NOT_FOUND_JSON
 
     def access(self, path: str) -> Access:
-        """Return which sign-in a path needs. Before firmware 7 only the inverters' path needs Digest."""
+        """Return the sign-in that a path needs. Before firmware 7 only the list of inverters needs Digest."""
         if path.startswith("/info"):
             return "open"
         if self.needs_token:
             return "token"
         recorded = self.replies.get(path)
-        refused = recorded is not None and recorded.status == 401  # is given as it was recorded
+        refused = recorded is not None and recorded.status == 401  # a recorded refusal is given as it was recorded
         return "digest" if path.startswith(_DIGEST) and not refused else "open"
 
 
 def _newest(replies: dict[str, Reply]) -> float | None:
-    """Find the newest time in the documents.
+    """Return the newest time in the documents, in unix seconds.
 
-    Without one, return the time in `/info`, which may be of another day.
+    Without such a time, return the time in `/info`, which may be of another day.
     """
     found = [int(stamp) for reply in replies.values() for stamp in _STAMPS.findall(reply.body)]
     if not found and "/info" in replies:

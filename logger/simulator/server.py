@@ -1,6 +1,6 @@
-"""Serves a simulated gateway: a site model behind TLS, tokens or Digest, with faults on demand.
+"""Serve a simulated gateway: a site model behind TLS, tokens or Digest, with faults on demand.
 
-The simulator keeps a journal of all requests.
+The simulator records all requests in a journal.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from logger.simulator.site_model import SiteModel, is_slow
 
 SignedBy: TypeAlias = Literal["none", "bearer", "cookie", "both", "digest"]
 SESSION_S: Final = 600.0
-"""A session that is not used for so long is over."""
+"""A session ends after this many seconds without a request."""
 _CHECK: Final = "/auth/check_jwt"
 
 
@@ -31,8 +31,8 @@ _CHECK: Final = "/auth/check_jwt"
 class Served:
     """Hold one request and its answer.
 
-    `time`: when the request came, by the simulator's clock. `status` 0: no answer was sent. `body`: the whole body,
-    even if a fault cut it on the wire.
+    `time`: the time of the request by the simulator's clock. `status`: 0 if no answer was sent. `body`: the whole
+    body, even if a fault cut the sent body.
     """
 
     time: float
@@ -42,7 +42,7 @@ class Served:
 
     @property
     def path(self) -> str:
-        """Return the path with its query."""
+        """Return the path of the request, with its query."""
         return self.request.path
 
     @property
@@ -52,7 +52,7 @@ class Served:
 
     @property
     def credential(self) -> SignedBy:
-        """Return what the request was signed with, whether it is valid or not."""
+        """Return the kind of credential in the request, whether it is valid or not."""
         authorization = self.request.headers.get("authorization", "")
         if authorization.startswith("Digest "):
             return "digest"
@@ -66,13 +66,13 @@ class Served:
 
 
 class Simulator:
-    """Serves one gateway and its cloud sign-in, both on 127.0.0.1. Use as an async context manager.
+    """Serve one gateway and its cloud sign-in, both on 127.0.0.1. Use as an async context manager.
 
-    `model` may be replaced while it runs (other firmware, other serial). `skew_s`: the seconds that its clock is
-    ahead. `tokens`: the maker of the tokens that it accepts, by default that of its cloud. `slow_s`: the seconds that
-    the one slow process takes for each answer. `tls`: True for https, False for http, None for what the model uses.
-    `digest_on`: path prefixes that need Digest in addition to the model's own (before firmware 7; never `/info`); `/`
-    means every path.
+    `model` may be replaced at any time (other firmware, other serial). `skew_s`: the seconds by which the gateway's
+    clock is ahead. `tokens`: the maker of the accepted tokens, by default that of the cloud. `slow_s`: the seconds
+    that the single slow process needs for each answer. `tls`: True for https, False for http, None for the model's
+    protocol. `digest_on`: before firmware 7, further path prefixes that need Digest, except `/info`; `/` means every
+    path.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Simulator:
 
     @property
     def settings(self) -> dict[str, str]:
-        """Return the settings for this gateway and its sign-in, with an invented account."""
+        """Return the settings of a recorder for this gateway and its sign-in, with an invented account."""
         return {
             "ENPHASE_GATEWAY": self.url,
             "ENPHASE_USERNAME": self.cloud.username,
@@ -136,12 +136,12 @@ class Simulator:
         await self.cloud.http.stop()
 
     async def go_down(self) -> None:
-        """Switch the gateway off: its port refuses connections, and its sessions are lost."""
+        """Switch the gateway off, so that its port refuses connections and its sessions are lost."""
         await self.http.stop()
         self.expire_sessions()
 
     async def come_up(self) -> None:
-        """Switch the gateway on again, at the same port."""
+        """Switch the gateway on again, on the same port."""
         await self.http.start()
 
     def count(self, prefix: str = "") -> int:
@@ -149,7 +149,7 @@ class Simulator:
         return sum(served.path.startswith(prefix) for served in self.journal)
 
     def new_token(self, *, lifetime_s: float = OWNER_S, serial: str | None = None, user: str = "owner") -> str:
-        """Make a token as an owner would copy it. A negative `lifetime_s` makes an expired token."""
+        """Return a new token, as an owner copies it from Enphase. A negative `lifetime_s` makes an expired token."""
         now = self._clock.time()
         issued = now if lifetime_s > 0 else now + lifetime_s - OWNER_S
         return self.tokens.make(serial or self.model.serial, issued, lifetime_s=now + lifetime_s - issued, user=user)
@@ -159,18 +159,18 @@ class Simulator:
         self._sessions.clear()
 
     def revoke_tokens(self) -> None:
-        """Revoke every token and end every session so far."""
+        """Revoke all tokens, and end all sessions."""
         self.tokens.revoke_all()
         self.expire_sessions()
 
     def new_certificate(self, *, days: float = 365, age_days: float = 0) -> None:
-        """Renew the gateway's certificate. Open connections keep the old one."""
+        """Renew the gateway's certificate. Open connections continue with the old certificate."""
         self.use_certificate(
             make_certificate(self.model.serial, now=self._clock.time(), days=days, age_days=age_days)
         )
 
     def use_certificate(self, certificate: Certificate) -> None:
-        """Show this certificate to new connections from now on."""
+        """Use this certificate for new connections."""
         self.certificate = certificate
         for context in self._contexts:
             certificate.load_into(context)
@@ -180,7 +180,7 @@ class Simulator:
         fault = self.faults.take(request.path, came)
         if fault is None:
             response = await self._proper(request)
-        elif fault.kind == "hang":  # noted at once: nobody may be there at the end
+        elif fault.kind == "hang":  # recorded immediately, because the server may be stopped before the end
             self.journal.append(Served(came, request, 0, b""))
             return await fault.respond(request, self._proper, self._clock)
         else:
@@ -191,7 +191,7 @@ class Simulator:
         return response
 
     async def _proper(self, request: Request) -> Response:
-        """Answer or refuse a request. Requests for slow paths wait for each other."""
+        """Answer or refuse a request. Requests for slow paths are answered one after the other."""
         if self.slow_s and is_slow(request.path):
             async with self._slow:
                 await self._clock.sleep(self.slow_s)
@@ -203,12 +203,12 @@ class Simulator:
         if access == "digest" or (is_further and request.path.startswith(self.digest_on)):
             return self._answer_with_digest(request, now)
         reply = model.answer(request.path, now)
-        if reply.status == 401 and not model.needs_token:  # recorded without its headers
+        if reply.status == 401 and not model.needs_token:  # a recording lacks the headers of a refusal
             return Response(reply, (("www-authenticate", self.digest.challenge()),))
         return Response(reply)
 
     def _answer_with_digest(self, request: Request, now: float) -> Response:
-        """Answer a request that the local user has signed. Ask for a signature of any other request."""
+        """Answer a request that the local user has signed; answer any other request with a Digest challenge."""
         verdict = self.digest.check(request, "envoy", self.local_password or self.model.serial[-6:])
         if verdict == "good":
             return Response(self.model.answer(request.path, now), self.digest.make_info(request))
@@ -216,9 +216,9 @@ class Simulator:
         return Response(page, (("www-authenticate", self.digest.challenge(is_stale=verdict == "stale")),))
 
     def _answer_with_token(self, request: Request, now: float) -> Response:
-        """Answer a request that has a token or a session's cookie.
+        """Answer a request with a token or a session's cookie.
 
-        The path that checks tokens accepts no cookie.
+        The path that checks tokens does not accept cookies.
         """
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
         good, in_session = self.tokens.is_good(bearer, self.model.serial, now), self._in_session(request)
@@ -233,7 +233,7 @@ class Simulator:
         return Response(web_pages.VALID_TOKEN if checking else self.model.answer(request.path, now), cookies)
 
     def _in_session(self, request: Request) -> bool:
-        """Return True if the request has the cookie of a live session. Each such request prolongs the session."""
+        """Return True if the request has the cookie of an open session, and prolong this session."""
         now = self._clock.time()
         for part in request.headers.get("cookie", "").split(";"):
             name, _, value = part.strip().partition("=")
@@ -244,7 +244,7 @@ class Simulator:
 
 
 async def serve(simulator: Simulator, ready: Callable[[Simulator], None]) -> None:
-    """Serve on 127.0.0.1 until cancelled. `ready` is called once it listens."""
+    """Serve on 127.0.0.1 until cancelled. `ready` is called as soon as the simulator listens."""
     async with simulator:
         ready(simulator)
         await asyncio.Event().wait()

@@ -1,4 +1,4 @@
-"""Computes the days of an invented site, slot by slot: sun, load, battery and grid."""
+"""Compute the days of an invented site, slot by slot: sun, load, battery and grid."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _RIPPLE_PART: Final = 0.25
 _KEPT: Final = 24
 _LOAD: Final = (0.4, 0.35, 0.35, 0.35, 0.4, 0.5, 0.9, 1.5, 1.3, 0.9, 0.8, 0.9,
                 1.2, 1.5, 1.2, 0.9, 0.8, 0.9, 1.2, 1.7, 2.2, 2.3, 1.6, 0.9)  # fmt: skip
-"""House load by local hour, against its mean."""
+"""The house load in each local hour, divided by the mean load."""
 
 
 Row: TypeAlias = tuple[float, float, float, float, float, float, float]
-"""Within a slot: the powers of production, house, import, export, charge, discharge, and the ripple's depth (W)."""
+"""A slot's powers in W: production, house, import, export, charge, discharge, and the height of the variation."""
 Totals: TypeAlias = tuple[float, float, float, float, float, float, float]
-"""At the start of a slot: the six counters (Wh), and the energy stored (Wh)."""
+"""The six counters and the stored energy at the start of a slot, in Wh."""
 
 
 class SiteDays:
-    """Computes the days of one site in order. The start of each day is kept, and the slots of requested days."""
+    """Compute the days of one site in order, and cache each day's start and the slots of requested days."""
 
     def __init__(self, site: SiteFacts) -> None:
         self.site = site
@@ -40,7 +40,7 @@ class SiteDays:
              flown.discharged_wh, battery.reserve * site.capacity_wh if battery else 0.0)
         ]  # fmt: skip
         self.slots: dict[int, list[tuple[Row, Totals]]] = {}
-        self._lock = threading.Lock()  # a test and its simulator's thread may ask for the same site
+        self._lock = threading.Lock()  # a test and the thread of its simulator may need the same site
         draw = random.Random(site.seed)  # noqa: S311  weather, not a secret
         self.noise = [draw.random() for _ in range(4096)]
         self.hour_angles = [
@@ -48,7 +48,7 @@ class SiteDays:
         ]
 
     def day(self, day: int) -> list[tuple[Row, Totals]]:
-        """Return the slots of one day. `day`: the number of the day since 1970, in UTC."""
+        """Return the slots of one day. `day`: the number of days since 1970-01-01, in UTC."""
         if day < self.first:
             raise ValueError(f"the site begins later, at {self.site.start:.0f}")
         with self._lock:
@@ -59,9 +59,9 @@ class SiteDays:
             return self.slots[day]
 
     def last_bright(self, before: float) -> float:
-        """Find the end of the last slot with production that began before a time.
+        """Return the end of the last slot with production that began before a time, in unix seconds.
 
-        Without one, return the site's start.
+        Without such a slot, return the site's start.
         """
         day, number = divmod(int(before) // SLOT_S, SLOTS)
         while day >= self.first:
@@ -73,7 +73,7 @@ class SiteDays:
         return self.site.start
 
     def _play(self, day: int) -> None:
-        """Compute one day from its start."""
+        """Compute the slots of one day from the state at its start."""
         site, battery = self.site, self.site.battery
         capacity, limit, reserve, efficiency = site.capacity_wh, 0.0, 0.0, 1.0
         if battery is not None:
@@ -109,7 +109,7 @@ class SiteDays:
             del self.slots[next(iter(self.slots))]
 
     def _sun(self, day: int) -> list[float]:
-        """Compute the production by slot from the sun's height, the day's clouds, and passing clouds."""
+        """Return the production of each slot in W, from the sun's height, the day's clouds, and passing clouds."""
         site, noise = self.site, self.noise
         of_year = day % 365.2425
         tilt = math.radians(-23.44) * math.cos(2 * math.pi * (of_year + 10) / 365.2425)
@@ -129,7 +129,7 @@ class SiteDays:
         return watts
 
     def _load(self, day: int) -> list[float]:
-        """Compute the house load by slot from the local hour, chance, and a machine that runs at random times."""
+        """Return the house load of each slot in W, from local hour, chance, and a machine with random times."""
         site, noise = self.site, self.noise
         zone = ZoneInfo(site.zone)
         offsets = [

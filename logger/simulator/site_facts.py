@@ -1,4 +1,4 @@
-"""Defines what an invented site has, and the energies that flowed there."""
+"""Define the facts of an invented site, and the energies that flowed there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Phases: TypeAlias = Literal[1, 2, 3]
 
 @dataclass(frozen=True, slots=True)
 class Battery:
-    """Hold `count` equal batteries, each of `capacity_wh` and `power_w`. `reserve`: the lowest charge, 0 to 1."""
+    """Hold `count` equal batteries, each with `capacity_wh` and `power_w`. `reserve`: the lowest charge, 0 to 1."""
 
     count: int = 2
     capacity_wh: float = 5000.0
@@ -24,7 +24,7 @@ class Battery:
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """Hold energies in Wh: lifetime counters, or what flowed in some time."""
+    """Hold energies in Wh: lifetime counters, or the energies of a span of time."""
 
     produced_wh: float
     house_wh: float
@@ -35,12 +35,12 @@ class Energy:
 
     @property
     def net_wh(self) -> float:
-        """Return import minus export."""
+        """Return import minus export, in Wh."""
         return self.imported_wh - self.exported_wh
 
     @property
     def consumption_wh(self) -> float:
-        """Return consumption as a gateway with a net CT counts it: production + import - export."""
+        """Return the consumption in Wh as a gateway with a net CT counts it: production + import - export."""
         return self.produced_wh + self.imported_wh - self.exported_wh
 
     def __sub__(self, other: Energy) -> Energy:
@@ -55,14 +55,14 @@ class Energy:
 class SiteFacts:
     """Hold the facts of a site.
 
-    `inverters`: their number; they share the production by fixed, slightly different parts. `house_w`: the mean load.
-    `longitude` sets solar time, `zone` the household's hours. `phases`: 1, 2 (split) or 3. The site begins on the UTC
-    day of `epoch` (unix seconds); `before` is the energy until then. The first document takes about 0.4 ms for each
-    day since the site began, because its energies are computed from then on.
+    `inverters`: the number of inverters, which share the production in fixed, slightly different parts. `house_w`:
+    the mean load. `longitude` determines the solar time, `zone` the local hours of the load. `phases`: 1, 2 (split)
+    or 3. The site begins on the UTC day of `epoch` (unix seconds). `before`: the energy before that day. The first
+    document takes about 0.4 ms for each day since the beginning, because the energies of all these days are computed.
 
-    `second_system`: the part of the production that comes from inverters of another make, which no CT measures.
-    They feed in on the house's side of the net CT. `sun_phase`: the phase that the sun feeds; 0 if it feeds
-    all phases evenly.
+    `second_system`: the part of the production that comes from inverters of another make, which no CT measures. These
+    inverters feed in on the house's side of the net CT. `sun_phase`: the only phase with production; 0 if the
+    production is equal on all phases.
     """
 
     inverters: int = 12
@@ -84,16 +84,16 @@ class SiteFacts:
 
     @property
     def capacity_wh(self) -> float:
-        """Return the capacity of all batteries together."""
+        """Return the capacity of all batteries together, in Wh."""
         return self.battery.count * self.battery.capacity_wh if self.battery else 0.0
 
     @property
     def start(self) -> float:
-        """Return the site's first moment, a midnight in UTC, in unix seconds."""
+        """Return the beginning of the site, a midnight in UTC, in unix seconds."""
         return self.epoch // 86400 * 86400
 
     def midnight(self, now: float, days_ago: int = 0) -> float:
-        """Find the local midnight of the day of `now`, or of an earlier day, but never before the site's start."""
+        """Return the local midnight of the day of `now` or of an earlier day; at the earliest the site's start."""
         day = datetime.fromtimestamp(now, ZoneInfo(self.zone)).date() - timedelta(days=days_ago)
         return max(_find_midnight(self.zone, day), self.start)
 

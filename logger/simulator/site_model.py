@@ -1,4 +1,4 @@
-"""Defines what a site model is: an object that answers the requests to a simulated gateway."""
+"""Define the interface of a site model, an object that answers the requests to a simulated gateway."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SLOW = ("/inventory", "/home", "/production", "/admin/lib")
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Hold one answer's status, content type and body."""
+    """Hold one answer: HTTP status, content type and body."""
 
     status: int
     content_type: str
@@ -19,7 +19,7 @@ class Reply:
 
 
 class SiteModel(Protocol):
-    """Answers requests for paths, as an invented or a recorded gateway."""
+    """Answer requests as an invented or a recorded gateway."""
 
     @property
     def serial(self) -> str:
@@ -28,18 +28,18 @@ class SiteModel(Protocol):
 
     @property
     def needs_token(self) -> bool:
-        """Return True if the gateway has https and wants tokens."""
+        """Return True if the gateway uses https and requires tokens."""
         ...
 
     def answer(self, path: str, now: float) -> Reply:
-        """Return the answer to `path`, with its query, at unix time `now`. The sign-in was checked before."""
+        """Return the answer to `path` (with its query) at unix time `now`. The caller has checked the sign-in."""
         ...
 
     def access(self, path: str) -> Access:
-        """Return which sign-in a path needs: none, Digest, or a token."""
+        """Return the sign-in that a path needs: none, Digest or a token."""
         ...
 
 
 def is_slow(path: str) -> bool:
-    """Return True if the gateway's one slow process serves this path."""
+    """Return True if the gateway's single slow process answers this path."""
     return path.startswith(_SLOW)

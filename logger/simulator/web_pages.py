@@ -1,4 +1,4 @@
-"""Defines the web pages and error bodies that gateways give besides their documents."""
+"""Define the web pages and error bodies that gateways send besides their documents."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HTML: Final = "text/html"
 
 
 def nginx(status: int, words: str) -> Reply:
-    """Make the error page of the web server, as gateways send it from firmware 7 on."""
+    """Make an error page of the gateway's web server, as firmware from 7 on sends it."""
     page = (
         f"<html>\r\n<head><title>{status} {words}</title></head>\r\n<body>\r\n"
         f"<center><h1>{status} {words}</h1></center>\r\n<hr><center>openresty</center>\r\n</body>\r\n</html>\r\n"
@@ -21,23 +21,23 @@ def nginx(status: int, words: str) -> Reply:
 UNAUTHORIZED: Final = nginx(401, "Authorization Required")
 NOT_FOUND: Final = nginx(404, "Not Found")
 NOT_FOUND_JSON: Final = Reply(404, "application/json; charset=ISO-8859-4", b'{ "error": "404 - Not Found" }\r\n')
-"""What firmware before 7 says."""
+"""The answer of firmware before 7 to an unknown path."""
 DIGEST_LINE: Final = Reply(401, HTML, b"<html><body>Authentication required</body></html>\n")
 DIGEST_JSON: Final = Reply(
     401, "application/json", b'{ "status": 401, "error": "", "info": "Authentication required", "moreInfo": "" }\r\n'
 )
-"""What firmware before 7 says at the inverter list."""
+"""The answer of firmware before 7 to an unsigned request of the inverter list."""
 VALID_TOKEN: Final = Reply(200, HTML, b"<!DOCTYPE html><h2>Valid token.</h2>\n")
 LOST: Final = Reply(
     200, HTML, b"<!DOCTYPE html>\n<html><body><h2>Page Not Found</h2><p>No such page.</p></body></html>\n"
 )
-"""What firmware before 4 says with status 200 at a path that it does not know."""
+"""The answer of firmware before 4 to an unknown path that ends in `.json`, with status 200."""
 LOGIN: Final = Reply(200, HTML, b"<!DOCTYPE html>\n<html><body><form id='login'>Please log in</form></body></html>\n")
-"""What a followed redirect ends at."""
+"""The login page, to which a followed redirect leads."""
 
 
 def production(watts: float, today_wh: float, week_wh: float, lifetime_wh: float) -> Reply:
-    """Make the page with figures of the oldest gateways. Each figure has three digits and a fitting unit."""
+    """Make the oldest gateways' page with figures. Each figure has three digits and a fitting unit."""
     rows = (
         ("Currently", _figure(watts, "W")),
         ("Today", _figure(today_wh, "Wh")),
@@ -49,7 +49,7 @@ def production(watts: float, today_wh: float, week_wh: float, lifetime_wh: float
 
 
 def _figure(value: float, unit: str) -> str:
-    """Write a figure with three digits and k or M: `6.63 kW`, `53.6 kWh`, ` 405 kWh`."""
+    """Return a figure with three digits and the prefix k or M, such as `6.63 kW`, `53.6 kWh` or ` 405 kWh`."""
     for prefix in ("", "k", "M"):
         if abs(value) < 999.5 or prefix == "M":
             break

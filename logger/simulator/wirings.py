@@ -1,4 +1,4 @@
-"""Wires the meters of an invented site in several ways, and computes what its gateway then counts."""
+"""Wire the meters of an invented site in several ways, and compute the counts of its gateway."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WIRINGS: Final[Mapping[str, Mapping[str, object]]] = MappingProxyType({
     "second-system": {"second_system": 0.6},
     "one-sunny-phase": {"phases": 3, "sun_phase": 1},
 })  # fmt: skip
-"""Name → what it changes in the facts of a site."""
+"""Name of a wiring → the changed facts of a site."""
 
 
 def wire(site: Household, name: str) -> Household:
@@ -26,7 +26,7 @@ def wire(site: Household, name: str) -> Household:
 
 
 def count_at(site: Household, now: float) -> SiteState:
-    """Compute what the gateway counts at a time.
+    """Return the powers and counters that the gateway of a site gives at a unix time.
 
     The second solar system is left out. With the sun on one phase, import and export are counted for each phase
     separately.
@@ -48,5 +48,5 @@ def count_at(site: Household, now: float) -> SiteState:
 
 
 def count_between(site: Household, start: float, stop: float) -> Energy:
-    """Compute what the gateway counts between two times."""
+    """Return the energies in Wh that the gateway of a site counts between two unix times."""
     return count_at(site, stop).total - count_at(site, start).total

@@ -30,7 +30,7 @@ class WebDocument:
 
 
 class FewKept(Generic[T]):
-    """Store a value for each key, at most `most` values. The value that was unused for the longest is deleted first."""
+    """Store a value for each key, at most `most` values. The value with the oldest last use is deleted first."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -81,7 +81,7 @@ class NewsCache(Generic[T]):
         return made
 
     def _forget(self, key: str, maker: asyncio.Task[T]) -> None:
-        """Remove the task that made a value. An error of the task is raised to all callers that wait for the value."""
+        """Remove the task that made a value. All callers that wait for the value get an error of the task."""
         self._makers.pop(key, None)
         if not maker.cancelled():
             maker.exception()

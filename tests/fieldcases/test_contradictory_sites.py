@@ -130,7 +130,7 @@ def test_q_i15_reports_that_cannot_be_read_are_told(tmp_path: Path, change: Chan
     found, said = run(tmp_path, STANDARD, "api_v1_production_inverters", change)
     assert not any("power_w" in fields for fields in found.all_of("envoy_inverter"))
     assert "envoy_inverter.power_w: absent" in said
-    assert "gives no inverter a time and a power that can be read" in said
+    assert "gives no readable time and power of any inverter" in said
 
 
 def test_q_i15_inverters_beyond_the_fiftieth_are_told_while_their_list_is_refused(tmp_path: Path) -> None:

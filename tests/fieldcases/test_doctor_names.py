@@ -72,7 +72,7 @@ AT_THE_GATEWAY = {
     "meters without a voltage": Situation("standard_zero_meter_rows", "measures nothing.* no voltage on any phase"),
     "readings that stand still": Situation("ct_rows_frozen", "measures nothing.* has stood still since"),
     "keys that contradict each other": Situation("collar_off_grid", "contradicts itself"),
-    "a silent battery": Situation("ac_battery_silent_41h", "AC Battery .* is silent: its last report is of"),
+    "a silent battery": Situation("ac_battery_silent_41h", "AC Battery .* is silent: its last report is from"),
     "reports from the future": Situation("reports_an_hour_ahead", "stamp their reports ahead of the gateway's clock"),
     "HTTP that breaks until the restart": Situation(
         "5.0.49", r"/home.*redirect.*Try: restart the gateway", break_home
@@ -99,12 +99,12 @@ AT_THE_METERS = {
     ),
     "two production meters": Situation(
         "7.6.175_with_cts",
-        "2 enabled production meters, and nothing tells which one counts",
+        "2 enabled production meters, and it is unknown which meter counts",
         changes={"ivp_meters": repeat(0, eid=704643999), "ivp_meters_readings": repeat(0, eid=704643999)},
     ),
     "no reading of a meter": Situation(
         "7.6.175_with_cts",
-        "/ivp/meters/readings lists no reading of the net-consumption meter",
+        "/ivp/meters/readings lists no usable reading of the net-consumption meter",
         changes={"ivp_meters_readings": lambda rows: rows[:1]},
     ),
     "controllers that disagree": Situation(

@@ -254,7 +254,7 @@ def test_an_empty_list_of_inverters_by_day_is_the_reason() -> None:
 @pytest.mark.parametrize(
     ("change", "name", "reason"),
     [
-        ("two meters", "production_power_w", "lists 2 enabled production meters, and nothing tells which one counts"),
+        ("two meters", "production_power_w", "lists 2 enabled production meters, and it is unknown which meter counts"),
         ("two meters", "envoy_meter.power_w production", "lists 2 enabled production meters"),
         ("a row twice", "production_power_w", "lists the production meter twice"),
         ("a new kind", "meters", "/ivp/meters lists grid-2, and its kind or state cannot be read"),
@@ -262,8 +262,8 @@ def test_an_empty_list_of_inverters_by_day_is_the_reason() -> None:
         ("no phases", "envoy_phase.power_w net-consumption", "does not give each phase that /ivp/meters lists"),
         ("one phase of three", "envoy_phase.power_w net-consumption", "does not give each phase"),
         ("text", "production_power_w", "/api/v1/production: its lifetime cannot be read"),
-        ("no rows", "net_power_w", "lists no reading of the net-consumption meter"),
-        ("reversed", "load_power_w", "it shows -700 W, and no house uses less than nothing"),
+        ("no rows", "net_power_w", "lists no usable reading of the net-consumption meter"),
+        ("reversed", "load_power_w", "this source shows -700 W, and no house uses less than nothing"),
         ("second PV", "load_power_w", "it would be -500 W, and no house uses less than nothing"),
         ("strong battery", "load_power_w", "it would be -800 W, and no house uses less than nothing"),
         ("weak batteries", "consumption_power_w", "it would be -2800 W, and no house uses less than nothing"),
