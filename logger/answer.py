@@ -17,7 +17,7 @@ _PASSES: Final = "check the address and restart the device if this lasts."
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Hold one complete answer. Header names are in lower case. `body` is unpacked. `took_s` in seconds."""
+    """Hold one complete answer. Header names are in lower case. `body` is unpacked. `took_s`: its duration in s."""
 
     status: int
     headers: Mapping[str, str]
@@ -31,7 +31,7 @@ class Answer:
 
     @property
     def fields(self) -> dict[str, Json]:
-        """Return the body as a JSON object; empty if the body is no such object, or is larger than 64 KiB."""
+        """Return the body as a JSON object; empty if the body is no JSON object, or is larger than 64 KiB."""
         try:
             found: Json = loads(self.text) if len(self.body) <= _MOST_FIELDS_BYTES else None
         except (ValueError, RecursionError):
@@ -40,7 +40,7 @@ class Answer:
 
 
 def join_fields(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return the header of an answer with its names in lower case. Values of the same name are joined by commas."""
+    """Return the header of an answer, with names in lower case. Join the values of the same name by commas."""
     found: dict[str, str] = {}
     for name, value in fields:
         key, text = decode(name).lower(), decode(value)
@@ -59,10 +59,14 @@ def decode(text: bytes) -> str:
 async def read_body(
     read: Callable[[], Awaitable[bytes]], headers: Mapping[str, str], limit: int, where: str
 ) -> bytes:
-    """Read the body and unpack gzip. Never hold more than `limit` bytes of either form."""
+    """Read the body of an answer, and unpack gzip or deflate.
+
+    Raises OversizeError if the packed or the unpacked body is larger than `limit` bytes. Raises BrokenError if the
+    body cannot be unpacked.
+    """
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "", "gzip", "deflate"):
-        raise BrokenError(f"{where} answered in the encoding {encoding[:40]!r}, which was not asked for", _PASSES)
+        raise BrokenError(f"{where} answered in the encoding {encoding[:40]!r}, which was not requested", _PASSES)
     unpack = zlib.decompressobj(47) if encoding in ("gzip", "deflate") else None
     body = bytearray()
     received = 0

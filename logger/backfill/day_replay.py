@@ -31,10 +31,10 @@ from logger.tariff.prices import Prices
 class RebuildRequest:
     """Hold the gateway and the days to rebuild.
 
-    `until_tick`: the first tick that the live state counted itself; now if there is no live state. `since`, `until`:
-    ISO dates, empty if not given. Rows of the days from `since` to `until` are written even if the database has some.
-    `again`: whether rows are also written for days that the live state counted. `prices`: the price of grid energy at
-    each time.
+    `until_tick`: the first tick that the live state counted itself; the present time if there is no live state.
+    `since`, `until`: ISO dates, empty if not given. Rows of the days from `since` to `until` are written even if the
+    database already has rows of these days. `again`: whether rows are also written for days that the live state
+    counted. `prices`: the price of grid energy at each time.
     """
 
     gateway: str
@@ -50,8 +50,8 @@ class RebuildRequest:
 class RowTags:
     """Hold the tags with which the rows of one day are stored.
 
-    `row`: the site's row. `inverters`: the tags of each inverter's row by serial. `inverter_fields`: the fields of
-    these rows by serial. `bands`: the price bands that have a row.
+    `row`: the site's row. `inverters`: by serial, the tags of each inverter's row. `inverter_fields`: by serial, the
+    fields of each inverter's row. `bands`: the price bands that have a row.
     """
 
     row: Point
@@ -66,7 +66,7 @@ class RowTags:
 
     @property
     def is_old(self) -> bool:
-        """Tell whether the rows were written by a version without extremes or without a row for every inverter."""
+        """Return True if the rows come from a version without extremes or without a row for every inverter."""
         has_new = any("silent_days" in fields for fields in self.inverter_fields.values())
         return not has_new and not self.row.fields.keys() & set(NAMES)
 
@@ -75,7 +75,7 @@ class RowTags:
 class Replayed:
     """Hold the result of a replay: the final state, date → rows to write, and the number of ticks read.
 
-    `unbalanced`: days without stored phases; their import and export cannot be balanced over the phases. `events`:
+    `unbalanced`: days without stored phases, whose import and export cannot be balanced over the phases. `events`:
     each loss and each return of the grid. `hours`: one point for each hour of the days that are written.
     """
 
@@ -115,7 +115,7 @@ async def read_row_tags(history: History, request: RebuildRequest, first: str, u
 class DayReplay:
     """Replays recorded data from an empty state.
 
-    Inverter reports that the `live` panel state has counted are left out.
+    Inverter reports that the panel state `live` has counted are ignored.
     """
 
     def __init__(
@@ -130,7 +130,10 @@ class DayReplay:
         self._hours: list[Reading] = []
 
     async def run(self, first: str, last: str, write: Collection[str], on_day: Callable[[str], None]) -> Replayed:
-        """Read and replay these days, up to the request's last tick. `write`: the days for which rows are made."""
+        """Read and replay the days from `first` to `last`, up to the request's last tick. Return the result.
+
+        `write`: the days for which rows are made. `on_day` is called with each day.
+        """
         for day in list_days(first, last):
             on_day(day)
             await self._replay_day(day)
@@ -173,9 +176,9 @@ class DayReplay:
         self._hours += of_panels
 
     def _follow_grid(self, tick: Past) -> None:
-        """Keep an event for each loss and each return of the grid.
+        """Add an event for each loss and each return of the grid.
 
-        An outage whose beginning was not read is left out.
+        Ignore an outage if its beginning was not read.
         """
         is_on = tick.around.is_on_grid
         if self._grid.at or is_on:
@@ -211,7 +214,7 @@ class DayReplay:
         return len({p.tags.get("phase") for p in points if p.tags.get("meter") == "net-consumption"}) or None
 
     def _make_rows(self, dates: Iterable[str]) -> dict[str, list[DayRow]]:
-        """Make the rows of these days. Rows that were written before keep their tags."""
+        """Make the rows of the days `dates`. A row that was written before gets its earlier tags."""
         open_day = self._energy.day
         rows = {day: row for day, row in self._site_rows.items() if day != open_day}
         if last := rebuild.list_rows(self._energy, [open_day]):
@@ -250,9 +253,9 @@ def empty_lost_bands(tags: RowTags, known: Collection[str], day: Reading) -> lis
 
 
 def _merge_ticks(points: Iterable[Point], around: Mapping[int, Sequence[Reading]]) -> list[Past]:
-    """Merge all points of one tick into one value, and sort these values by time.
+    """Merge all points of each tick into one value, and sort these values by time.
 
-    A tick has a second point if one of its values was held and written later.
+    A tick has a second point if a value of the tick was held and written later.
     """
     ticks: dict[int, Past] = {}
     for point in points:
@@ -265,7 +268,7 @@ def _merge_ticks(points: Iterable[Point], around: Mapping[int, Sequence[Reading]
 
 
 def add_missing(rows: Mapping[str, list[DayRow]], written: Mapping[str, RowTags]) -> dict[str, list[DayRow]]:
-    """Return the rows that have a field that the database lacks. Stored fields are not changed."""
+    """Return the rows with fields that the database lacks, together with the stored fields of these rows."""
     found: dict[str, list[DayRow]] = {}
     for day, new in rows.items():
         for row in new:

@@ -29,7 +29,7 @@ class FluxHistory:
     """Reads recorded data from one InfluxDB 2.x."""
 
     def __init__(self, target: Target, clock: Clock) -> None:
-        target.token_header("Token")  # one that cannot be sent is named before anything is
+        target.token_header("Token")  # raises an error for a token that cannot be sent
         self._target, self._clock = target, clock
         self._client = V2Client(target.url, _refuse, timeout_s=_TIMEOUT_S, org=target.org, token=target.token)
 
@@ -76,7 +76,7 @@ class FluxHistory:
         await asyncio.to_thread(self._client.close)
 
     async def _query(self, role: Role, rest: str) -> list[Any]:
-        """Run the Flux query `from(bucket) |> rest`. Return its records."""
+        """Run the Flux query `from(bucket) |> rest` on the bucket of a role. Return the records of the answer."""
         bucket = self._target.buckets[role]
         flux = f"from(bucket: {quote_flux(bucket)}) |> {rest}"
 
@@ -85,7 +85,7 @@ class FluxHistory:
 
         try:
             return await asyncio.to_thread(self._client.call, collect, f"let this token read {bucket!r}")
-        except InfluxMissingError as error:  # "not found" is also what a token hears that may only write
+        except InfluxMissingError as error:  # also the answer to a token that may only write
             if not await self._may_write(role):
                 raise
             raise InfluxRefusedError(
@@ -93,7 +93,7 @@ class FluxHistory:
             ) from error
 
     async def _may_write(self, role: Role) -> bool:
-        """Ask with an empty write, which stores nothing, whether this token may write to the bucket."""
+        """Test with an empty write, which stores nothing, whether this token may write to the bucket."""
         writer = Writer(replace(self._target, api="2"), self._clock)
         try:
             outcome = await writer.write(role, b"", gzipped=False)

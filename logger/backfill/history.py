@@ -20,7 +20,7 @@ from logger.model import Role, Value
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Hold one point of the database; `time` in unix seconds."""
+    """Hold one point of the database. `time` in unix seconds."""
 
     time: int
     tags: Mapping[str, str]
@@ -30,7 +30,7 @@ class Point:
 class History(Protocol):
     """Reads points from one database.
 
-    Every method raises InfluxError or a subclass for data that cannot be read, and WireError if no answer comes.
+    Every method raises InfluxError or a subclass if data cannot be read, and WireError if no answer arrives.
     """
 
     async def read_points(
@@ -56,8 +56,8 @@ class History(Protocol):
 async def open_history(target: Target, clock: Clock) -> AsyncIterator[History]:
     """Open a database for reading within this context, in the dialect of the settings or in the detected dialect.
 
-    `target` holds the credentials for reading. Every bucket is tried. Raises InfluxRefusedError or InfluxMissingError
-    for a bucket that cannot be read, and InfluxError for a server that cannot be read from.
+    `target` holds the credentials for reading. Every bucket is read once as a test. Raises InfluxRefusedError or
+    InfluxMissingError if a bucket cannot be read, and InfluxError if the server cannot be read.
     """
     history = await _connect(target, clock)
     try:
@@ -86,5 +86,5 @@ async def _connect(target: Target, clock: Clock) -> History:
         case "3":
             raise InfluxError(
                 f"{writer.host} is an InfluxDB 3, which this version cannot read back",
-                "read its data with SQL; the recorder goes on with its new energy state.",
+                "read the data of InfluxDB 3 with SQL; the recorder continues with its new energy state.",
             )

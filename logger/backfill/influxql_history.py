@@ -63,7 +63,7 @@ class InfluxqlHistory:
     async def _list_floats(self, role: Role, measurement: str) -> set[str]:
         """List the names of the float fields.
 
-        InfluxDB sends a whole float as an integer, so a value's type does not show in an answer.
+        InfluxDB sends a float without decimals as an integer, so an answer does not contain the type of a value.
         """
         found = await self._query(role, f"SHOW FIELD KEYS FROM {self._source(role, measurement)}")
         return {str(name) for series in found for name, kind in series.values if kind == "float"}
@@ -73,7 +73,7 @@ class InfluxqlHistory:
         return f"{quote_name(policy)}.{quote_name(measurement)}" if policy else quote_name(measurement)
 
     async def _query(self, role: Role, query: str) -> Sequence[Series]:
-        """Run a query. Return the series of its answer; empty if nothing was ever written."""
+        """Run a query. Return the series of the answer; empty if InfluxDB has no data of the measurement."""
         bucket = self._target.buckets[role]
         answer = await self._wire.request(
             "GET",
@@ -99,7 +99,7 @@ class InfluxqlHistory:
                 "check INFLUXDB_BUCKET, INFLUXDB_BUCKET_DEVICES and INFLUXDB_BUCKET_DAILY.",
             )
         raise InfluxError(
-            f"{where} does not answer a query: {reason}", "see InfluxDB's own log, then run the command again."
+            f"{where} does not answer a query: {reason}", "read InfluxDB's own log, then run the command again."
         )
 
 

@@ -1,6 +1,6 @@
-"""Rebuild a gateway's energy state from a database, and give it to the recorder or to the store.
+"""Rebuild a gateway's energy state from a database, and send the state to the recorder or to the store.
 
-Only commands import this module. The recorder never reads InfluxDB. An interrupted run can simply be started again.
+Only commands import this module. The recorder never reads InfluxDB. An interrupted run can be started again.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from logger.panels.panel_state import PanelState
 
 _HOUR_S: Final = 3600
 _WEEK: Final = 8
-"""Days to replay before the last one: seven whole days, and one more for the start of the first."""
+"""The number of days to replay before the last day: seven whole days, and one day for the start of the first day."""
 
 
 @dataclass(slots=True)
 class Rebuilt:
     """Hold the result of a rebuild.
 
-    `earlier`: the replay of the time before the live state began; None if the database has nothing of that time.
+    `earlier`: the replay of the time before the live state began; None if the database has no data of that time.
     `again`: the replay of closed days of the live state that were computed again. `left_out`: the closed days of the
     live state that were not computed again. `added`: the replay that gives rows of earlier versions the fields that
     they lack. `days`: the sums of every day, for the months. `lost`: rows of zeros for the price bands that the first
@@ -61,7 +61,7 @@ class Rebuilt:
 
     @property
     def rows(self) -> dict[str, list[DayRow]]:
-        """Return date → rows to write; the first row of each date is the site's."""
+        """Return date → rows to write. The first row of each date is the row of the site."""
         parts = [part.rows for part in (self.earlier, self.again, self.added) if part]
         return {day: rows for part in parts for day, rows in part.items()}
 
@@ -122,9 +122,9 @@ def _list_lost_bands(tags: RowTags, day: str, states: Sequence[EnergyState]) -> 
 async def _find_start(history: History, request: RebuildRequest, day: str) -> str:
     """Return the first day to replay for the rows from `day` on.
 
-    The replay begins with the day of the last tick before these rows, because the counters of that tick tell what
-    flowed over a gap. If prices depend on the month so far, the replay begins with the day of the last tick before
-    that month.
+    The replay begins with the day of the last tick before these rows, because the counters of that tick are needed to
+    count the energy of a gap. If prices depend on the energy of the month so far, the replay begins with the day of
+    the last tick before that month.
     """
     zone, begin = request.site.zone, f"{day[:-2]}01" if request.prices.has_tiers else day
     span = await history.find_span("totals", "envoy_totals", request.gateway, first_instant(begin, zone))
@@ -132,9 +132,10 @@ async def _find_start(history: History, request: RebuildRequest, day: str) -> st
 
 
 async def _find_end(history: History, request: RebuildRequest, after: str, live: EnergyState) -> int:
-    """Return the unix time up to which rows before the day `after` are replayed.
+    """Return the unix time up to which data is replayed for rows of the days before `after`.
 
-    This is an hour after the first tick of that day or a later one. That tick ends a gap over midnight.
+    This time is one hour after the first tick of the day `after` or of a later day. That tick ends a gap over
+    midnight.
     """
     zone = request.site.zone
     for day in list_days(after, live.day):
@@ -145,7 +146,7 @@ async def _find_end(history: History, request: RebuildRequest, after: str, live:
 
 
 def _sum_days(written: Mapping[str, RowTags], rows: Mapping[str, list[DayRow]], zone: str) -> dict[str, Period]:
-    """Return the sums of every day that has a row. A new row of a day replaces the written one."""
+    """Return the sums of every day that has a row. A new row of a day replaces the stored row of the day."""
     readings = {
         day: Reading("envoy_day", tags.site, tags.row.fields, tags.row.time, "daily") for day, tags in written.items()
     }
@@ -165,14 +166,16 @@ async def _compute_again(
     found: Rebuilt,
     on_day: Callable[[str], None],
 ) -> None:
-    """Compute closed days of the live state again from the database, if `request` asks for that.
+    """Compute closed days of the live state again from the database, if `request.again` is set.
 
-    Otherwise only add missing fields to the rows that an earlier version wrote.
+    Otherwise add only missing fields to the rows that an earlier version wrote.
     """
     zone, yesterday = request.site.zone, days_before(live.energy.day, 1)
     border = local_day(request.until_tick, zone)
     begin = following(border) if found.rows else border
-    last = following(request.until) if request.until else yesterday  # what one day misses is counted in the next
+    last = (
+        following(request.until) if request.until else yesterday
+    )  # a day's missing energy is counted in the next day
     days = list_days(max(request.since, begin), min(last, yesterday))
     if not request.again:
         found.left_out = tuple(days)
@@ -190,7 +193,7 @@ async def _compute_again(
 
 
 async def hand_over(ask: Ask, found: Rebuilt, gateway: str) -> int:
-    """Give the rebuilt rows and states to the recorder, or to the store. Return the number of rows written."""
+    """Send the rebuilt rows and states to the recorder, or to the store. Return the number of written rows."""
     count = 0
     if found.earlier and found.last_tick:
         count += await _give_rows(ask, gateway, found.earlier)

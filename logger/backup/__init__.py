@@ -1,1 +1,1 @@
-"""Backs up everything that a recorder needs, while it runs, and restores it. Only commands load this room."""
+"""Backs up everything that a recorder needs, while the recorder runs, and restores backups. Used only by commands."""

@@ -25,12 +25,12 @@ _MANIFEST, _SETTINGS, _SECRETS, _FILES = "manifest.json", "settings.env", "crede
 _PRIVATE: Final = "private/"
 _CHUNK: Final = 1024 * 1024
 _LARGEST_TEXT: Final = 16 * 1024 * 1024
-"""The most bytes of a member that is read into memory."""
+"""The greatest number of bytes of a file of the archive that is read into memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Hold the facts about one backup. `is_service`: the settings in it are those of the installed service."""
+    """Hold the facts about one backup. `is_service`: the settings are the settings of the installed service."""
 
     made_at: int
     is_service: bool
@@ -43,7 +43,7 @@ class Texts:
     """Hold everything of a backup except the state folder. `settings` is None without a settings file.
 
     `secrets`: variable → secret. `files`: place → content of a file that the settings name (see `named_files`).
-    `secret_files`: the same for files that hold a secret.
+    `secret_files`: place → content of a file that holds a secret.
     """
 
     manifest: Manifest
@@ -64,7 +64,7 @@ class ArchiveWriter:
 
     def __init__(self, file: IO[bytes], texts: Texts) -> None:
         self._file = gzip.GzipFile("", "wb", 6, file, mtime=texts.manifest.made_at)
-        self._tar = tarfile.open(mode="w|", fileobj=self._file)  # noqa: SIM115  until close()
+        self._tar = tarfile.open(mode="w|", fileobj=self._file)  # noqa: SIM115  open until close()
         self._made_at = texts.manifest.made_at
         self._add(_MANIFEST, _MANIFESTS.dump_json(texts.manifest))
         if texts.settings is not None:
@@ -79,7 +79,7 @@ class ArchiveWriter:
         self._tar.addfile(self._describe(name, len(data)), io.BytesIO(data))
 
     def add_state(self, path: Path, name: str) -> None:
-        """Add a file of the state folder under its name in that folder. Raises OSError if this fails."""
+        """Add a file of the state folder with the name `name`. Raises OSError if reading or writing fails."""
         with path.open("rb") as file:
             self._tar.addfile(self._describe(STATE + name, path.stat().st_size), file)
 
@@ -95,7 +95,7 @@ class ArchiveWriter:
 
 
 class ArchiveReader:
-    """Reads a backup from an open file or a pipe. Raises StateError if the file is no backup, or is cut off."""
+    """Reads a backup from an open file or a pipe. Raises StateError if the file is no backup or is incomplete."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = gzip.GzipFile(fileobj=file)
@@ -128,25 +128,29 @@ class ArchiveReader:
                     shutil.copyfileobj(self._open(self._member), file)
                 names.append(name)
                 self._member = self._tar.next()
-            while self._file.read(_CHUNK):  # its checksum comes last
+            while self._file.read(_CHUNK):  # the checksum is at the end
                 pass
         return names
 
 
 @contextlib.contextmanager
 def _refuse_damage() -> Iterator[None]:
-    """Raise StateError for a file that cannot be read as a backup."""
+    """Raise StateError if an error within this context shows that the file is no complete backup."""
     try:
         yield
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, UnicodeDecodeError, ValidationError) as error:
         reason = "it was not made by `backup`" if isinstance(error, ValidationError) else str(error)
-        raise StateError(f"this is no whole backup: {reason}", "check the file, or use an earlier one.") from error
+        raise StateError(
+            f"the file is no complete backup: {reason}", "check the file, or use an earlier backup."
+        ) from error
 
 
 def _read_texts(found: Mapping[str, bytes]) -> Texts:
     manifest = _MANIFESTS.validate_json(found.get(_MANIFEST, b""))
     if manifest.form > FORM:
-        raise StateError(f"this backup was made by a newer envoy-logger ({manifest.version})", "install that one.")
+        raise StateError(
+            f"this backup was made by a newer envoy-logger ({manifest.version})", "install that version."
+        )
     secrets = {name.upper(): data.decode() for name, data in _list_in(_SECRETS, found)}
     settings = found.get(_SETTINGS)
     files, secret_files = dict(_list_in(_FILES, found)), dict(_list_in(_PRIVATE, found))

@@ -1,4 +1,4 @@
-"""Collect what a backup holds: settings, secrets, the files that settings name, and the files of the state folder."""
+"""Collect the contents of a backup: settings, secrets, the files that settings name, and the state folder's files."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from logger.store.copies import StoreCopy, copy_store
 from logger.store.tables import FILE
 
 _KEPT: Final = ("token-*", "pin-*", "signin-*.json")
-"""Files of the state folder beside the store: the gateway's token and certificate, and the last sign-ins."""
+"""The files beside the store that a backup contains: the gateway's token and certificate, and the last sign-ins."""
 
 
 @dataclass(frozen=True, slots=True)
 class CollectedFiles:
-    """Hold the names of everything in a backup.
+    """Hold the contents of a backup, with the names of the files of the state folder.
 
-    `outside`: settings of the environment, which a backup does not hold.
+    `outside`: the settings of the environment, which the backup does not contain.
     """
 
     texts: Texts
@@ -37,7 +37,7 @@ class CollectedFiles:
 def write_backup(settings: Settings, file: IO[bytes], scratch: Path, now: float) -> CollectedFiles:
     """Write a backup into an open file. The store is first copied into the folder `scratch`.
 
-    Raises StateError if a part cannot be read, OSError if the backup or the copy cannot be written.
+    Raises StateError if a part cannot be read. Raises OSError if the backup or the copy cannot be written.
     """
     texts, state_dir = collect_texts(settings, now), settings.state_dir
     archive, store, names = ArchiveWriter(file, texts), None, []
@@ -54,11 +54,11 @@ def write_backup(settings: Settings, file: IO[bytes], scratch: Path, now: float)
 
 
 def collect_texts(settings: Settings, now: float) -> Texts:
-    """Collect the settings file, the secrets that are not in it, and the files that settings name."""
+    """Collect the settings file, the secrets outside the settings file, and the files that settings name."""
     env_file = settings.env_file
     text = ""
     if env_file is not None:
-        with contextlib.suppress(UnicodeDecodeError):  # a problem of the settings, which were read before
+        with contextlib.suppress(UnicodeDecodeError):  # already reported as a problem of the settings
             text = read_env_text(env_file)
     secrets = {
         name: secret
@@ -82,7 +82,7 @@ def _read(file: NamedFile) -> bytes:
 
 
 def _list_state_files(folder: Path, store: StoreCopy | None) -> list[Path]:
-    """List the files of the state folder without the store.
+    """List the files of the state folder to back up, without the store.
 
     A damaged store is listed only while its rows are still being copied into the new store.
     """

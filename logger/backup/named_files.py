@@ -1,4 +1,4 @@
-"""List the files that the settings name, and the files that those files name.
+"""List the files that the settings name, and the files whose names are in these files.
 
 For example, a tariff file names price files, and a gateways file names the files of single gateways.
 """
@@ -21,15 +21,16 @@ from logger.tariff.price_files import find_price_files
 TARIFF: Final = "LOGGER_TARIFF_FILE"
 _OF_GATEWAYS: Final = ("LOGGER_LAYOUT_FILE", TARIFF, "LOGGER_TLS_CA_FILE")
 FILES: Final = tuple(each.variable for each in DESCRIPTIONS if each.variable.endswith("_FILE"))
-"""Settings that name a file. The file of a secret is none of these: it is saved as a secret."""
+"""The settings that name a file, without files of secrets, which are saved as secrets."""
 
 
 @dataclass(frozen=True, slots=True)
 class NamedFile:
-    """Hold a file to back up, and where it belongs.
+    """Hold the path of a file to back up, and its place in the backup.
 
-    `place` has one of three forms: the name of the setting that names the file; that name, a slash, and the file's
-    path from the folder of the setting's own file; `credentials`, a slash, and the name of a secret.
+    `place` has one of three forms. A file that a setting names has the name of the setting. A file that such a file
+    names has the name of the setting, a slash, and the path from the folder of the setting's file. A secret has
+    `credentials`, a slash, and the name of the secret.
     """
 
     place: str
@@ -88,7 +89,7 @@ def _path_of(settings: Settings, variable: str) -> Path | None:
 
 
 def _beside(variable: str, named: Path, path: Path) -> str:
-    """Name a file by its path from the folder of `named`. A file outside that folder is named by its whole path."""
+    """Return the place of a file by its path from the folder of `named`; outside this folder, by its whole path."""
     folder = named.parent
     rest = path.relative_to(folder) if path.is_relative_to(folder) else path.absolute()
     return f"{variable}/{rest}"

@@ -22,12 +22,12 @@ from logger.store.copies import StoreCopy, check_copy, put_in_place
 from logger.store.folder import LOCK, claim, refuse_demo
 from logger.store.tables import FILE
 
-_CURE: Final = "give --force to put the backup in its place; what is there is kept under another name."
+_CURE: Final = "give --force to replace the present files; they stay under other names."
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """Hold the restored files and folders. `kept`: the earlier files, under their new names."""
+    """Hold the paths of the restored files and the state folder. `kept`: the new paths of the earlier files."""
 
     written: tuple[Path, ...]
     state_dir: Path
@@ -36,10 +36,10 @@ class Restored:
 
 
 def put_back(archive: ArchiveReader, env_file: Path, *, state_only: bool, force: bool, now: float) -> Restored:
-    """Write the settings of a backup to `env_file` and its state into the state folder that they name.
+    """Write the settings of a backup to `env_file`, and the state into the state folder of these settings.
 
-    Raises StoreHeldError while a recorder uses that folder, and StateError for a damaged backup. Without `force` also
-    raises StateError if settings or state exist already. After an error all files are as they were.
+    Raises StoreHeldError while a recorder uses that folder, and StateError if the backup is damaged. Without `force`
+    also raises StateError if settings or state already exist. After an error all files are unchanged.
     """
     files = [] if state_only else _make_files(archive.texts, env_file)
     folder = _find_state_dir(archive.texts, env_file, state_only=state_only)
@@ -57,7 +57,7 @@ def put_back(archive: ArchiveReader, env_file: Path, *, state_only: bool, force:
 
 
 def _make_files(texts: Texts, env_file: Path) -> list[NewFile]:
-    """Make the settings file, each secret beside it, and the named files where the settings expect them."""
+    """Make the settings file, the files of secrets beside it, and the named files at the paths of the settings."""
     if texts.settings is None:
         return []
     credentials = env_file.parent / CREDENTIALS
@@ -69,7 +69,9 @@ def _make_files(texts: Texts, env_file: Path) -> list[NewFile]:
         for place, data in named.items():
             if target := find_target(place, values, env_file.parent):
                 files.append(NewFile(target, data, mode))
-    moved = {f"{name}_FILE": None for name in texts.secrets}  # the folder beside the settings is read by itself
+    moved = {
+        f"{name}_FILE": None for name in texts.secrets
+    }  # the recorder reads the folder beside the settings without a setting
     return [*files, NewFile(env_file, change_env(texts.settings, moved).encode())]
 
 
@@ -78,7 +80,7 @@ def _read_values(texts: Texts) -> dict[str, str]:
 
 
 def _find_state_dir(texts: Texts, env_file: Path, *, state_only: bool) -> Path:
-    """Return the state folder by the settings that will apply."""
+    """Return the state folder by the settings that are valid after the restore."""
     if state_only:
         return inspect_settings(env_file)[0].state_dir
     found, _ = inspect_settings(None, environ={**_read_values(texts), **read_own_variables()})
@@ -91,29 +93,29 @@ def _refuse_what_is_there(folder: Path, files: list[NewFile]) -> None:
         raise StateError(f"the state folder {folder} is not empty: it holds {', '.join(there[:3])}", _CURE)
     for file in files:
         if file.path.is_file() and file.path.read_bytes() != file.data:
-            raise StateError(f"{file.path} is there already, with another content", _CURE)
+            raise StateError(f"{file.path} already exists, with another content", _CURE)
 
 
 def _write_settings(files: list[NewFile], env_file: Path, now: float) -> list[Path]:
-    """Write settings, secrets and named files together. Keep every earlier content.
+    """Write settings, secrets and named files together. Keep every earlier content under a new name.
 
     Raises StateError if a file cannot be written.
     """
     try:
         if files:
-            env_file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)  # what it names is no secret
+            env_file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)  # the names in this folder are no secrets
         kept = [old for file in files if (old := _keep_earlier(file, now)) is not None]
         write_together([*kept, *files])
     except OSError as error:
         raise StateError(
-            f"{env_file} cannot be written: {error.strerror}; nothing was put back",
-            "run the command with sudo, or name another place with --env-file.",
+            f"{env_file} cannot be written: {error.strerror}; nothing was restored",
+            "run the command with sudo, or name another file with --env-file.",
         ) from error
     return [old.path for old in kept]
 
 
 def _keep_earlier(file: NewFile, now: float) -> NewFile | None:
-    """Return the earlier content of a file, to be kept for its owner alone (0600); None if nothing is lost."""
+    """Return a copy of a file's earlier content, with mode 0600; None if nothing would be lost."""
     before = file.path.read_bytes() if file.path.is_file() else b""
     if before in (b"", file.data):
         return None
@@ -122,7 +124,7 @@ def _keep_earlier(file: NewFile, now: float) -> NewFile | None:
 
 
 def _move_into(folder: Path, place: Path, names: list[str], now: float) -> list[Path]:
-    """Move the extracted files into the state folder, the store last. Keep an earlier store."""
+    """Move the extracted files into the state folder, the store last. Return the new path of an earlier store."""
     for name in names:
         new = folder / (name if name != FILE else f".{FILE}.restored")
         os.replace(place / name, new)

@@ -1,1 +1,1 @@
-"""Records a gateway once, anonymised, so that the recording can be replayed."""
+"""Records the documents of a gateway once, anonymised, so that the simulator can serve the recording."""

@@ -1,8 +1,8 @@
 """Anonymises documents: replaces each serial number, address, name and place by the same stand-in everywhere.
 
-The anonymiser first learns from all documents, and then cleans each one. So a serial number that has a key in one
-document is also found inside a text of another. Everything else remains byte for byte, including the spelling of
-numbers and all dates.
+The anonymiser first collects the personal data of all documents, and then cleans each document. So a serial number
+that has a key in one document is also found inside a text of another document. All other bytes remain unchanged,
+including the spelling of numbers and all dates.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from logger.capture.json_tokens import JsonToken, find_tokens, write_string
 from logger.capture.stand_ins import StandIns
 
 _DIGITS: Final = 8
-"""A number with fewer is no serial number, whatever its key says: a counter."""
+"""The least number of digits of a serial number. Shorter numbers are counters, even under the key of a serial."""
 _TAGGED: Final = re.compile(r"<([A-Za-z_][\w.-]*)(?:\s[^<>]*)?>([^<>]+)</\1\s*>")
 _CELLS: Final = re.compile(r"<t[dh][^<>]*>([^<>]+)</t[dh]>\s*<t[dh][^<>]*>(?:\s*<[^<>/]+>)*([^<>]+)<", re.I)
 
 
 class Anonymiser:
-    """Learns the data that identify a person, then replaces them. `now`: the gateway's time in unix seconds."""
+    """Collects personal data, and then replaces the data by stand-ins. `now`: the gateway's time in unix seconds."""
 
     def __init__(self, now: float, *, secrets: Iterable[str] = (), names: Iterable[str] = ()) -> None:
         self.stand_ins = StandIns(now)
@@ -33,10 +33,10 @@ class Anonymiser:
             for kind, value in list(find_identities(name)) or [("name", name)]:
                 self.stand_ins.note(kind, value)
 
-    # --- learning ------------------------------------------------------------------------------------------------
+    # --- collecting ----------------------------------------------------------------------------------------------
 
     def learn(self, path: str, body: bytes) -> None:
-        """Remember the personal data of one document."""
+        """Collect the personal data of one document."""
         text = _decode(body)
         if _is_json(text):
             for token in find_tokens(text):
@@ -68,27 +68,27 @@ class Anonymiser:
         if by_key == "mac" and not MAC.search(value):
             by_key = "name"
         if by_key == "serial" and any(kind == "serial" for kind, _ in inside):
-            return  # an id made of a serial number, such as that of a meter
+            return  # an id that contains a serial number, such as the id of a meter
         if by_key is not None and all(value != part for _, part in inside):
             self.stand_ins.note(by_key, value)
 
-    # --- hiding --------------------------------------------------------------------------------------------------
+    # --- replacing -----------------------------------------------------------------------------------------------
 
     def clean(self, path: str, body: bytes) -> bytes:
-        """Return the document with all learned personal data replaced by stand-ins."""
+        """Return the document with all collected personal data replaced by stand-ins."""
         text = _decode(body)
         cleaned = self._clean_json(path, text) if _is_json(text) else self._clean_markup(path, text)
         return cleaned.encode("utf-8", "surrogateescape")
 
     def clean_text(self, text: str) -> str:
-        """Return a plain text with all personal data replaced."""
+        """Return a plain text with all collected personal data replaced by stand-ins."""
         return self.stand_ins.replace(text)
 
     def _clean_json(self, path: str, text: str) -> str:
         parts, done = [], 0
         for token in find_tokens(text):
             literal = text[token.start : token.end]
-            is_cut = token.kind == "number" and token.end == len(text)  # only a part of a number
+            is_cut = token.kind == "number" and token.end == len(text)  # the number may be incomplete
             parts += [text[done : token.start], "" if is_cut else self._clean_token(path, token, literal)]
             done = token.end
         return "".join([*parts, text[done:]])
@@ -96,7 +96,7 @@ class Anonymiser:
     def _clean_token(self, path: str, token: JsonToken, literal: str) -> str:
         kind = kind_of_key(token.key, path)
         if token.kind == "cut":
-            return '"'  # the half of something that cannot be known
+            return '"'  # the incomplete text may be personal data
         if token.kind == "number":
             if kind == "place":
                 return re.sub(r"\d", "0", re.sub(r"^-?\d+", "0", literal.partition("e")[0].partition("E")[0]))
@@ -109,9 +109,9 @@ class Anonymiser:
         return literal if text == token.text else write_string(text, literal)
 
     def _clean_value(self, kind: Kind | None, value: str) -> str:
-        """Return the stand-in of the whole value, of `kind` or as a name.
+        """Return the stand-in of the whole value, as a value of `kind` or as a name.
 
-        If the whole value has none, replace only the personal data inside it.
+        If the whole value has no stand-in, replace only the personal data inside the value.
         """
         for known in (kind, "name") if kind else ():
             stand_in = self.stand_ins.find(known, value)

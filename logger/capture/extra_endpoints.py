@@ -1,8 +1,8 @@
-"""Lists paths that no field is read from, but that tell more about a gateway. Only `capture` asks them, once.
+"""Lists paths that no field is read from, but that describe a gateway. Only `capture` requests these paths, once.
 
-To ask one of these paths changes nothing on the gateway. Four kinds of paths are left out on purpose: those that run
-a check or a scan (`comm_check`, `newscan`), those that never end (`/stream/meter`), those that can also be written
-(`/ivp/mod/…/mode/power`), and those that have only names and addresses of the network (`network_display`,
+Requesting these paths changes nothing on the gateway. Four kinds of paths are left out on purpose: paths that run a
+check or a scan (`comm_check`, `newscan`), paths without an end (`/stream/meter`), paths that can also be written
+(`/ivp/mod/…/mode/power`), and paths with only names and addresses of the network (`network_display`,
 `wireless_display`).
 """
 
@@ -32,11 +32,11 @@ OPTIONAL: Final[tuple[Endpoint, ...]] = (
     *_make("slow", FIRST_API, "/production.json"),
     *_make("slow", (4,), "/production", "/inventory.json", "/admin/lib/tariff", "/admin/lib/acb_config"),
 )  # fmt: skip
-"""In no plan; older gateways have few of them."""
+"""Endpoints that the recorder does not poll. Older gateways have few of these endpoints."""
 
 
 def list_endpoints(info: GatewayInfo) -> tuple[Endpoint, ...]:
-    """List the endpoints to ask for a recording: `/info`, the fast endpoints, then the slow ones."""
+    """List the endpoints to request for a recording: `/info`, then the fast endpoints, then the slow endpoints."""
     version = max(info.version, FIRST_TOKEN) if info.needs_token else info.version
     planned = plan(info)
     known = {endpoint.path for endpoint in planned}

@@ -51,7 +51,7 @@ _HOST: Final = re.compile(
 
 
 def kind_of_key(key: str, path: str = "") -> Kind | None:
-    """Return the kind of personal data under a key; None for other keys. `path`: the document's path."""
+    """Return the kind of personal data under a key; None for a key without personal data. `path`: the document's."""
     plain = re.sub(r"[^a-z0-9]", "", key.lower())
     if plain in _SERIALS or _SERIAL_KEY.search(plain) or (plain == "s" and path == "/inv"):
         return "serial"
@@ -71,9 +71,9 @@ def kind_of_key(key: str, path: str = "") -> Kind | None:
 
 
 def is_worth_hiding(kind: Kind, value: str) -> bool:
-    """Tell whether a value identifies a person, a device or a place.
+    """Return True if a value identifies a person, a device or a place.
 
-    An empty text, zeros, loopback and the generic zone identify nothing.
+    Empty texts, zeros, loopback addresses and generic time zones such as UTC identify nothing.
     """
     plain = value.strip()
     if not plain or not set(plain) - set("0:.-fF"):
@@ -88,7 +88,7 @@ def is_worth_hiding(kind: Kind, value: str) -> bool:
 
 
 def find_identities(text: str, key: str = "") -> Iterator[tuple[Kind, str]]:
-    """Find personal data by the form of a text. `key`: the key of the text."""
+    """Find personal data in a text by its form. Yield kind and value. `key`: the key of the text."""
     for match in _JWT.finditer(text):
         yield "secret", match.group()
     for match in _EMAIL.finditer(text):
@@ -107,7 +107,7 @@ def find_identities(text: str, key: str = "") -> Iterator[tuple[Kind, str]]:
 
 
 def _is_address(text: str) -> bool:
-    """Tell whether an address identifies somebody. A netmask, loopback and `any` do not."""
+    """Return True if an IP address identifies a device. Netmasks, loopback and unspecified addresses do not."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

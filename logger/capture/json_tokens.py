@@ -17,7 +17,11 @@ _TOKEN: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class JsonToken:
-    """Hold one string, key or number. `text`: its value. `key`: its key; for a key, the key one level above."""
+    """Hold one string, key or number of a JSON text. `start`, `end`: its position in the text.
+
+    `text`: the value of a string or number, or the text of a key. `key`: the key of a value; for a key, the key one
+    level above.
+    """
 
     start: int
     end: int
@@ -48,9 +52,9 @@ def find_tokens(text: str) -> Iterator[JsonToken]:
 
 
 def write_string(text: str, before: str) -> str:
-    """Write a text as a JSON string that replaces the literal `before`.
+    """Return a text as a JSON string literal that replaces the literal `before`.
 
-    If `before` is ASCII, the new literal is ASCII, too.
+    If `before` is ASCII, the new literal is also ASCII.
     """
     return json.dumps(text, ensure_ascii=before.isascii())
 

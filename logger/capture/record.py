@@ -1,4 +1,4 @@
-"""Records a gateway once: asks every known path, anonymises the answers, and writes a folder to replay.
+"""Records a gateway once: requests every known path, anonymises the answers, and writes them into a folder.
 
 The folder has `manifest.json` (for each path its file, status, content type and seconds), the bodies, and
 `unknown-keys.txt` (the keys that no field is read from).
@@ -36,7 +36,7 @@ _LOCAL_USERS: Final = ("envoy", "installer")
 class Captured:
     """Hold the answers of a gateway by path.
 
-    `at`: the time in unix seconds. `failures`: path → the reason why no answer came.
+    `at`: the time of the recording in unix seconds. `failures`: path → the error that prevented an answer.
     """
 
     info: GatewayInfo
@@ -46,7 +46,7 @@ class Captured:
 
 
 async def capture(access: Access, clock: Clock, report: Callable[[str, str], None]) -> Captured:
-    """Ask every known path once, one after the other. Call `report` with each path and its result.
+    """Request every known path once, one after the other. Call `report` with each path and the result.
 
     Raises only errors that concern every path: UnreachableError, CertificateError, CredentialsError.
     """
@@ -72,7 +72,7 @@ async def capture(access: Access, clock: Clock, report: Callable[[str, str], Non
 
 
 def make_anonymiser(captured: Captured, access: Access, names: Iterable[str] = ()) -> Anonymiser:
-    """Make an anonymiser that has learned all answers, the owner's `names`, and the owner's settings."""
+    """Make an anonymiser that knows the personal data in all answers, in `names`, and in the owner's settings."""
     own = (access.local_username,) if access.local_username not in _LOCAL_USERS else ()
     host = re.sub(r":\d+$", "", access.host).strip("[]")
     anonymiser = Anonymiser(
@@ -112,7 +112,7 @@ def require_empty(folder: Path) -> None:
 
 
 def _clean(path: str, answer: Answer, anonymiser: Anonymiser) -> bytes:
-    """Return the body anonymised and without secrets. Bytes that are no text are kept."""
+    """Return the body anonymised and without secrets. Bytes that are no text stay unchanged."""
     text = anonymiser.clean(path, answer.body).decode("utf-8", "surrogateescape")
     return log.without_secrets(text).encode("utf-8", "surrogateescape")
 

@@ -23,7 +23,7 @@ _VOCABULARY: Final = frozenset(
     total-consumption true type unknown user wifi wlan0 zigbee
     """.split()  # noqa: SIM905  as a list it would be a page long
 )
-"""Words of the gateway's own: as somebody's name they are replaced where names stand, and nowhere else."""
+"""The gateway's own words. If a person's name is such a word, the name is replaced only in values that are names."""
 _SHORTEST: Final = 3
 _WORD: Final = r"(?<![^\W_])(?:{})(?![^\W_])"
 _BOUNDS: Final[dict[Kind, Callable[[str], str]]] = {
@@ -37,13 +37,13 @@ _BOUNDS: Final[dict[Kind, Callable[[str], str]]] = {
     "name": _WORD.format,
     "mac": lambda any_of: f"(?i:{any_of})",
 }
-"""How each kind is told apart from what stands beside it, in the order in which they are tried."""
+"""Kind → the pattern that separates an original from the text around it. Kinds are tried in this order."""
 
 
 class StandIns:
-    """Collects originals, then gives each its stand-in. `now`: unix seconds.
+    """Collects originals, and then chooses a stand-in for each original. `now`: unix seconds.
 
-    `chosen`: stand-ins by kind and original.
+    `chosen`: (kind, original) → stand-in.
     """
 
     def __init__(self, now: float) -> None:
@@ -54,19 +54,19 @@ class StandIns:
         self._pattern: re.Pattern[str] | None = None
 
     def note(self, kind: Kind, value: str) -> None:
-        """Remember an original that identifies a person, a device or a place. Ignore any other value."""
+        """Collect an original that identifies a person, a device or a place. Ignore any other value."""
         value = value.strip()
         if is_worth_hiding(kind, value):
             self._noted[kind, _normalise(kind, value)] = None
 
     def find(self, kind: Kind, value: str) -> str | None:
-        """Return the stand-in of a whole original; None if it was never remembered."""
+        """Return the stand-in of a whole original; None if the original was not collected."""
         self._choose()
         found = self.chosen.get((kind, _normalise(kind, value.strip())))
         return None if found is None else _take_form(kind, value, found)
 
     def find_key(self, text: str) -> str | None:
-        """Return the stand-in of a key that is a remembered name; None for the gateway's own keys."""
+        """Return the stand-in of a key that is a collected name; None for the gateway's own keys."""
         return None if text.lower() in _VOCABULARY else self.find("name", text)
 
     def replace(self, text: str, *, in_key: bool = False) -> str:
@@ -90,9 +90,9 @@ class StandIns:
     # --- choosing ------------------------------------------------------------------------------------------------
 
     def _choose(self) -> None:
-        """Choose a stand-in for everything remembered since the last call.
+        """Choose a stand-in for each original that was collected since the previous call.
 
-        Parts of a serial number get parts of its stand-in.
+        A serial number that contains another serial number gets no stand-in of its own; the inner one is replaced.
         """
         if not self._noted:
             return
@@ -126,7 +126,7 @@ class StandIns:
                 return f"{kind}-{number}"
 
     def _make_serial(self, original: str, number: int, known: set[str]) -> str:
-        """Make a number as long as the original, and different from every serial number in these documents."""
+        """Make a number as long as the original, and different from every serial number in the documents."""
         width = max(len(original), 6)
         taken = known | set(self.chosen.values())
         while (found := f"9{number:0{width - 1}d}") in taken:
@@ -169,14 +169,14 @@ def _is_common_word(name: str) -> bool:
 
 
 def _normalise(kind: Kind, value: str) -> str:
-    """Return the key under which the stand-in of an original value is kept."""
+    """Return the form of an original under which its stand-in is stored."""
     if kind == "mac":
         return re.sub("[:-]", "", value).lower()
     return value.lower() if kind in ("email", "host") else value
 
 
 def _take_form(kind: Kind, original: str, stand_in: str) -> str:
-    """Write a stand-in as the original is written. A hardware address keeps its separators and its case."""
+    """Return a stand-in in the form of the original. A hardware address gets the original's separators and case."""
     if kind != "mac":
         return stand_in
     pairs = re.findall("..", stand_in.upper() if original.upper() == original else stand_in)
@@ -184,7 +184,7 @@ def _take_form(kind: Kind, original: str, stand_in: str) -> str:
 
 
 def _find_zone_of_same_offset(zone: str, now: datetime) -> str:
-    """Return a time zone that names no place and whose clocks show the same hour now."""
+    """Return a time zone that names no place and has the same offset from UTC, in whole hours, as `zone` now."""
     try:
         offset = now.astimezone(ZoneInfo(zone)).utcoffset()
     except (KeyError, ValueError, OSError):

@@ -10,14 +10,14 @@ from logger.readings import paths
 from logger.readings.drift import READ
 
 _ERRORS: Final = frozenset({"err", "error", "generator"})
-"""Keys by which an error, or hardware that is not there, is told from a document."""
+"""Keys that mark an error, or absent hardware, instead of a document."""
 _KINDS: Final[dict[type, str]] = {
     type(None): "null", bool: "bool", int: "number", float: "number", str: "text", list: "list", dict: "object",
 }  # fmt: skip
 
 
 def list_unread_keys(bodies: Mapping[str, Json]) -> list[str]:
-    """List the keys that no field is read from: path, place of the key, kinds of its values."""
+    """List the keys that no field is read from, as texts: path, place of the key, kinds of the key's values."""
     lines = []
     for path, body in bodies.items():
         kinds: dict[str, set[str]] = {}

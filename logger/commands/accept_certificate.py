@@ -20,7 +20,7 @@ from logger.store.folder import prepare
 @env_file_option
 @gateway_option
 @click.option(
-    "--fingerprint", default="", metavar="SHA256", help="Accept only this one, as the log or a browser shows it."
+    "--fingerprint", default="", metavar="SHA256", help="Accept only the certificate with this fingerprint."
 )
 def command(env_file: Path, serial: str, fingerprint: str) -> None:
     """Pin the certificate that the gateway shows now. A running recorder continues at its next poll."""

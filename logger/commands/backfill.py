@@ -35,17 +35,19 @@ from logger.site import Site
 from logger.store.thread import StoreCalls
 
 _SHOWN = 40
-"""Most days printed; of more days, the first and the last ones are printed."""
+"""The greatest number of printed days. Of more days, the first and the last days are printed."""
 
 
 @click.command("backfill", short_help="Rebuild the rows of days from InfluxDB.")
 @env_file_option
-@click.option("--since", default="", callback=parse_date, help="Compute the days from this date on anew.")
-@click.option("--until", default="", callback=parse_date, help="Up to this date; the last one otherwise.")
-@click.option("--again", is_flag=True, help="Also days of that range that this installation recorded itself.")
+@click.option("--since", default="", callback=parse_date, help="Compute again the days from this date on.")
+@click.option(
+    "--until", default="", callback=parse_date, help="Last day to compute again; by default the last day of all."
+)
+@click.option("--again", is_flag=True, help="With --since: also days that this installation recorded itself.")
 @gateway_option
-@secret_option("--read-token-file", "A token that may read; - for standard input. INFLUXDB_READ_TOKEN otherwise.")
-@click.option("--ask-token", is_flag=True, help="Ask for that token at the terminal.")
+@secret_option("--read-token-file", "A token that may read, instead of INFLUXDB_READ_TOKEN; - for standard input.")
+@click.option("--ask-token", is_flag=True, help="Ask for the read token at the terminal.")
 @click.option("--dry-run", is_flag=True, help="Only show the days that would be written.")
 def command(
     env_file: Path,
@@ -59,10 +61,10 @@ def command(
 ) -> None:
     """Rebuild the rows of days from InfluxDB, after the state folder was lost or the recorder was moved.
 
-    Fills in everything before this installation's first reading, including the earlier part of that day. A day that
-    has a row keeps that row, unless --since includes the day. What this installation recorded itself is computed
-    again only with --again. Works with and without a running recorder; may be interrupted and repeated. Without
-    --gateway every gateway of ENPHASE_GATEWAYS_FILE is rebuilt, one after the other.
+    Fills in all days before this installation's first reading, and the earlier part of the day of this reading. A
+    stored row of a day is replaced only if --since includes the day. Days that this installation recorded itself are
+    computed again only with --again. Works with and without a running recorder. May be interrupted and repeated.
+    Without --gateway, every gateway of ENPHASE_GATEWAYS_FILE is rebuilt, one after the other.
     """
     if (until or again) and not since:
         raise MisuseError("--until and --again need --since", "give --since DATE, too.")
@@ -107,7 +109,7 @@ async def _rebuild_one(
     )
     _show_progress("")
     if found is None:
-        click.echo(f"InfluxDB holds nothing of gateway {request.gateway}: there is nothing to fill in.")
+        click.echo(f"InfluxDB holds nothing of gateway {request.gateway}, so no day was rebuilt.")
     elif _show_days(found) or found.days:
         outcome = "nothing was written (--dry-run)"
         if not dry_run:
@@ -118,12 +120,12 @@ async def _rebuild_one(
 
 
 def _show_days(found: Rebuilt) -> bool:
-    """Print the rebuilt days. Return True if there is anything to write."""
+    """Print the rebuilt days. Return True if there are rows or an energy state to write."""
     if days := found.left_out:
         span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
         click.echo(
-            f"This installation recorded {span} itself, so only what these rows lack is added.\n"
-            "Try: add --again to compute these days anew.",
+            f"This installation recorded {span} itself, so only missing fields are added to these days.\n"
+            "Try: add --again to compute these days again.",
             err=True,
         )
     if days := found.days_without_balance:
@@ -134,7 +136,7 @@ def _show_days(found: Rebuilt) -> bool:
             err=True,
         )
     if not found.rows and not found.last_tick:
-        click.echo("Nothing is missing: what is recorded here goes back as far as InfluxDB does.")
+        click.echo("No day is missing: the days recorded here begin as early as the data in InfluxDB.")
         return False
     click.echo("\n".join(_format_table(found)))
     return True
@@ -151,7 +153,7 @@ async def _choose_serials(
 ) -> list[str]:
     """Return the serials of the gateways to rebuild.
 
-    This is the named gateway, else those of the settings, else the only one in the store or in InfluxDB.
+    These are the named gateway, else the gateways of the settings, else the only gateway in the store or in InfluxDB.
     """
     if named:
         return [named]
@@ -161,7 +163,9 @@ async def _choose_serials(
     found = sorted(states) or await history.list_gateways("totals", "envoy_totals")
     if len(found) != 1:
         names = ", ".join(found) or "none"
-        raise MisuseError(f"which gateway? There is {names}", "give --gateway SERIAL.")
+        raise MisuseError(
+            f"the gateway to rebuild is not clear; gateways with data: {names}", "give --gateway SERIAL."
+        )
     return found
 
 
@@ -175,7 +179,7 @@ def _find_site(configured: Settings, live: GatewayState) -> Site:
     zone = live.energy.zone or configured.recorder.timezone
     if not zone:
         zone = find_system_zone()
-        click.echo(f"LOGGER_TIMEZONE is not set: days begin by this machine's zone, {zone}.", err=True)
+        click.echo(f"LOGGER_TIMEZONE is not set, so days begin by this machine's zone, {zone}.", err=True)
     return replace(site_of(configured), zone=zone)
 
 

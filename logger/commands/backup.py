@@ -58,7 +58,7 @@ def _open(output: Path | None) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         part.replace(output)
     except OSError as error:
-        raise StateError(f"{output} cannot be written: {error.strerror or error}", "name another place.") from error
+        raise StateError(f"{output} cannot be written: {error.strerror or error}", "name another file.") from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -75,7 +75,7 @@ def _describe(found: CollectedFiles, env_file: str, state_dir: str) -> list[str]
     )
     lines = [
         f"settings   {env_file}" if texts.settings is not None else "settings   none: there is no settings file",
-        f"secrets    {', '.join(secrets) or 'none'}" + (" and what stands in the settings" if texts.settings else ""),
+        f"secrets    {', '.join(secrets) or 'none'}" + (" and those in the settings file" if texts.settings else ""),
         f"store      {points}",
         f"state      {', '.join(found.state_files) or 'nothing else'} (of {state_dir})",
     ]
@@ -89,10 +89,10 @@ def _describe(found: CollectedFiles, env_file: str, state_dir: str) -> list[str]
 
 
 def _describe_unmarked(points: int) -> str:
-    """Describe the points that the copy does not mark as delivered.
+    """Describe the points that the copy of the store does not mark as delivered.
 
-    `status` knows better which points wait: a delivery is marked in the file only with the next rows.
+    Some of these points may be delivered, because the store marks a delivery only together with the next rows.
     """
     if not points:
-        return "all points in it are delivered"
-    return f"{points} points in it will be sent after a restore, the last delivered ones once more"
+        return "all its points are delivered"
+    return f"{points} of its points will be sent after a restore, the last delivered points once more"

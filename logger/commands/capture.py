@@ -20,10 +20,10 @@ from logger.daemon.config import access_of
 @gateway_option
 @click.argument("folder", type=click.Path(path_type=Path))
 def command(env_file: Path, serial: str, folder: Path) -> int:
-    """Ask every known path of the gateway once and write the answers into FOLDER, which must be empty or new.
+    """Request every known path of the gateway once, and write the answers into FOLDER, which must be empty or new.
 
-    Serial numbers, addresses, names and places are replaced, each by the same stand-in everywhere. `simulate
-    --recording FOLDER` plays the recording. Exit code 75 if a path brought no answer.
+    Each serial number, address, name and place is replaced, by the same stand-in everywhere. `simulate
+    --recording FOLDER` serves the recording. Exit code 75 if a path got no answer.
     """
     configured = choose_gateway(begin(env_file, require=["ENPHASE_GATEWAY"]), serial)
     record.require_empty(folder)
@@ -32,9 +32,9 @@ def command(env_file: Path, serial: str, folder: Path) -> int:
     anonymiser = record.make_anonymiser(found, access, [configured.recorder.site])
     record.write_recording(found, folder, anonymiser)
     click.echo(
-        f"{len(found.answers)} answers are in {folder}, {len(anonymiser.stand_ins.chosen)} facts about you replaced."
+        f"{len(found.answers)} answers are in {folder}; {len(anonymiser.stand_ins.chosen)} personal data replaced."
     )
-    click.echo(f"Look through them before you share the folder. Play it: envoy-logger simulate --recording {folder}")
+    click.echo(f"Read the files before you share the folder. To serve it: envoy-logger simulate --recording {folder}")
     return 75 if found.failures else 0
 
 

@@ -19,7 +19,7 @@ from logger.settings.texts import show_value
 @click.command("check")
 @env_file_option
 @gateway_option
-@click.option("--show", is_flag=True, help="Also list every setting: its value, where that came from, its meaning.")
+@click.option("--show", is_flag=True, help="Also list every setting: its value, the value's origin, its meaning.")
 def command(env_file: Path, serial: str, show: bool) -> None:
     """Check the settings. Exit code 78 if a setting is wrong.
 
@@ -35,14 +35,14 @@ def command(env_file: Path, serial: str, show: bool) -> None:
     for warning in configured.warnings:
         click.echo(f"warning: {warning}", err=True)
     if not configured.influxdb.url:
-        click.echo("INFLUXDB_URL is not set: readings are kept in the embedded store and sent nowhere", err=True)
+        click.echo("INFLUXDB_URL is not set, so every reading stays in the embedded store", err=True)
     if configured.listed is not None:
-        click.echo(f"{len(configured.listed)} gateways of {configured.enphase.gateways_file} are recorded here.")
+        click.echo(f"{len(configured.listed)} gateways of {configured.enphase.gateways_file} are recorded.")
     click.echo("The settings are good.")
 
 
 def _list_settings(configured: Settings, wrong: Collection[str]) -> None:
-    """Print each setting's value, origin and meaning; the value of a wrong setting is not shown."""
+    """Print each setting's value, origin and meaning. The value of a wrong setting is not printed."""
     rows = [
         (
             item,

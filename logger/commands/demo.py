@@ -42,25 +42,29 @@ _START_HOUR: Final = 9
 _LEAST_S: Final = 4 * 3600
 _PORT: Final = 9817
 _PACE: Final = "pace"
-"""The file in the demo's folder by which recorder and stand-in share the time."""
+"""The file in the demo's folder through which recorder and stand-in gateway share the time."""
 _LONGEST_START_S: Final = 20.0
 
 
 @click.command("demo", short_help="Record an invented site, with a live view.")
 @click.option(
-    "--speed", type=click.FloatRange(1, 600), default=240, show_default=True, help="How much faster time runs."
+    "--speed",
+    type=click.FloatRange(1, 600),
+    default=240,
+    show_default=True,
+    help="How many times faster the time runs.",
 )
-@click.option("--seconds", type=click.FloatRange(1), default=None, help="Stop by itself after this long.")
+@click.option("--seconds", type=click.FloatRange(1), default=None, help="Stop after so many seconds.")
 @click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
     default=None,
     help="The demo's own folder; emptied at each start.",
 )
-@click.option("--influxdb-url", default="", help="Also fill this InfluxDB, which holds nothing but the demo's data.")
-@click.option("--http", default="", metavar="ADDRESS", help="Where the page is served; 127.0.0.1:9817 if it is free.")
-@click.option("--org", default="", help="Its organisation (2.x).")
-@click.option("--influxdb-token-file", default="", metavar="FILE", help="A token that may write to it.")
+@click.option("--influxdb-url", default="", help="Also write to this InfluxDB, which must hold only the demo's data.")
+@click.option("--http", default="", metavar="ADDRESS", help="The address of the page; 127.0.0.1:9817 by default.")
+@click.option("--org", default="", help="The organisation in InfluxDB 2.x.")
+@click.option("--influxdb-token-file", default="", metavar="FILE", help="A token that may write to this InfluxDB.")
 def command(
     speed: float,
     seconds: float | None,
@@ -100,12 +104,12 @@ def command(
         log.protect(configured.all_secrets)
         log.configure("info", "text", stream=log_file)
         asyncio.run(_record(configured, clock, seconds))
-    stopped = f"Stopped. What was recorded lies in {folder}; the next demo starts afresh."
+    stopped = f"Stopped. The recorded data is in {folder}; the next demo deletes this data."
     Console().print(stopped, highlight=False, soft_wrap=True)
 
 
 def _empty(folder: Path) -> None:
-    """Empty the demo's folder. Raises StateError for a folder that is not marked as the demo's."""
+    """Empty the demo's folder. Raises StateError if the folder is not marked as the demo's folder."""
     if folder.exists() and any(folder.iterdir()):
         if not is_demo(folder):
             raise StateError(
@@ -150,14 +154,16 @@ def _simulate(clock: PacedClock, pace: Path) -> Iterator[dict[str, str]]:
     """Run a simulated gateway as a subprocess. Yield the settings that it prints when it is ready."""
     numbers = [str(clock.origin), str(clock.start), str(clock.rate)]
     words = [sys.executable, "-m", "logger", "simulate", "--clock", *numbers, "--pace", str(pace)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as simulator:  # noqa: S603  our own program
-        assert simulator.stdout is not None  # noqa: S101  a pipe was asked for
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as simulator:  # noqa: S603  this program
+        assert simulator.stdout is not None  # noqa: S101  stdout is a pipe
         settings: dict[str, str] = {}
         try:
             while "ENPHASE_TOKEN_URL" not in settings:
                 line = simulator.stdout.readline()
                 if not line:
-                    raise StateError("the stand-in gateway did not start", "run envoy-logger simulate to see why.")
+                    raise StateError(
+                        "the stand-in gateway did not start", "run envoy-logger simulate, which shows the reason."
+                    )
                 name, _, settings[name] = line.strip().partition("=")
             yield settings
         finally:
@@ -205,15 +211,15 @@ async def _begin_once_heard(recorders: asyncio.Queue[Recorder], clock: PacedCloc
 
 
 async def _show(view: DemoView, clock: FastClock) -> None:
-    """Draw the view on a terminal. Elsewhere print one line every two seconds."""
+    """Draw the view on a terminal. If the output is no terminal, print one line every two seconds."""
     console = Console()
     if console.is_terminal:
         with Live(view, console=console, refresh_per_second=5, screen=False):
             await asyncio.Event().wait()
-    console.print(f"INVENTED DATA, time runs {clock.rate:g}× faster. Ctrl-C stops it.")
+    console.print(f"INVENTED DATA, time runs {clock.rate:g}× faster. Ctrl-C stops the demo.")
     while not view.page:
         await asyncio.sleep(0.1)
-    console.print(f"Look at it in a browser: {view.page}", soft_wrap=True, highlight=False)
+    console.print(f"Open the page in a browser: {view.page}", soft_wrap=True, highlight=False)
     while True:
         await asyncio.sleep(2.0)
         if view.rows:

@@ -27,14 +27,14 @@ from logger.readings.layout import list_inverter_serials, template
 from logger.settings.load import Settings
 
 Devices: TypeAlias = dict[str, dict[str, Value]]
-"""Device's name → its tags and fields."""
+"""The name of a device → the tags and fields of the device."""
 _PIPE_WIDTH: Final = 160
-"""Columns of a table that is not printed on a terminal; wide enough that no line is folded."""
+"""The width in characters of a table that is not printed on a terminal, so that no line is folded."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """Hold one kind of device: name, title, measurements, the tag that identifies a device, and the columns shown."""
+    """Hold one kind of device: name, title, measurements, the tag that identifies a device, the printed columns."""
 
     name: str
     title: str
@@ -120,7 +120,7 @@ def _print_tables(one: _Equipment) -> None:
         if kind.name == "contacts" and grid:
             console.print("Grid: " + ", ".join(f"{name} {_format(value)}" for name, value in grid.items()))
         if kind.name == "inverters" and not devices["inverters"] and found.documents.keys() <= {paths.PAGE}:
-            console.print("Inverters: not told by this firmware")
+            console.print("Inverters: not reported by this firmware")
         elif devices[kind.name] or kind.shown_if_none:
             _print_table(console, kind, devices[kind.name])
 
@@ -131,7 +131,7 @@ def _print_layout(found: one_poll.Poll, path: str) -> int:
     serials = list_inverter_serials(found.snapshot())
     if not serials:
         click.echo(
-            "the gateway does not tell now which inverters it has\nTry: run the same command again in a minute.",
+            "the gateway does not list its inverters now\nTry: run the same command again in a minute.",
             err=True,
         )
         return 75

@@ -33,15 +33,15 @@ def _check_addresses(context: click.Context, parameter: click.Parameter, values:
 @click.command("discover", short_help="List the gateways on this network.")
 @click.argument("addresses", nargs=-1, metavar="[ADDRESS…]", callback=_check_addresses)
 @click.option(
-    "--seconds", type=click.FloatRange(0.2, 60), default=LISTEN_S, show_default=True, help="How long to listen."
+    "--seconds", type=click.FloatRange(0.2, 60), default=LISTEN_S, show_default=True, help="Seconds to listen."
 )
-@interface_option("Listen on the interface with this address alone.")
+@interface_option("Listen only on the interface with this address.")
 @json_option
 def command(addresses: tuple[str, ...], seconds: float, interfaces: tuple[str, ...], as_json: bool) -> None:
     """List the gateways on this network, each with its serial and firmware. Exit code 69 if no gateway answers.
 
-    Listens for mDNS, and asks envoy.local and each ADDRESS. Only `/info` is asked, which needs no sign-in. The
-    recorder itself never searches; it uses the address in the settings.
+    Listens for mDNS, and requests `/info` from envoy.local and from each ADDRESS, which needs no sign-in. The
+    recorder itself does not search for gateways, but uses the address in the settings.
     """
     found = asyncio.run(search(SystemClock(), listen_s=seconds, interfaces=interfaces, addresses=addresses))
     if as_json:

@@ -28,7 +28,7 @@ _MARKS: Final[dict[State, tuple[str, str, str]]] = {
     "bad": ("✗", "XX", "red"),
     "left out": ("–", "-", "bright_black"),
 }
-"""State → its mark, the mark in plain ASCII, its colour."""
+"""The state of a check → the mark of the state, the mark in plain ASCII, and the colour of the mark."""
 _NAME_WIDTH: Final = 16
 
 
@@ -36,11 +36,11 @@ _NAME_WIDTH: Final = 16
 @env_file_option
 @gateway_option
 @json_option
-@click.option("--sign-in", is_flag=True, help="Sign in at Enphase if no token is kept and the cool-down allows it.")
+@click.option("--sign-in", is_flag=True, help="Sign in at Enphase if no token is stored and the cool-down allows it.")
 def command(env_file: Path, serial: str, as_json: bool, sign_in: bool) -> int:
     """Check the gateway, InfluxDB, clocks, disk and settings, step by step; every ✗ names its cure.
 
-    Changes nothing, so a recorder may be running. ✓ good, ! good now, ✗ wrong, – left out.
+    Changes nothing, so a recorder may be running. ✓ good, ! needs attention, ✗ wrong, – not checked.
     The first ✗ decides the exit code.
     """
     configured, problems = inspect(env_file, require=["ENPHASE_GATEWAY"])
@@ -71,7 +71,7 @@ def command(env_file: Path, serial: str, as_json: bool, sign_in: bool) -> int:
 
 
 def _as_json(result: CheckResult) -> Json:
-    """Return a result as JSON. With only one gateway the gateway is not named."""
+    """Return a result as JSON, without the gateway's name if there is only one gateway."""
     return {name: value for name, value in asdict(result).items() if name != "gateway" or value}
 
 
@@ -96,5 +96,5 @@ def _summarise(found: list[CheckResult]) -> str:
     wrong, notes = (sum(result.state == state for result in found) for state in ("bad", "note"))
     if not wrong and not notes:
         return "\nEverything is well."
-    counts = ((wrong, "wrong"), (notes, "to keep an eye on"))
+    counts = ((wrong, "wrong"), (notes, "to watch"))
     return f"\n{', '.join(f'{count} {what}' for count, what in counts if count)}."

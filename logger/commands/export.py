@@ -30,22 +30,26 @@ from logger.readings.table import MEASUREMENTS
 
 _EVER = 2**62
 _HOW_TO = b"""\
-# Lines that InfluxDB refused, each below its number and the reason. Correct the lines, delete those that shall stay
-# refused, and send the rest again: envoy-logger outbox retry --from THIS_FILE
+# Lines that InfluxDB refused. Above each line are the number of the line and the reason. Correct lines to send them
+# again, and delete the other lines from this file. Then run: envoy-logger outbox retry --from THIS_FILE
 """
 
 
-@click.command("export", short_help="Write out what the store holds: line protocol, CSV.")
+@click.command("export", short_help="Write the store's data as line protocol or CSV.")
 @env_file_option
 @gateway_option
-@click.option("--since", help="From then on: a date or time by the site's zone, or how long ago: 36h, 7d.")
-@click.option("--until", help="Up to then, the same way.")
-@click.option("--role", "roles", multiple=True, type=click.Choice(ROLES), help="Only these; all by default.")
-@click.option("--measurement", "measurements", multiple=True, help="Only these, for example envoy_totals.")
+@click.option("--since", help="The first time: a date or time in the site's zone, or how long ago: 36h, 7d.")
+@click.option("--until", help="The end of the time span, in the same form.")
+@click.option(
+    "--role", "roles", multiple=True, type=click.Choice(ROLES), help="Only this role; all roles by default."
+)
+@click.option("--measurement", "measurements", multiple=True, help="Only this measurement, such as envoy_totals.")
 @click.option("--format", "form", type=click.Choice(["lp", "csv"]), default="lp", show_default=True,
-              help="Line protocol with times in seconds, or one table with a row a point.")  # fmt: skip
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="A file instead of standard output.")
-@click.option("--refused", is_flag=True, help="What InfluxDB refused, to be corrected and sent again.")
+              help="Line protocol with times in seconds, or one table with one row for each point.")  # fmt: skip
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file, not to standard output."
+)
+@click.option("--refused", is_flag=True, help="Export refused lines, to correct and send them again.")
 def command(
     env_file: Path,
     serial: str,
@@ -57,16 +61,18 @@ def command(
     output: Path | None,
     refused: bool,
 ) -> None:
-    """Write out what the store holds, delivered or not: the readings of the last LOGGER_KEEP_DAYS, and all day rows.
+    """Write the store's data, delivered or not: readings of the last LOGGER_KEEP_DAYS days, and all day rows.
 
-    Works with and without a running recorder. `influx write --precision s` loads such a file into InfluxDB 2.
+    Works with and without a running recorder. `influx write --precision s` loads the file into InfluxDB 2.
     """
     configured = begin(env_file, level="warning")
     now, zone = time.time(), zone_of(configured)
     start = parse_moment(since, zone, now) if since else 0
     end = parse_moment(until, zone, now) if until else _EVER
     if refused and (since or until or roles or measurements or form != "lp"):
-        raise click.UsageError("--refused writes every refused line, as line protocol")
+        raise click.UsageError(
+            "--refused exports all refused lines as line protocol, so no other filter or format is possible"
+        )
     wanted = [role for role in ROLES if role in (roles or ROLES)]
 
     async def run() -> int:
@@ -172,7 +178,7 @@ def _open(output: Path | None) -> Iterator[BinaryIO]:
         part.replace(output)
     except OSError as error:
         raise EnvoyLoggerError(
-            f"{output} cannot be written: {error.strerror or error}", "name another file or make room."
+            f"{output} cannot be written: {error.strerror or error}", "name another file, or free some space."
         ) from error
     finally:
         part.unlink(missing_ok=True)

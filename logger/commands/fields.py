@@ -25,29 +25,32 @@ from logger.readings.table import MEASUREMENTS
 from logger.settings.load import Settings
 
 
-@click.command("fields", short_help="List every field; explain where one comes from.")
+@click.command("fields", short_help="List every field, or explain the source of one field.")
 @env_file_option
 @json_option
-@click.option("--explain", "explained", is_flag=True, help="Poll once; show the way of one value.")
+@click.option("--explain", "explained", is_flag=True, help="Poll once, and show the way of one value.")
 @gateway_option
 @click.option(
-    "--serial", "device", default="", help="With --explain: the device to look at; the first one otherwise."
+    "--serial", "device", default="", help="With --explain: serial of the device; the first device by default."
 )
 @click.argument("name", default="")
 def command(env_file: Path, as_json: bool, explained: bool, serial: str, device: str, name: str) -> int:
-    """List every field that is written; with NAME, only that measurement or field, and its sources.
+    """List every field that is written. With NAME, list only this measurement or field, with its sources.
 
-    With --explain: endpoint, document, rows, key, raw value, reading, line and bucket of one value, live.
+    With --explain, poll the gateway, and show endpoint, document, rows, key, raw value, reading, line and bucket of
+    one value.
     """
     every = [(m, f) for m in MEASUREMENTS for f in m.fields]
     found = field_texts.find(name) if name else every
     if not found:
         near = difflib.get_close_matches(name, field_texts.names(), n=3, cutoff=0.5)
-        raise click.BadParameter(f"there is no {name}" + (f"; near it: {', '.join(near)}" if near else ""))
+        raise click.BadParameter(
+            f"there is no field {name}" + (f"; similar names: {', '.join(near)}" if near else "")
+        )
     if explained:
         if len(found) != 1:
             several = ", ".join(f"{m.name}.{f.name}" for m, f in found[:3])
-            raise click.BadParameter(f"--explain wants one field, such as {several}")
+            raise click.BadParameter(f"--explain needs the name of one field, such as {several}")
         measurement, field = found[0]
         chosen = choose_gateway(begin_polling(env_file), serial)
         return _explain(chosen, f"{measurement.name}.{field.name}", device)
@@ -67,12 +70,12 @@ def _explain(configured: Settings, name: str, serial: str) -> int:
         raise click.BadParameter(f"no {measurement.name} of a device {serial} was read")
     click.echo("\n".join(_describe_way(chosen[0], found, configured.influxdb.buckets[measurement.role])))
     if len(chosen) > 1:
-        click.echo(f"\n{len(chosen) - 1} more series: name one with --serial.")
+        click.echo(f"\n{len(chosen) - 1} more series: choose a device with --serial.")
     return 75 if found.failures else 0
 
 
 def _describe_way(one: Explained, found: one_poll.Poll, bucket: str) -> list[str]:
-    """Describe how one value gets from the gateway to the bucket, in lines of text."""
+    """Describe the way of one value from the gateway to the bucket, in lines of text."""
     m, f = one.measurement, one.field
     unit = field_texts.unit_of(f)
     tags = ", ".join(f"{name}={value}" for name, value in one.tags.items())

@@ -1,4 +1,4 @@
-"""`health`: tell a container whether the recorder runs. `logger.__main__` answers before the slow imports."""
+"""`health`: report whether the recorder works. `logger.__main__` runs this command before the slow imports."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from logger.commands.ui.chosen import gateway_option
 @click.command("health")
 @gateway_option
 def command(serial: str) -> int:
-    """Exit with 0 while the recorder works, else with 69. With --gateway that gateway must answer, too."""
+    """Exit with code 0 while the recorder works, else with code 69. With --gateway that gateway must also answer."""
     return health(serial)

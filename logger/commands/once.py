@@ -61,7 +61,7 @@ async def _store_and_deliver(configured: Settings, chosen: Sequence[Settings]) -
 
         async def keep(each: Settings, found: one_poll.Poll) -> None:
             if not await one_poll.store(found, site_of(each), store):
-                click.echo("this minute is recorded already and stays as it is", err=True)
+                click.echo("this minute is already recorded, so nothing was stored", err=True)
 
         try:
             for note in await store.call(Store.take_notes):
@@ -81,7 +81,7 @@ async def _store_and_deliver(configured: Settings, chosen: Sequence[Settings]) -
         click.echo(f"stored; {waiting.lines} points still wait: {waits.reason}{hint}", err=True)
     elif target is None:
         click.echo(
-            f"stored; {waiting.lines} points are kept in {configured.state_dir}: INFLUXDB_URL is not set", err=True
+            f"stored; INFLUXDB_URL is not set, so {waiting.lines} points stay in {configured.state_dir}", err=True
         )
     else:
         click.echo("stored and delivered", err=True)

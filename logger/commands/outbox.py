@@ -32,7 +32,9 @@ T = TypeVar("T")
 _NUMBERED = re.compile(r"#\s*(\d+)(\s|$)")
 
 
-@click.group("outbox", invoke_without_command=True, short_help="Show what waits for InfluxDB and what it refused.")
+@click.group(
+    "outbox", invoke_without_command=True, short_help="Show waiting points and refused lines; send them again."
+)
 @env_file_option
 @click.pass_context
 def command(context: click.Context, env_file: Path) -> None:
@@ -45,7 +47,7 @@ def command(context: click.Context, env_file: Path) -> None:
         context.invoke(list_waiting)
 
 
-@command.command("list", short_help="What waits, was delivered, and lies on disk.")
+@command.command("list", short_help="Show waiting and delivered points, and disk space.")
 @json_option
 @click.pass_obj
 def list_waiting(env_file: Path, as_json: bool = False) -> None:
@@ -54,14 +56,14 @@ def list_waiting(env_file: Path, as_json: bool = False) -> None:
     found = _run(configured, lambda ask: ask(StoreApi.read_figures))
     if as_json:
         shown = asdict(found)
-        del shown["last_delivery"]  # that is for `status`
+        del shown["last_delivery"]  # only `status` needs this
         click.echo(json.dumps(shown, indent=1))
         return
     click.echo("\n".join(_summarise(found, time.time(), configured.recorder.store_max_mb)))
 
 
-@command.command("refused", short_help="What InfluxDB refused, and why.")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Show so many, the newest.")
+@command.command("refused", short_help="Show the lines that InfluxDB refused, with reasons.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Show only so many, the newest.")
 @json_option
 @click.pass_obj
 def list_refused(env_file: Path, limit: int, as_json: bool) -> None:
@@ -75,7 +77,7 @@ def list_refused(env_file: Path, limit: int, as_json: bool) -> None:
         click.echo(json.dumps([{**asdict(entry), "line": as_text(entry.line)} for entry in found], indent=1))
         return
     for entry in found[-limit:]:
-        line = log.mask(as_text(entry.line)) or "(damaged, not a line any more)"
+        line = log.mask(as_text(entry.line)) or "(the line is damaged and cannot be shown)"
         click.echo(f"{entry.id:>5}  {describe_refusal(entry)}\n       {line}")
     if len(found) > limit:
         click.echo(
@@ -83,13 +85,13 @@ def list_refused(env_file: Path, limit: int, as_json: bool) -> None:
         )
     if found:
         click.echo(
-            "\nTry again as they are:  envoy-logger outbox retry [NUMBER…]\n"
-            "Correct and try again:  envoy-logger export --refused --output FILE; edit it; "
+            "\nSend again unchanged:  envoy-logger outbox retry [NUMBER…]\n"
+            "Send again corrected:  envoy-logger export --refused --output FILE; edit FILE; "
             "envoy-logger outbox retry --from FILE\n"
-            "Give up:                envoy-logger outbox discard [NUMBER…]"
+            "Delete:                envoy-logger outbox discard [NUMBER…]"
         )
     else:
-        click.echo("InfluxDB has refused nothing.")
+        click.echo("InfluxDB has refused no line.")
 
 
 @command.command("retry", short_help="Send refused lines again, as they are or corrected.")
@@ -98,14 +100,14 @@ def list_refused(env_file: Path, limit: int, as_json: bool) -> None:
               "in a file that `export --refused` wrote.")  # fmt: skip
 @click.pass_obj
 def retry(env_file: Path, numbers: tuple[int, ...], file: Path | None) -> None:
-    """Send refused lines again: those with these numbers, or all, or corrected lines from a file."""
+    """Send refused lines again: the lines with these numbers, all lines, or corrected lines from a file."""
     if file is not None and numbers:
-        raise click.UsageError("name numbers, or a file, not both")
+        raise click.UsageError("name either numbers or a file")
     configured = begin(env_file, level="warning")
     if file is not None:
         corrected = _read_corrected(file)
         count = _run(configured, lambda ask: _put_back(ask, corrected))
-        gone = f"; {len(corrected) - count} were not refused any more" if count < len(corrected) else ""
+        gone = f"; {len(corrected) - count} are no longer refused" if count < len(corrected) else ""
     else:
         count = _run(configured, lambda ask: _for_each(ask, StoreApi.retry, numbers))
         gone = ""
@@ -114,23 +116,24 @@ def retry(env_file: Path, numbers: tuple[int, ...], file: Path | None) -> None:
 
 @command.command("discard")
 @click.argument("numbers", nargs=-1, type=int)
-@click.option("--all", "everything", is_flag=True, help="Give all of them up.")
+@click.option("--all", "everything", is_flag=True, help="Delete all refused lines.")
 @click.pass_obj
 def discard(env_file: Path, numbers: tuple[int, ...], everything: bool) -> None:
-    """Delete refused lines for good."""
+    """Delete refused lines permanently."""
     if bool(numbers) == everything:
         raise click.UsageError("name the numbers of lines, or --all")
     count = _run(begin(env_file, level="warning"), lambda ask: _for_each(ask, StoreApi.discard, numbers))
-    click.echo(f"{count} refused lines were given up.")
+    click.echo(f"{count} refused lines were deleted.")
 
 
-@command.command("replay", short_help="Deliver again what was delivered.")
-@click.option("--since", required=True, help="Date, time (both by the site's zone), or how long ago: 36h, 7d.")
+@command.command("replay", short_help="Deliver delivered points again.")
+@click.option("--since", required=True, help="A date or time in the site's zone, or how long ago: 36h, 7d.")
 @click.pass_obj
 def replay_since(env_file: Path, since: str) -> None:
-    """Deliver again what was delivered since a time, into a database that was rebuilt.
+    """Deliver all points since a time again, for example into a rebuilt database.
 
-    Writing a point twice changes nothing. Delivered readings are kept for LOGGER_KEEP_DAYS, day rows for ever.
+    Writing a point twice changes nothing. The store keeps delivered readings for LOGGER_KEEP_DAYS days, and day rows
+    without limit.
     """
     configured = begin(env_file, level="warning")
     start = parse_moment(since, zone_of(configured), time.time())
@@ -138,7 +141,7 @@ def replay_since(env_file: Path, since: str) -> None:
     days = configured.recorder.keep_days
     click.echo(f"{count} rows since {format_minute(start)} wait for delivery again.")
     if start < time.time() - days * 86400:
-        click.echo(f"Readings delivered more than {days} days ago (LOGGER_KEEP_DAYS) are not kept.", err=True)
+        click.echo(f"Readings delivered more than {days} days ago (LOGGER_KEEP_DAYS) are no longer stored.", err=True)
 
 
 def _run(configured: Settings, work: Callable[[Ask], Awaitable[T]]) -> T:
@@ -152,7 +155,7 @@ def _run(configured: Settings, work: Callable[[Ask], Awaitable[T]]) -> T:
 async def _for_each(
     ask: Ask, function: Callable[[StoreApi, list[int]], Awaitable[int]], numbers: tuple[int, ...]
 ) -> int:
-    """Run `function` for the refused lines with these numbers, or for all. Return the number of lines."""
+    """Run `function` for the refused lines `numbers`; for all refused lines if it is empty. Return their number."""
     known = [entry.id async for entry in read_refused_lines(ask)]
     if unknown := sorted(set(numbers) - set(known)):
         raise MisuseError(f"there is no refused line {', '.join(map(str, unknown))}", "envoy-logger outbox refused")
@@ -166,7 +169,7 @@ async def _put_back(ask: Ask, corrected: list[tuple[int, bytes]]) -> int:
 def _read_corrected(file: Path) -> list[tuple[int, bytes]]:
     """Read numbers and lines from a file that `export --refused` wrote.
 
-    Raises MisuseError that names every wrong line.
+    Raises MisuseError, which lists all wrong lines.
     """
     corrected: list[tuple[int, bytes]] = []
     problems: list[str] = []
@@ -182,7 +185,7 @@ def _read_corrected(file: Path) -> list[tuple[int, bytes]]:
             except ValueError as error:
                 problems.append(f"line {place}: {error}")
             if number is None:
-                problems.append(f"line {place}: there is no comment with its number above it")
+                problems.append(f"line {place}: the comment with the number of the line is missing above it")
             else:
                 corrected.append((number, line.encode("utf-8", "surrogateescape")))
             number = None
@@ -198,9 +201,9 @@ def _summarise(found: StoreFigures, now: float, max_mb: int) -> list[str]:
         state = found.roles[role]
         oldest = state.oldest_tick
         since = "" if oldest is None else f", the oldest of {format_minute(oldest)} ({format_span(now - oldest)} ago)"
-        waits = f"{state.lines} points wait{since}" if state.lines else "nothing waits"
+        waits = f"{state.lines} points wait{since}" if state.lines else "no points wait"
         lost = f", {state.dropped_lines} dropped at the size limit" if state.dropped_lines else ""
-        text.append(f"{role:<9} {waits}; {state.delivered_lines} delivered ever{lost}")
+        text.append(f"{role:<9} {waits}; {state.delivered_lines} delivered in total{lost}")
     text.append(f"refused   {found.refused}" + (": envoy-logger outbox refused" if found.refused else ""))
     text.append(f"on disk   {found.disk_bytes / 2**20:.1f} MB of at most {max_mb} MB")
     return text

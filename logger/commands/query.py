@@ -31,7 +31,7 @@ from logger.query.named_query import NamedQuery, Rows, Scope, Span
 from logger.settings.load import Settings
 
 _DAYS: Final[Mapping[Span, int]] = {"day": 0, "month": 30, "year": 365}
-"""Days before today with which a query begins; `ever` begins with the first point."""
+"""The number of days before today at which a query begins, by its time span. `ever` begins with the first point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Asked:
 
 
 def _make_command(query: NamedQuery) -> click.Command:
-    """Make the subcommand of one query, with an option for each number that only the user knows."""
+    """Make the subcommand of one query, with an option for each number that the user must give."""
 
     def run(env_file: Path, **values: Any) -> int:
         forms = [name for name in ("json", "csv") if values.pop(f"as_{name}")]
@@ -75,10 +75,10 @@ def _make_command(query: NamedQuery) -> click.Command:
 
 
 _OPTIONS: Final = (
-    click.option("--since", default="", callback=parse_date, help="From this local date on."),
-    click.option("--until", default="", callback=parse_date, help="Up to and with this local date; today otherwise."),
-    click.option("--year", default="", callback=parse_year, help="This year alone."),
-    click.option("--gateway", default="", help="Serial number, where there are several."),
+    click.option("--since", default="", callback=parse_date, help="The first local date."),
+    click.option("--until", default="", callback=parse_date, help="The last local date; today by default."),
+    click.option("--year", default="", callback=parse_year, help="Only this year."),
+    click.option("--gateway", default="", help="Serial number of the gateway, if several are recorded."),
     click.option("--influxdb", is_flag=True, help="Read InfluxDB instead of the recorder's own store."),
     click.option("--json", "as_json", is_flag=True, help="Print JSON, in the units of the fields."),
     click.option("--csv", "as_csv", is_flag=True, help="Print CSV, in the units of the fields."),
@@ -93,7 +93,7 @@ class _Queries(NamedCommands):
         return list(QUERIES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the subcommand of that name, or None."""
+        """Return the subcommand with the name `cmd_name`; None if no query has this name."""
         return _make_command(QUERIES[cmd_name]) if cmd_name in QUERIES else None
 
 
@@ -103,14 +103,14 @@ class _Queries(NamedCommands):
 def command(context: click.Context, env_file: Path) -> None:
     """Answer a question about the stored history, on the terminal.
 
-    The recorder's own store holds every day, and the minutes of the last LOGGER_KEEP_DAYS. With --influxdb everything
-    that InfluxDB holds is read. Works beside a running daemon and without one.
+    The recorder's own store holds the rows of all days, and the minutes of the last LOGGER_KEEP_DAYS days. With
+    --influxdb the query reads InfluxDB instead. The command works with and without a running recorder.
     """
     context.obj = env_file
 
 
 async def _answer(query: NamedQuery, asked: Asked) -> int:
-    """Read what the query needs, and print its table."""
+    """Read the data that the query needs, and print the answer."""
     _check_span(asked)
     configured = begin(asked.env_file, require=["INFLUXDB_URL"] if asked.influxdb else [], level="warning")
     rows, scope = await (_read_influxdb if asked.influxdb else _read_store)(configured, query, asked)
@@ -126,13 +126,13 @@ async def _answer(query: NamedQuery, asked: Asked) -> int:
 def _check_span(asked: Asked) -> None:
     """Raise MisuseError for options that contradict each other."""
     if asked.year and (asked.since or asked.until):
-        raise MisuseError("--year leaves no room for --since and --until", "give either --year or the two dates.")
+        raise MisuseError("--year excludes --since and --until", "give either --year or the two dates.")
     if asked.since and asked.until and asked.until < asked.since:
         raise MisuseError(f"--until {asked.until} is before --since {asked.since}", "exchange the two dates.")
 
 
 def _check_begin(asked: Asked, today: date) -> None:
-    """Raise MisuseError for a span that begins after today."""
+    """Raise MisuseError if the time span begins after today."""
     if asked.year and asked.year > today.year:
         raise MisuseError(f"the year {asked.year} has not begun", f"give a year up to {today.year}.")
     if asked.since > today.isoformat():
@@ -161,7 +161,7 @@ def _find_scope(query: NamedQuery, asked: Asked, zone: ZoneInfo) -> Scope:
 
 
 async def _read_store(configured: Settings, query: NamedQuery, asked: Asked) -> tuple[Rows, Scope]:
-    """Read the recorder's own store. Days begin as the recorder counts them."""
+    """Read the recorder's own store. Days begin by the time zone of the recorded energy state."""
     async with reach(configured, SystemClock()) as ask:
         states = await read_energy_states(ask)
         gateways = _choose(query, asked, configured, [*states])
@@ -195,16 +195,17 @@ def _find_only(configured: Settings) -> str:
 def _choose(query: NamedQuery, asked: Asked, configured: Settings, known: list[str]) -> list[str]:
     """Return the serials to read: the named gateway, else all known gateways.
 
-    If nothing is recorded, return a single empty text.
+    If no gateway is recorded, return one empty text.
 
-    Raises MisuseError if the named gateway is not recorded, or if the query is about one gateway of several.
+    Raises MisuseError if the named gateway is not recorded. Raises MisuseError if several gateways are recorded, no
+    gateway is named, and the query is about one gateway.
     """
     names = ", ".join(known)
     if asked.gateway and known and asked.gateway not in known:
-        raise MisuseError(f"nothing is recorded of a gateway {asked.gateway}", f"name one of {names}.")
+        raise MisuseError(f"no gateway {asked.gateway} is recorded", f"name one of {names}.")
     named = asked.gateway or _find_only(configured)
     if not named and len(known) > 1 and not query.is_by_panel:
-        raise MisuseError(f"which gateway? There are {names}", "give --gateway SERIAL.")
+        raise MisuseError(f"there are several gateways: {names}", "give --gateway SERIAL.")
     return [named] if named else known or [""]
 
 
@@ -218,4 +219,4 @@ def _note_source(query: NamedQuery, asked: Asked, configured: Settings, scope: S
         return ()
     if all(need.role == "daily" for need in query.needs):
         return ()
-    return (f"The store keeps minutes for {configured.recorder.keep_days} days. Try: --influxdb for older ones.",)
+    return (f"The store keeps minutes for {configured.recorder.keep_days} days. Try: --influxdb for older minutes.",)

@@ -20,17 +20,17 @@ from logger.settings.find_file import NEAREST
 _PATH = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.command("restore", short_help="Put a backup back.")
+@click.command("restore", short_help="Restore a backup.")
 @click.option(
-    "--env-file", type=_PATH, help="Where the settings go; otherwise as they were: installed, or .env here."
+    "--env-file", type=_PATH, help="Settings file to write; by default /etc/envoy-logger or .env, as in the backup."
 )
-@click.option("--state-only", is_flag=True, help="Leave settings and secrets alone; restore the state folder.")
-@click.option("--force", is_flag=True, help="Also where settings or readings are there already; they are kept aside.")
+@click.option("--state-only", is_flag=True, help="Restore only the state folder, not settings and secrets.")
+@click.option("--force", is_flag=True, help="Replace present settings and readings, and rename the old files.")
 @click.argument("file", metavar="FILE|-")
 def command(env_file: Path | None, state_only: bool, force: bool, file: str) -> None:
-    """Put settings, secrets and state folder of a backup back. Refused while a recorder runs.
+    """Restore settings, secrets and state folder from a backup, while no recorder runs.
 
-    Never run two recorders from one backup: both would sign in and write.
+    Never run two recorders from one backup, because both would sign in and write.
     """
     with _open(file) as opened:
         archive = ArchiveReader(opened)
@@ -41,11 +41,11 @@ def command(env_file: Path | None, state_only: bool, force: bool, file: str) -> 
     for path in restored.written:
         click.echo(f"wrote    {path}")
     for path in restored.kept:
-        click.echo(f"kept     {path}, which was there before")
+        click.echo(f"kept     {path}, with the earlier content")
     if restored.store is not None:
         click.echo(f"{restored.store.waiting} points wait for delivery.")
     start = "sudo systemctl enable --now envoy-logger" if target == places.INSTALLED else "envoy-logger run"
-    click.echo(f"Stop the recorder that this backup is of, if it still runs elsewhere. Then: {start}")
+    click.echo(f"If the recorder of this backup still runs on another machine, stop that recorder. Then: {start}")
 
 
 @contextlib.contextmanager

@@ -18,8 +18,8 @@ from logger.outlets import open_outlets
 @click.command("run")
 @env_file_option
 def command(env_file: Path) -> None:
-    """Record until stopped. No outage ends the recording; a wrong setting ends it at once (exit code 78)."""
+    """Record until stopped. Outages do not end the recording. A wrong setting ends it immediately (exit code 78)."""
     settings = begin_polling(env_file)
-    gc.freeze()  # what is loaded now stays, and is never looked through again
+    gc.freeze()  # the loaded objects stay until the end, so the collector need not search them
     gc.enable()
     asyncio.run(app.run(settings, SystemClock(), open_outlets=open_outlets))

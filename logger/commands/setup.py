@@ -46,12 +46,12 @@ class Handover:
     def give(self, credential: Credential, origin: str) -> None:
         """Write the secret into its file. Without a file, print a new secret once.
 
-        `origin`: the place from which the settings read this secret; empty for a new secret. A secret that the
-        settings have is not printed.
+        `origin`: the place from which the settings read this secret; empty for a new secret. A secret that is already
+        in the settings is not printed.
         """
         kind = "PASSWORD" if credential.username else "TOKEN"
         if self.file is None and origin:
-            click.echo(f"{'kept':<8} {self.owner}'s {kind.lower()}, as it is set ({origin})")
+            click.echo(f"{'kept':<8} {self.owner}'s {kind.lower()} of the settings ({origin})")
             return
         if self.file is not None:
             self.file.write(credential.secret)
@@ -78,27 +78,27 @@ def _mode(context: click.Context, parameter: click.Parameter, text: str) -> int:
 @click.command("setup", short_help="Make buckets, retention, tokens or users on InfluxDB.")
 @env_file_option
 @click.option(
-    "--write-token-file", type=_FILE, help="Write the recorder's token here (1.x: its password), mode 0600."
+    "--write-token-file", type=_FILE, help="Write the recorder's token (1.x: the password) into this file, mode 0600."
 )
-@click.option("--read-token-file", type=_FILE, help="Write Grafana's token here (1.x: its password).")
+@click.option("--read-token-file", type=_FILE, help="Write Grafana's token (1.x: the password) into this file.")
 @click.option(
     "--read-token-mode", default="0600", show_default=True, callback=_mode, help="File mode of Grafana's token."
 )
 @click.option(
-    "--backfill-token-file", type=_FILE, help="Also make a token that `backfill` reads with; write it here."
+    "--backfill-token-file", type=_FILE, help="Also make a token for `backfill`, and write it into this file."
 )
 @span_option("--retention", "How long the first bucket keeps data")
-@span_option("--retention-devices", "The same for the bucket of inverters and batteries")
-@span_option("--retention-daily", "The same for the bucket of days")
-@click.option("--shorten", is_flag=True, help="Let a bucket keep less than it does now; older data is deleted.")
+@span_option("--retention-devices", "How long the bucket of inverters and batteries keeps data")
+@span_option("--retention-daily", "How long the bucket of days keeps data")
+@click.option("--shorten", is_flag=True, help="Allow a shorter retention than now; InfluxDB deletes older data.")
 @secret_option("--admin-token-file", "An administrator's token, instead of INFLUXDB_ADMIN_TOKEN.")
-@click.option("--admin-user", default="", help="An administrator; on a fresh server its first user.")
+@click.option("--admin-user", default="", help="Name of an administrator, or of a new server's first user.")
 @secret_option("--admin-password-file", "The administrator's password; - reads a line from stdin.")
-@click.option("--keep-admin-token", type=_FILE, help="Write the token of a fresh server's first user here.")
+@click.option("--keep-admin-token", type=_FILE, help="Write the token of a new server's first user into this file.")
 @click.option(
-    "--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Wait so long for a server that starts."
+    "--wait", type=click.FloatRange(0), default=0.0, metavar="SECONDS", help="Seconds to wait for a starting server."
 )
-@click.option("--dry-run", is_flag=True, help="Only say what would be made.")
+@click.option("--dry-run", is_flag=True, help="Only print what would be made.")
 def command(
     env_file: Path,
     write_token_file: Path | None,
@@ -116,11 +116,11 @@ def command(
     wait: float,
     dry_run: bool,
 ) -> None:
-    """Make what the recorder needs on InfluxDB: buckets, a token that may only write, and one that may only read.
+    """Make on InfluxDB: buckets, a token that may only write, and a token that may only read.
 
-    On 2.x also the organisation, and the first user of a fresh server; on 1.x databases, retention policies and
+    On 2.x also the organisation, and the first user of a new server; on 1.x databases, retention policies and
     users; on 3.x databases. Needs INFLUXDB_URL and an administrator, on 2.x also INFLUXDB_ORG. A second run changes
-    only what is missing or wrong. Grafana's token stays as it is, unless --read-token-file names a file without it.
+    only missing and wrong parts. It makes a new token for Grafana only if the file of --read-token-file has no token.
     """
     configured = begin(env_file, require=["INFLUXDB_URL"])
     handovers: dict[Purpose, Handover] = {
@@ -155,8 +155,8 @@ def command(
         SecretFile(keep_admin_token).write(result.admin_token)
     elif result.admin_token:
         click.echo(
-            "the first user's own token was not kept (--keep-admin-token keeps it); the user and the password make "
-            "another one",
+            "the first user's own token was not stored (--keep-admin-token stores it); name and password of the user "
+            "can make another token",
             err=True,
         )
 
@@ -172,12 +172,12 @@ async def _set_up(configured: Settings, admin: Admin, plan: SetupPlan, wait_s: f
     fresh = ", not set up yet" if server.is_fresh else ""
     click.echo(f"{server.name} at {target.url.partition('://')[2]}{fresh}", err=True)
     if server.is_guarded and target.api == "auto":
-        click.echo(f"INFLUXDB_API={server.dialect}")  # the recorder need not ask, so a refused token is told as one
+        click.echo(f"INFLUXDB_API={server.dialect}")  # no detection needed: a refused token is reported as refused
     return await set_up(target.url, server, admin, plan, clock)
 
 
 async def await_server(target: Target, given: list[SignIn], clock: Clock, wait_s: float) -> Server:
-    """Detect the server. While nothing answers, ask again each second, for at most `wait_s`.
+    """Detect the server. While no server answers, try again each second, for at most `wait_s` seconds.
 
     Raises the errors of `detect_server`.
     """
@@ -192,7 +192,7 @@ async def await_server(target: Target, given: list[SignIn], clock: Clock, wait_s
 
 
 def _merge_retentions(buckets: Mapping[Role, str], asked: tuple[int | None, ...]) -> dict[str, int | None]:
-    """Merge the retentions: bucket → seconds. If one bucket has several roles, their retentions must be equal."""
+    """Merge the retentions to bucket → seconds. If a bucket has several roles, their retentions must be equal."""
     merged: dict[str, int | None] = {}
     for role, seconds in zip(ROLES, asked, strict=True):
         name = buckets[role]

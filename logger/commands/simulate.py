@@ -21,7 +21,7 @@ from logger.simulator.wirings import WIRINGS
 
 
 def _choose_clock(fast: tuple[float, float, float] | None, pace: Path | None) -> Clock:
-    """Return the machine's clock, a fast clock, or a fast clock that also waits for the recorder."""
+    """Return this machine's clock, a fast clock, or a fast clock that also waits for the recorder."""
     if fast is None:
         return SystemClock()
     return FastClock(*fast) if pace is None else PacedClock.join(pace, *fast)
@@ -29,25 +29,25 @@ def _choose_clock(fast: tuple[float, float, float] | None, pace: Path | None) ->
 
 @click.command("simulate", short_help="Serve a simulated or a recorded gateway.")
 @click.option(
-    "--recording", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Play this recording."
+    "--recording", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Serve this recording."
 )
 @click.option("--generation", type=click.Choice(list(GENERATIONS)), default="8-battery", show_default=True)
 @click.option("--inverters", type=click.IntRange(1, 600), default=12, show_default=True)
 @click.option(
-    "--wiring", type=click.Choice(list(WIRINGS)), default="usual", show_default=True, help="How its CTs are wired."
+    "--wiring", type=click.Choice(list(WIRINGS)), default="usual", show_default=True, help="How the CTs are wired."
 )
-@click.option("--restarts", is_flag=True, help="Start the gateway anew each night at 23:58.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 takes a free one.")
+@click.option("--restarts", is_flag=True, help="Restart the gateway each night at 23:58.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1; 0 for any free port.")
 @click.option(
     "--state",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Keep certificate, ports, tokens and history in this folder, the same at each start.",
+    help="Store certificate, ports, tokens and history in this folder, to use them again at the next start.",
 )
 @click.option(
     "--clock", "fast", type=(float, float, float), hidden=True, help="Origin, start and rate of a fast clock."
 )
 @click.option(
-    "--pace", type=click.Path(dir_okay=False, path_type=Path), hidden=True, help="The file of a clock that waits."
+    "--pace", type=click.Path(dir_okay=False, path_type=Path), hidden=True, help="The file of a paced clock."
 )
 def command(
     recording: Path | None,
@@ -62,9 +62,9 @@ def command(
 ) -> None:
     """Serve a gateway on 127.0.0.1: an invented site, or a recording. Prints the settings for a recorder.
 
-    Wirings: usual has CTs for production and grid. net-ct-only has none for the production, and inverters that
+    Wirings: usual has CTs for production and grid. net-ct-only has no CT for the production, and its inverters
     report every 15 minutes. second-system has more than half of its solar power from a system that no CT measures.
-    one-sunny-phase has three phases and the sun on L1 alone.
+    one-sunny-phase has three phases, and solar power only on L1.
     """
     clock = _choose_clock(fast, pace)
 

@@ -34,11 +34,11 @@ class NoDaemonError(StoreHeldError):
 @gateway_option
 @json_option
 def command(env_file: Path, serial: str, as_json: bool) -> int:
-    """Show the recorder's readings and problems. Exit code 69 if no recorder runs, or if it hangs.
+    """Show the recorder's readings and problems. Exit code 69 if no recorder runs, or if the recorder hangs.
 
-    With several gateways each gets one line; --gateway SERIAL shows everything about one gateway.
+    With several gateways, each gateway gets one line. --gateway SERIAL shows all facts about one gateway.
     """
-    configured, problems = inspect(env_file)  # what a daemon wrote is shown, whatever is wrong with the settings
+    configured, problems = inspect(env_file)  # a daemon's status is shown even if a setting is wrong
     configure_log(configured, "warning")
     found, now = status_file.read(configured.runtime_dir), time.time()
     if found is None and problems:
@@ -55,10 +55,10 @@ def command(env_file: Path, serial: str, as_json: bool) -> int:
 
 
 def _ask_influxdb(configured: Settings, found: dict[str, Json]) -> str:
-    """Ask InfluxDB whether it answers now, because the recorder notices an outage only when it delivers.
+    """Test whether InfluxDB answers now, because the recorder notices an outage only at a delivery.
 
-    Return in words whether InfluxDB answered. The text is empty if the recorder delivers to no InfluxDB, or if this
-    user may not read the address.
+    Return the result in words. Return an empty text if the recorder delivers to no InfluxDB, or if this user may not
+    read the address.
     """
     target = target_of(configured)
     if target is None or not found.get("influxdb"):
@@ -74,7 +74,7 @@ def _ask_influxdb(configured: Settings, found: dict[str, Json]) -> str:
 
 
 def _pick(found: dict[str, Json], serial: str) -> dict[str, Json]:
-    """Return the status as if only the gateway with that serial were recorded.
+    """Return the status as if only the gateway with this serial were recorded.
 
     Raises MisuseError for an unknown serial.
     """

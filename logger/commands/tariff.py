@@ -1,4 +1,4 @@
-"""`tariff`: check the tariff file, show a day's prices, and propose a file from what the gateway knows."""
+"""`tariff`: check the tariff file, show a day's prices, and propose a file from the gateway's copy of the tariff."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ _SHOWN: Final = 10
 @env_file_option
 @click.pass_context
 def command(context: click.Context, env_file: Path) -> None:
-    """Check the tariff file (LOGGER_TARIFF_FILE), show a day's prices, or propose a file to begin with."""
+    """Check the tariff file (LOGGER_TARIFF_FILE), show a day's prices, or print a first tariff file."""
     context.obj = env_file
 
 
-@command.command("check", short_help="Name every problem of the tariff file.")
+@command.command("check", short_help="List every problem of the tariff file.")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.pass_obj
 def check_file(env_file: Path, file: Path | None) -> int:
-    """Name every problem of the tariff FILE and its price files, with the line. Exit code 78 for any problem.
+    """List every problem of the tariff FILE and its price files, with the line. Exit code 78 if there is a problem.
 
     Without FILE, the file of LOGGER_TARIFF_FILE is checked.
     """
@@ -74,7 +74,7 @@ def _print_table(table: PriceTable) -> None:
         return
     bought = [buy for buy, _ in table.prices]
     click.echo(
-        f"{len(table.times)} prices by the hour from {_show(table.times[0])} to {_show(table.times[-1])} UTC, "
+        f"{len(table.times)} hourly prices from {_show(table.times[0])} to {_show(table.times[-1])} UTC, "
         f"bought at {min(bought):g} to {max(bought):g}"
     )
     gaps = list(table.list_gaps())
@@ -85,10 +85,10 @@ def _print_table(table: PriceTable) -> None:
 
 
 def _note_last_lines(files: list[Path]) -> None:
-    """Name the price files whose last line has no line end, and so is not read."""
+    """Print the price files whose last line has no line end, because such a line is not read."""
     for file in files:
         if not file.read_bytes().endswith(b"\n"):
-            click.echo(f"{file.name}: the last line is not read before it has a line end, as it may still be written")
+            click.echo(f"{file.name}: the last line has no line end, so it may be incomplete and is not read")
 
 
 def _show(at: int) -> str:
@@ -110,7 +110,7 @@ def show_day(env_file: Path, file: Path | None, day: str | None) -> int:
     try:
         shown = date.fromisoformat(day) if day else datetime.now(ZoneInfo(str(zone))).date()
     except ValueError:
-        raise MisuseError(f"{day!r} is no date", "write it as 2026-01-31.") from None
+        raise MisuseError(f"{day!r} is no date", "write a date as 2026-01-31.") from None
     _print_day(prices, shown, str(zone))
     return 0
 
@@ -129,7 +129,7 @@ def propose_file(env_file: Path, serial: str) -> int:
     text = write_proposal(body, datetime.now(ZoneInfo(str(zone))).date().replace(day=1).isoformat())
     if not text:
         click.echo(
-            "The gateway knows no price.\nTry: write the file by hand, from the examples in docs/tariffs.md.",
+            "The gateway has no price.\nTry: write the file by hand, from the examples in docs/tariffs.md.",
             err=True,
         )
         return 75
@@ -138,7 +138,7 @@ def propose_file(env_file: Path, serial: str) -> int:
 
 
 async def _fetch_tariff(access: Access) -> Json:
-    """Return the gateway's tariff document; None if the gateway gives none."""
+    """Return the gateway's tariff document; None if the gateway lacks or refuses this document."""
     prepare(access.state_dir)
     gateway = Gateway(access, SystemClock())
     try:
@@ -171,7 +171,7 @@ def _describe_prices(period: PricePeriod) -> str:
 
 
 def _join_unknown(slots: Iterable[Slot]) -> list[Slot]:
-    """Join successive time spans of one band whose price is not known yet."""
+    """Join successive time spans of the same price band whose prices are not known yet."""
     found: list[Slot] = []
     for slot in slots:
         if found and slot.buy is None and found[-1].buy is None and found[-1].band == slot.band:

@@ -1,1 +1,1 @@
-"""Lets a command ask the running recorder over a socket."""
+"""Sends the requests of a command to the running recorder over a Unix socket."""

@@ -1,6 +1,6 @@
-"""Defines the requests that commands make of the store, and reaches the store.
+"""Defines the requests of commands about the store, and connects a command with the store.
 
-A request goes through the running recorder. Without a recorder the command opens the store itself. The same functions
+The running recorder answers a request. Without a recorder the command opens the store itself. The same functions
 answer in both cases.
 """
 
@@ -30,7 +30,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MOST_IDS: Final = 500
-"""Refused lines that one request may name or list."""
+"""The greatest number of refused lines in one request or in one answer."""
 
 
 def as_text(line: bytes) -> str:
@@ -43,9 +43,9 @@ def _as_bytes(line: object) -> object:
 
 
 Line: TypeAlias = Annotated[bytes, BeforeValidator(_as_bytes), PlainSerializer(as_text, when_used="json")]
-"""A line of line protocol; it travels as text."""
+"""A line of line protocol, which is sent as text."""
 Number: TypeAlias = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
-"""A number as the store can hold it."""
+"""A whole number that the store can hold: a signed integer of 64 bits."""
 Ids: TypeAlias = Annotated[list[Number], Field(max_length=MOST_IDS)]
 
 
@@ -57,10 +57,10 @@ class RefusedEntry(RefusedRow):
 
 
 class StoreApi:
-    """Answers requests about the store, page by page. An answer whose `after` is None is the last page."""
+    """Answers requests about the store, page by page. An answer in which `after` is None is the last page."""
 
     def __init__(self, store: StoreCalls, on_change: Callable[[], None] = lambda: None) -> None:
-        """Answer from `store`. Call `on_change` when rows wait for delivery again."""
+        """Answer requests from `store`. `on_change` is called when rows wait for delivery again."""
         self._store, self._on_change = store, on_change
 
     async def read_figures(self) -> StoreFigures:
@@ -73,26 +73,26 @@ class StoreApi:
         return [RefusedEntry(**{**asdict(row), "line": row.line if row.status else b""}) for row in rows]
 
     async def retry(self, ids: Ids) -> int:
-        """Let refused lines wait for delivery again. Return their number."""
+        """Let refused lines wait for delivery again. Return the number of these lines."""
         return self._wake(await self._store.call(Store.retry, ids))
 
     async def put_back(self, row_id: Number, line: Line) -> bool:
-        """Let `line` wait for delivery in place of a refused line. Return False if there is no line of that id."""
+        """Let `line` wait for delivery in place of a refused line. Return False if no refused line has the id."""
         return self._wake(await self._store.call(Store.put_back, row_id, line))
 
     async def discard(self, ids: Ids) -> int:
-        """Delete refused lines. Return their number."""
+        """Delete refused lines. Return the number of deleted lines."""
         return await self._store.call(Store.discard, ids)
 
     async def replay(self, since: Number, after: Number, daily: StrictBool = False) -> tuple[int, int | None]:
         """Let one page of delivered rows wait for delivery again, for ticks from `since` on.
 
-        Return the number of rows, and the `after` of the next page.
+        Return the number of rows, and `after` for the next page.
         """
         return self._wake(await self._store.call(Store.replay_daily if daily else Store.replay, since, after))
 
     async def read_lines(self, role: Role, since: Number, after: Number) -> tuple[list[Line], int | None]:
-        """Read one page of lines of ticks from `since` on. Return the lines, and the `after` of the next page."""
+        """Read one page of lines of ticks from `since` on. Return the lines, and `after` for the next page."""
         return await self._store.call(Store.read_lines, role, since, after=after)
 
     def _wake(self, answer: T) -> T:
@@ -106,7 +106,7 @@ class Ask(Protocol):
     async def __call__(
         self, function: Callable[Concatenate[Any, P], Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Return the function's answer. Raises EnvoyLoggerError if the function failed, or if nothing answers."""
+        """Return the function's answer. Raises EnvoyLoggerError if the function fails or no recorder answers."""
         ...
 
 
@@ -114,9 +114,9 @@ class Ask(Protocol):
 async def reach(
     settings: Settings, clock: Clock, *, make: bool = False, alone: Callable[[StoreCalls], object] = StoreApi
 ) -> AsyncIterator[Ask]:
-    """Reach the store within this context: through the recorder that holds it, or by opening it here.
+    """Open a way to the store within this context: through the running recorder, or by opening the store here.
 
-    `alone` makes the object that answers if no recorder runs. `make`: make a store if there is none. Raises
+    `alone` makes the object that answers if no recorder runs. `make`: create the store if it is missing. Raises
     StateError if the store is missing or cannot be used. Raises StoreHeldError if another process holds the store and
     does not answer.
     """
@@ -160,7 +160,7 @@ def _is_there(settings: Settings) -> bool:
 
 
 async def _through_the_holder(settings: Settings) -> Daemon | None:
-    """Reach the store through the process that holds the lock. The lock file names its socket."""
+    """Connect to the process that holds the lock on the store. The lock file contains the path of its socket."""
     path = find_holder_socket(settings.state_dir)
     return await connect(path) if path is not None else None
 

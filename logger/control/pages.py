@@ -10,11 +10,11 @@ from logger.influx.read_back import time_of
 from logger.model import Role
 
 _LATER_S: Final = 3600
-"""No point is later than its tick by more."""
+"""The greatest number of seconds by which the time of a point may be later than its tick."""
 
 
 async def read_stored_lines(ask: Ask, role: Role, since: int, until: int) -> AsyncIterator[bytes]:
-    """Read every line of a role with a time from `since` to before `until`, in the order of storing."""
+    """Read every line of a role with a time from `since` to before `until` (unix seconds), in the stored order."""
     after: int | None = 0
     while after is not None:
         lines, after = await ask(StoreApi.read_lines, role, max(0, since - _LATER_S), after)
@@ -35,12 +35,12 @@ async def read_refused_lines(ask: Ask) -> AsyncIterator[RefusedEntry]:
 async def ask_in_portions(
     ask: Ask, function: Callable[[StoreApi, list[int]], Awaitable[int]], ids: Sequence[int]
 ) -> int:
-    """Call `function` with these refused lines, some at a time. Return the number of lines that it changed."""
+    """Call `function` with the ids of refused lines, in portions. Return the number of changed lines."""
     return sum([await ask(function, [*ids[start : start + MOST_IDS]]) for start in range(0, len(ids), MOST_IDS)])
 
 
 async def replay_everything(ask: Ask, since: int) -> int:
-    """Let all rows that were delivered for ticks from `since` on wait again. Return the number of rows."""
+    """Let all rows that were delivered for ticks from `since` on wait for delivery again. Return their number."""
     total = 0
     for daily in (False, True):
         after: int | None = 0

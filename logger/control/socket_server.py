@@ -37,10 +37,10 @@ _MOST_CONNECTIONS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class _Endpoint:
-    """Hold one function that can be called. `call` checks its arguments, `answer` encodes its result.
+    """Hold one function that a command can call. `call` checks the arguments, and `answer` encodes the result.
 
-    The function raises EnvoyLoggerError for people, and KeyError, TypeError or ValueError for arguments that make no
-    sense.
+    The function raises EnvoyLoggerError with a message for people. For arguments that make no sense the function
+    raises KeyError, TypeError or ValueError.
     """
 
     call: Callable[..., Awaitable[object]]
@@ -51,14 +51,15 @@ class _Endpoint:
 async def serving(folder: Path, *apis: object) -> AsyncIterator[None]:
     """Serve the public async methods of `apis` on the socket `folder`/control, within this context.
 
-    If no socket can be made, log that and continue. Raises StoreHeldError if another recorder answers there.
+    If the socket cannot be made, log a warning and continue. Raises StoreHeldError if another recorder answers on the
+    socket.
     """
     server = _Server(_list_endpoints(apis))
     try:
         await server.open(folder / SOCKET)
     except OSError as error:
         log.get("control").warning(
-            f"there is no control socket in {folder}, so no command can ask the recorder: {error.strerror or error}\n"
+            f"there is no control socket in {folder}, so no command reaches the recorder: {error.strerror or error}\n"
             "Try: put the runtime folder on a local file system; until then, "
             "stop the recorder before you run `outbox` or `export`."
         )
@@ -78,7 +79,7 @@ def _list_endpoints(apis: tuple[object, ...]) -> dict[str, _Endpoint]:
 
 
 class _Server:
-    """Accepts connections, checks who may ask, and answers."""
+    """Accepts connections, checks the user of each connection, and answers requests."""
 
     def __init__(self, endpoints: Mapping[str, _Endpoint]) -> None:
         self._endpoints = endpoints
@@ -91,7 +92,7 @@ class _Server:
             there.close()
             raise StoreHeldError(
                 f"another envoy-logger answers at {path}",
-                "stop the other one first, or give each its own runtime folder.",
+                "stop the other recorder first, or give each recorder its own runtime folder.",
             )
         listener = _bind(path)
         self._server = await asyncio.start_unix_server(self._accept, sock=listener, limit=MOST_REQUEST_BYTES)
@@ -110,10 +111,10 @@ class _Server:
         task = asyncio.get_running_loop().create_task(self._talk(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: writer.close())  # also if it was cancelled before it began
+        task.add_done_callback(lambda _: writer.close())  # also if the task was cancelled before its begin
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one connection until the client leaves, is silent too long, or sends an unknown message."""
+        """Answer the requests of one connection until the client closes it, is silent for 300 s, or sends too much."""
         with contextlib.suppress(OSError, TimeoutError, ValueError):  # ValueError: a line beyond the limit
             if not _may_ask(writer) or len(self._tasks) > _MOST_CONNECTIONS:
                 return
@@ -147,7 +148,7 @@ class _Server:
 
 
 def _describe_mistake(error: ValidationError) -> str:
-    """Name the first wrong argument of a request, and say what is wrong with that argument."""
+    """Return the name of the first wrong argument of a request, and the mistake in this argument."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
@@ -158,11 +159,11 @@ def _remove(path: Path) -> None:
 
 
 def _bind(path: Path) -> socket.socket:
-    """Bind a Unix socket at `path`. A socket that a killed recorder left there is replaced."""
+    """Bind a Unix socket at `path`. Replace a socket that a killed recorder left behind."""
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        os.fchmod(listener.fileno(), 0o600)  # before it has a name, so that it never is anybody else's
+        os.fchmod(listener.fileno(), 0o600)  # before the socket has a name, so that no other user can connect
         with short_name(path) as name:
             listener.bind(name)
     except BaseException:
@@ -172,7 +173,7 @@ def _bind(path: Path) -> socket.socket:
 
 
 def _may_ask(writer: asyncio.StreamWriter) -> bool:
-    """Return True for the recorder's own user and for root, whatever file mode the socket has."""
+    """Return True if the client is the recorder's own user or root, for every file mode of the socket."""
     peer = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     return struct.unpack("3i", peer)[1] in (0, os.geteuid())
 

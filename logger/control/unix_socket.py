@@ -1,4 +1,4 @@
-"""Asks the running recorder, which alone owns the store, over a Unix socket. `socket_server` answers.
+"""Sends requests to the running recorder, which alone owns the store, over a Unix socket. `socket_server` answers.
 
 The socket is `control` in the runtime folder, for the recorder's own user and root. Each message is one JSON object
 on one line. `{"ask": NAME, "with": {…}}` is answered by `{"answer": …}` or by `{"error": {"kind", "what", "hint"}}`.
@@ -31,9 +31,10 @@ SOCKET: Final = "control"
 MOST_REQUEST_BYTES: Final = 1024 * 1024
 MOST_ANSWER_BYTES: Final = 32 * 1024 * 1024
 ANSWER_S: Final = 60.0
-"""The longest that one answer may take."""
+"""The longest time in seconds for one answer."""
 _LONGEST_NAME: Final = 100
-"""A socket's path holds 107 bytes; a longer one is reached through its folder's descriptor."""
+"""The greatest number of bytes of a socket's path; the kernel allows 107. A longer path is replaced by a short path
+through the descriptor of the folder."""
 
 SAME_VERSION: Final = "run systemctl restart envoy-logger, so that daemon and command have the same version."
 
@@ -57,20 +58,20 @@ class Daemon:
     async def ask(
         self, function: Callable[Concatenate[Any, P], Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Ask the recorder to call `function`. Return its answer; raise the recorder's errors with their types."""
+        """Let the recorder call `function`, and return the answer. Raise the recorder's errors with their types."""
         annotations = read_annotations(function)
         given = inspect.signature(function).bind(None, *args, **kwargs).arguments
         arguments = {
             name: annotations[name].dump_python(value, mode="json")
             for name, value in given.items()
-            if name in annotations  # all but `self`
+            if name in annotations  # all arguments except `self`
         }
         answer = await self._send({"ask": function.__name__, "with": arguments})
         try:
             typed: T = annotations["return"].validate_python(answer)
         except ValidationError as error:
             raise EnvoyLoggerError(
-                f"the running daemon answers {function.__name__!r} in another way than this command expects",
+                f"the running daemon answers {function.__name__!r} in a form that this command does not know",
                 SAME_VERSION,
             ) from error
         return typed
@@ -84,7 +85,7 @@ class Daemon:
         except (OSError, TimeoutError, ValueError) as error:
             raise StoreHeldError(
                 "the running daemon gave no answer",
-                "look into the daemon's log; if the daemon is stopping, run the command again later.",
+                "read the daemon's log; if the daemon is stopping, run the command again later.",
             ) from error
         said = message.get("error")
         if isinstance(said, dict):
@@ -100,7 +101,7 @@ class Daemon:
 
 
 async def connect(path: Path) -> Daemon | None:
-    """Connect to the recorder at this socket. Return the connection; None if no recorder answers.
+    """Connect to the recorder at the socket `path`. Return the connection; None if no recorder answers.
 
     Raises StoreHeldError if this user may not connect.
     """
@@ -109,7 +110,7 @@ async def connect(path: Path) -> Daemon | None:
             return Daemon(await asyncio.open_unix_connection(name, limit=MOST_ANSWER_BYTES))
     except PermissionError as error:
         raise StoreHeldError(
-            f"only the daemon's own user and root may ask the daemon behind {path}", "run the same command with sudo."
+            f"only the daemon's own user and root may use the socket {path}", "run the same command with sudo."
         ) from error
     except OSError:
         return None
@@ -117,7 +118,7 @@ async def connect(path: Path) -> Daemon | None:
 
 @contextlib.contextmanager
 def short_name(path: Path) -> Iterator[str]:
-    """Yield a path to the socket that is short enough for the kernel."""
+    """Yield a path to the socket `path` that is short enough for the kernel."""
     if len(os.fsencode(path)) <= _LONGEST_NAME:
         yield str(path)
         return
@@ -129,7 +130,7 @@ def short_name(path: Path) -> Iterator[str]:
 
 
 def parse_line(line: bytes) -> dict[str, Json]:
-    """Parse one line. Raises ValueError if the line holds no JSON object."""
+    """Parse one line as a JSON object. Raises ValueError if the line is no JSON object."""
     try:
         message: Json = json.loads(line)
     except RecursionError as error:
@@ -140,5 +141,5 @@ def parse_line(line: bytes) -> dict[str, Json]:
 
 
 def write_line(message: Mapping[str, Json]) -> bytes:
-    """Write an object as one line of JSON."""
+    """Encode an object as one line of JSON, with its line end."""
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"

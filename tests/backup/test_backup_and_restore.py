@@ -154,7 +154,7 @@ def test_it_says_what_is_inside_and_shows_no_secret(old: Path) -> None:
     done = run(old, "backup", "there.tar.gz")
     for said in (
         "ENPHASE_PASSWORD",
-        "11 points in it will be sent",
+        "11 of its points will be sent",
         GATEWAY,
         "token-122000000042",
         "LOGGER_LAYOUT_FILE",
@@ -306,7 +306,7 @@ def test_other_settings_are_not_overwritten_without_force_and_with_it_are_kept_a
     (new / ".env").write_text("ENPHASE_GATEWAY=192.0.2.9\n")
     (new / ".env").chmod(0o600)
     refused = run(new, "restore", str(file))
-    assert (refused.code, f"{new / '.env'} is there already" in refused.err) == (78, True)
+    assert (refused.code, f"{new / '.env'} already exists" in refused.err) == (78, True)
     assert (new / ".env").read_text() == "ENPHASE_GATEWAY=192.0.2.9\n"
     assert run(new, "restore", "--force", str(file)).code == 0
     (kept,) = new.glob(".env.replaced-*")
@@ -324,7 +324,7 @@ def test_secrets_that_are_there_are_kept_aside_for_their_owner_alone(old: Path) 
     assert secret.read_text() == f"{PASSWORD}\n"
     (kept,) = secret.parent.glob("enphase_password.replaced-*")
     assert (kept.read_text(), stat.S_IMODE(kept.stat().st_mode)) == ("the one that works\n", 0o600)
-    assert f"kept     {kept}, which was there before" in forced.out
+    assert f"kept     {kept}, with the earlier content" in forced.out
     assert not list(run(new, "restore", "--force", str(file)).out.split("enphase_password.replaced-")[1:])
 
 

@@ -83,11 +83,13 @@ def test_a_terminal_shows_invented_data_speed_and_how_to_stop(tmp_path: Path) ->
     text = without_escapes(shown.read_text(encoding="utf-8"))
     assert "INVENTED DATA" in text
     assert "240× faster" in text
-    assert "Ctrl-C stops it." in text
+    assert "Ctrl-C stops the demo." in text
     assert re.search(r"12 of 12 producing", text)
     assert re.search(r"stored +\d+ points of \d+ minutes", text)
     assert "Traceback" not in text
-    assert text.rstrip().endswith(f"Stopped. What was recorded lies in {tmp_path}/demo; the next demo starts afresh.")
+    assert text.rstrip().endswith(
+        f"Stopped. The recorded data is in {tmp_path}/demo; the next demo deletes this data."
+    )
     points = as_points(stored(tmp_path / "demo"))
     assert {"envoy_totals", "envoy_inverter", "envoy_battery"} <= {place.measurement for place in points}
     assert max(place.time for place in points) < time.time() - 3600  # begins in the past
@@ -103,9 +105,9 @@ def test_a_pipe_gets_one_line_now_and_then_and_an_interrupt_ends_the_demo_and_it
         assert is_gone(stand_in)
     lines = shown.read_text(encoding="utf-8").splitlines()
     assert lines.pop(0) == "Inventing two days …"
-    assert lines[0] == "INVENTED DATA, time runs 240× faster. Ctrl-C stops it."
+    assert lines[0] == "INVENTED DATA, time runs 240× faster. Ctrl-C stops the demo."
     assert lines[-1].startswith("Stopped.")
-    assert re.fullmatch(r"Look at it in a browser: http://127\.0\.0\.1:\d+/", lines[1])
+    assert re.fullmatch(r"Open the page in a browser: http://127\.0\.0\.1:\d+/", lines[1])
     assert len(lines) > 3
     reading = r"\w{3} \d\d:\d\d  sun .*  today (-|[\d.]+ kWh)  inverters .*  rows \d+"  # today needs a few polls
     assert [line for line in lines[2:-1] if not re.fullmatch(reading, line)] == []

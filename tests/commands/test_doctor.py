@@ -596,7 +596,7 @@ def test_every_line_has_its_mark_every_fault_its_cure_and_json_says_the_same(
     found = json.loads(told.out)
     assert found["exit_code"] == 69
     assert [check["state"] for check in found["checks"]].count("bad") == text.out.count("✗")
-    assert text.out.splitlines()[-1] == "2 wrong, 2 to keep an eye on."
+    assert text.out.splitlines()[-1] == "2 wrong, 2 to watch."
     assert list(tmp_path.iterdir()) == []
 
 

@@ -81,7 +81,10 @@ def test_what_was_refused_is_listed_corrected_and_sent_again(tmp_path: Path, how
     with daemon(state) if how != "alone" else contextlib.nullcontext():
         told = ask("outbox").out.splitlines()
         assert told[0].startswith("totals    6 points wait, the oldest of 2026-05-28 20:28 UTC (")
-        assert told[2:4] == ["daily     1 points wait; 0 delivered ever", "refused   3: envoy-logger outbox refused"]
+        assert told[2:4] == [
+            "daily     1 points wait; 0 delivered in total",
+            "refused   3: envoy-logger outbox refused",
+        ]
         figures = json.loads(ask("outbox", "list", "--json").out)
         assert figures.keys() == {"roles", "refused", "disk_bytes"}
         assert (figures["roles"]["totals"]["lines"], figures["refused"]) == (6, 3)
@@ -100,10 +103,10 @@ def test_what_was_refused_is_listed_corrected_and_sent_again(tmp_path: Path, how
         file.write_text("\n".join(left))
         assert ask("outbox", "retry", "--from", str(file)).out == "2 refused lines wait for delivery again.\n"
         again = ask("outbox", "retry", "--from", str(file)).out
-        assert again == "0 refused lines wait for delivery again; 2 were not refused any more.\n"
+        assert again == "0 refused lines wait for delivery again; 2 are no longer refused.\n"
         assert "Try: envoy-logger outbox refused" in ask("outbox", "retry", "1", code=2).err
-        assert ask("outbox", "discard", "3").out == "1 refused lines were given up.\n"
-        assert ask("outbox", "refused").out == "InfluxDB has refused nothing.\n"
+        assert ask("outbox", "discard", "3").out == "1 refused lines were deleted.\n"
+        assert ask("outbox", "refused").out == "InfluxDB has refused no line.\n"
         assert ask("outbox", "replay", "--since", FIRST).out.startswith("2 rows since 2026-05-28 20:27 UTC wait")
     store = make_store(state)
     waiting = store.read_figures().roles

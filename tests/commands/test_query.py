@@ -85,7 +85,7 @@ def test_on_the_first_day_the_reason_is_the_gateways_silence_about_today(
     [
         (("days", "--since", "yesterday"), "'yesterday' is no date", "envoy-logger query days --help"),
         (("days", "--since", "2026-05-02", "--until", "2026-05-01"), "is before --since", "exchange the two dates."),
-        (("days", "--year", "2026", "--since", "2026-05-02"), "--year leaves no room", "give either --year or"),
+        (("days", "--year", "2026", "--since", "2026-05-02"), "--year excludes --since", "give either --year or"),
         (("days", "--year", "soon"), "'soon' is no year such as 2026", "envoy-logger query days --help"),
         (("days", "--json", "--csv"), "--json and --csv exclude each other", "give one of them."),
         (("payback", "--price", "-5"), "'-5' is no number from 0 on", "envoy-logger query payback --help"),
@@ -113,7 +113,7 @@ def test_what_cannot_be_asked_ends_with_2_and_a_cure(
 @pytest.mark.parametrize(
     ("words", "said", "cure"),
     [
-        (("--gateway", "123"), "nothing is recorded of a gateway 123", "name one of "),
+        (("--gateway", "123"), "no gateway 123 is recorded", "name one of "),
         (("--year", "2150"), "the year 2150 has not begun", "give a year up to "),
         (("--since", "2150-01-01"), "--since 2150-01-01 is later than today", "give a date up to "),
     ],

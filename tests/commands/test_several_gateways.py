@@ -73,7 +73,7 @@ def test_what_is_about_one_gateway_asks_which(both: Neighbours, tmp_path: Path) 
     for words in (["capture", "recorded"], ["accept-certificate"], ["devices", "--layout"], ["tariff", "propose"]):
         done = program(tmp_path, *words, settings=settings)
         assert done.code == 2, words
-        assert f"which gateway? There are {', '.join(both.serials)}" in done.err
+        assert f"there are several gateways: {', '.join(both.serials)}" in done.err
     done = program(tmp_path, "accept-certificate", "--gateway", both.serials[1], settings=settings)
     assert done.code == 0, done.err
     assert [path.name for path in (tmp_path / "state").glob("pin-*")] == [f"pin-{both.serials[1]}.json"]
@@ -105,7 +105,7 @@ def test_panels_of_all_gateways_stand_in_one_table_and_other_questions_ask_which
     assert ask() == one + other
     done = program(tmp_path, "query", "days", settings=settings)
     assert done.code == 2
-    assert f"which gateway? There are {', '.join(sorted(both.serials))}" in done.err
+    assert f"there are several gateways: {', '.join(sorted(both.serials))}" in done.err
 
 
 def test_check_counts_the_gateways_and_shows_what_holds_for_one(both: Neighbours, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_a_page_for_this_machine_alone_tells_the_way_from_another(address: str, 
 @pytest.mark.parametrize(("ago", "is_fresh"), [(40, True), (7200, False)])
 def test_a_fresh_delivery_does_not_promise_that_influxdb_still_answers(ago: int, is_fresh: bool) -> None:
     told = line_of("influxdb", influxdb={"last_delivery": NOW - ago}, store={"delivered": 3, "refused": 0})
-    assert told.startswith("influxdb   3 points delivered ever, last ")
+    assert told.startswith("influxdb   3 points delivered in total, last ")
     assert told.endswith("an outage shows at the next delivery") is is_fresh
 
 

@@ -70,8 +70,8 @@ def test_check_names_a_last_line_that_is_not_read_yet(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("2025-06-01T00:00Z,0.25\n2025-06-01T01:00Z,0.26", encoding="utf-8")
     done = program(tmp_path, "tariff", "check", file)
     assert done.code == 0, done.err
-    assert done.out.splitlines()[1].startswith("1 prices by the hour")
-    assert done.out.splitlines()[2].startswith("p.csv: the last line is not read before it has a line end")
+    assert done.out.splitlines()[1].startswith("1 hourly prices")
+    assert done.out.splitlines()[2].startswith("p.csv: the last line has no line end")
 
 
 def test_check_tells_the_range_of_hourly_prices_and_where_some_are_missing(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_check_tells_the_range_of_hourly_prices_and_where_some_are_missing(tmp_p
     done = program(tmp_path, "tariff", "check", file)
     assert done.code == 0, done.err
     assert done.out.splitlines()[1:] == [
-        "7 prices by the hour from 2025-06-01 00:00 to 2025-06-01 07:00 UTC, bought at 0 to 0.07",
+        "7 hourly prices from 2025-06-01 00:00 to 2025-06-01 07:00 UTC, bought at 0 to 0.07",
         "no price from 2025-06-01 04:00 to 2025-06-01 05:00 UTC",
         "The tariff file is good.",
     ]
@@ -99,6 +99,6 @@ def test_propose_prints_a_file_that_is_good(site: BackgroundSimulator, tmp_path:
     done = program(tmp_path, "tariff", "propose", settings=site.settings)
     assert done.code in (0, 75), done.err
     if done.code == 75:
-        assert "The gateway knows no price." in done.err
+        assert "The gateway has no price." in done.err
     else:
         assert parse_tariff(done.out.encode())[1] == ()

@@ -97,8 +97,8 @@ def test_after_a_restart_the_last_delivery_is_the_one_before(tmp_path: Path) -> 
     asyncio.run(run())
     found = status_file.read(tmp_path)
     assert found is not None
-    assert "influxdb   3 points delivered ever, last 2 hours ago, 0 refused" in write_lines(found, START + 7200)
+    assert "influxdb   3 points delivered in total, last 2 hours ago, 0 refused" in write_lines(found, START + 7200)
     found["influxdb"] = {"last_delivery": None}
-    assert "influxdb   3 points delivered ever, the last one is no longer known, 0 refused" in write_lines(
+    assert "influxdb   3 points delivered in total, the last one is no longer known, 0 refused" in write_lines(
         found, START
     )

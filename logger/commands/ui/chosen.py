@@ -18,7 +18,7 @@ from logger.gateway.client import Gateway
 from logger.settings.load import Settings
 from logger.store.folder import prepare
 
-_HELP: Final = "Serial number of the gateway, where there are several."
+_HELP: Final = "Serial number of the gateway, if there are several."
 gateway_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
     "--gateway", "serial", default="", metavar="SERIAL", help=_HELP
 )
@@ -27,7 +27,7 @@ gateway_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.optio
 def choose_gateways(configured: Settings, serial: str) -> tuple[Settings, ...]:
     """Return the settings of every gateway, or only of the gateway `serial` if it is given.
 
-    Raises MisuseError if there is no gateway of that serial.
+    Raises MisuseError if there is no gateway with this serial.
     """
     if not serial:
         return configured.gateways
@@ -42,11 +42,11 @@ def choose_gateways(configured: Settings, serial: str) -> tuple[Settings, ...]:
 def choose_gateway(configured: Settings, serial: str) -> Settings:
     """Return the settings of the only gateway, or of the gateway `serial` if it is given.
 
-    Raises MisuseError if there is no gateway of that serial, or if there are several and `serial` is empty.
+    Raises MisuseError if there is no gateway with this serial, or if there are several and `serial` is empty.
     """
     found = choose_gateways(configured, serial)
     if len(found) != 1:
-        raise MisuseError(f"which gateway? There are {_list(configured)}", "give --gateway SERIAL.")
+        raise MisuseError(f"there are several gateways: {_list(configured)}", "give --gateway SERIAL.")
     return found[0]
 
 
@@ -67,7 +67,7 @@ def _list(configured: Settings) -> str:
 
 
 def _ask_serial(access: Access) -> str:
-    """Ask a gateway for its serial; empty if it does not answer."""
+    """Request the serial of a gateway from the gateway; empty if the gateway does not answer."""
 
     async def ask() -> str:
         prepare(access.state_dir)

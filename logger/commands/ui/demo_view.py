@@ -24,7 +24,7 @@ _SUN, _HOUSE, _GRID, _BATTERY = "#FADE2A", "#5794F2", "#B877D9", "#73BF69"
 
 
 class DemoView:
-    """Holds the values of the view. `curve`: pairs of unix seconds and W."""
+    """Holds the values of the view. `curve`: pairs of unix seconds and produced power in W."""
 
     def __init__(self, clock: FastClock, zone: str) -> None:
         self.clock, self.zone = clock, ZoneInfo(zone)
@@ -36,11 +36,11 @@ class DemoView:
 
     @property
     def page(self) -> str:
-        """Return the address of the page; empty until it is served."""
+        """Return the address of the page; empty until the page is served."""
         return str(self.outlets.get("page", ""))
 
     def take(self, collector: Collector) -> None:
-        """Take the values of the last tick into the view."""
+        """Show the values of a collector's last tick in the view from now on."""
         done = collector.collected
         if not done.values:
             return
@@ -87,8 +87,8 @@ class DemoView:
             counts.add_row("inverters", _count_inverters(v))
             counts.add_row("stored", f"{self.rows} points of {self.ticks} minutes")
             body = [head, Text(), facts, Text(), *self._draw_day(), Text(), counts]
-        look = [Text.assemble("Look at it in a browser: ", (self.page, "bold underline"))] if self.page else []
-        body += [Text(), *look, Text("Ctrl-C stops it.", style="dim")]
+        look = [Text.assemble("Open the page in a browser: ", (self.page, "bold underline"))] if self.page else []
+        body += [Text(), *look, Text("Ctrl-C stops the demo.", style="dim")]
         return Panel(Group(*body), title="envoy-logger demo", width=_WIDTH + 6)
 
     def _now(self) -> datetime:

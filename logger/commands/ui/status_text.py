@@ -164,7 +164,7 @@ def _describe_delivery(influxdb: dict[str, Json], store: dict[str, Json], now: f
     when = f"last {ago} ago" if ago else unknown
     is_fresh = _is_number(last) and now - last < _FRESH_S
     remark = answer or ("an outage shows at the next delivery" if is_fresh else "")
-    facts = f"{delivered} points delivered ever, {when}, {store.get('refused')} refused"
+    facts = f"{delivered} points delivered in total, {when}, {store.get('refused')} refused"
     return f"{facts}; {remark}" if remark else facts
 
 
