@@ -163,5 +163,5 @@ def _compress(line: bytes) -> bytes:
 
 
 def _find_earliest_day(at: int) -> str:
-    """Find the date that the westernmost zone of the earth has at a time (unix seconds)."""
+    """Return the date in the westernmost time zone of the earth at a unix second."""
     return datetime.fromtimestamp(max(0, at - 14 * 3600), UTC).date().isoformat()

@@ -1,4 +1,4 @@
-"""Read the lines of a role that the store keeps, delivered or not, in pages."""
+"""Read the stored lines of a role, delivered or not, page by page."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from logger.store import daily_rows, outbox_rows
 from logger.store.store_file import STEP
 
 _PAGE_BYTES: Final = 256 * 1024
-"""Compressed bytes of one page of lines."""
+"""The size of one page of lines, in compressed bytes."""
 _HOURS: Final = 2**48
-"""Among the lines of the role `daily`, the hours follow the daily rows: this is added to their ids."""
+"""The number that is added to the ids of hours, so that the hours of the role `daily` follow the daily rows."""
 
 
 def read(
     connection: sqlite3.Connection, role: Role, since: int, until: int, after: int
 ) -> tuple[list[bytes], int | None]:
-    """Read one page of lines of ticks from `since` to before `until`, both in unix seconds.
+    """Read one page of lines of the ticks from `since` to before `until`, in unix seconds.
 
-    Returns also the id to continue from as `after`; None at the end. Daily rows are read whatever their day, and
-    before the hours.
+    Returns the lines, and the id from which to continue as `after` (None at the end). Of the role `daily`, the daily
+    rows of all days are read first, and then the hours.
     """
     if role != "daily":
         return outbox_rows.read_lines(connection, role, since, until, after, _PAGE_BYTES)

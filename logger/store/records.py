@@ -82,9 +82,10 @@ class Lease:
         return b"".join(self.batches)
 
     def date_delivery(self, at: float) -> int:
-        """Return the second at which the rows count as delivered. `at`: when they were delivered, in unix seconds.
+        """Return the unix second that is stored as the rows' delivery. `at`: the true unix second of the delivery.
 
-        This second is never before the tick: a row of a clock that was not set yet would be deleted early.
+        The result is not before the tick. Otherwise rows that were delivered before the clock was set would be
+        deleted early.
         """
         return max(int(at), self.newest_tick)
 

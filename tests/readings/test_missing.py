@@ -254,7 +254,7 @@ def test_an_empty_list_of_inverters_by_day_is_the_reason() -> None:
 @pytest.mark.parametrize(
     ("change", "name", "reason"),
     [
-        ("two meters", "production_power_w", "lists 2 enabled production meters, and it is unknown which meter counts"),
+        ("two meters", "production_power_w", "enabled production meters, and it is unknown which meter counts"),
         ("two meters", "envoy_meter.power_w production", "lists 2 enabled production meters"),
         ("a row twice", "production_power_w", "lists the production meter twice"),
         ("a new kind", "meters", "/ivp/meters lists grid-2, and its kind or state cannot be read"),
