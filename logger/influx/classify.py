@@ -1,4 +1,4 @@
-"""Decide what InfluxDB's answer to a write means for the data. Pure."""
+"""Decide from InfluxDB's answer to a write whether the data is stored, must wait, or has bad lines. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from logger.model import Json
 Kind: TypeAlias = Literal["credentials", "missing", "limit", "unknown"]
 
 MOST_RETRY_AFTER_S = 600.0
-"""A server may ask for a pause of at most this long; more is a mistake of a clock or a proxy."""
+"""Longest pause, in seconds, that a server may request. A longer pause is a mistake of a clock or a proxy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The data is good: keep it and try again. `status` 0 means that there was no answer.
+    """The data is good: store it and send it again later. `status` 0 means that there was no answer.
 
-    `away`: nobody answered, so the server may be restarting. `of_server`: the fault is the server's, and not a
-    line's. `hint`: what helps if this lasts; it may be empty.
+    `away`: no server answered, so it may be restarting. `of_server`: the fault is the server's, and not a line's.
+    `hint`: what to do if this lasts; may be empty.
     """
 
     reason: str
@@ -42,7 +42,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """The data must wait until a person has corrected something; `hint` says what."""
+    """The data must wait until a person has corrected something. `hint`: what to correct."""
 
     reason: str
     hint: str
@@ -51,7 +51,7 @@ class Blocked:
 
     @property
     def exit_code(self) -> int:
-        """Return the exit code of a command that is blocked: 77 for credentials, else 69."""
+        """Return the exit code of a command that is blocked: 77 for credentials, otherwise 69."""
         return 77 if self.kind == "credentials" else 69
 
 
@@ -66,7 +66,7 @@ class TooLarge:
 class BadLines:
     """At least one line will never be accepted.
 
-    The recorder must search for the line, because servers do not name it reliably.
+    The recorder must search for this line, because servers do not name the line reliably.
     """
 
     reason: str
@@ -82,7 +82,7 @@ class OutsideRetention:
 
 Outcome: TypeAlias = Done | Wait | Blocked | TooLarge | BadLines | OutsideRetention
 
-# What servers quote: lines in single quotes, names in double quotes. Both are the user's words, not theirs.
+# The parts that servers quote from a request: lines in single quotes, names in double quotes.
 _QUOTED = re.compile(r"""(?<=unable to parse )'.*'|"(?:[^"\\]|\\.)*\"""", re.S)
 _BAD_LINE = re.compile(
     r"unable to parse|field type conflict|invalid column type|line protocol pars|partial write of line protocol|"
@@ -91,18 +91,18 @@ _BAD_LINE = re.compile(
     re.I,
 )
 _CONFLICT = re.compile(r"field type conflict|invalid column type|unable to parse|error parsing line", re.I)
-"""Words that blame a line even with status 500."""
+"""Words that name a bad line as the cause, even with status 500."""
 _SERVERS_OWN = re.compile(
     r"memory(?! address)|timeout|timed out|no space|quota|open files|queue|unavailable|shutting|closed|"
     r"concurren|rate.?limit",
     re.I,
 )
-"""Words of a server that is in trouble itself, whatever it is sent."""
+"""Words that name a fault of the server itself as the cause, regardless of the data."""
 _RETENTION = re.compile(r"(beyond|outside) retention policy|outside of the database's retention", re.I)
 _BATCH = re.compile(r"\b(batch|body|payload|request)\b.{0,20}too large", re.I)
 _CREDENTIALS_HINT = (
     "check that INFLUXDB_TOKEN (1.x: INFLUXDB_USERNAME and INFLUXDB_PASSWORD) may write to all three buckets; "
-    "on 1.x and 2.x envoy-logger setup makes one that may."
+    "on 1.x and 2.x envoy-logger setup makes such credentials."
 )
 _MISSING_HINT = (
     "create it (envoy-logger setup, or CREATE DATABASE on 1.x), or correct INFLUXDB_BUCKET…, INFLUXDB_ORG."
@@ -118,10 +118,11 @@ def classify(
     *,
     host: str = "",
 ) -> Outcome:
-    """Decide what one answer to a write means. `headers` by lower-case name. `now` in unix seconds.
+    """Decide what one answer to a write means for the data.
 
-    `mask` hides secrets in the reason. The answer is judged before it is masked, because a password may be a word
-    that occurs in the server's own sentences. `host`: the server's name.
+    `headers`: by lower-case name. `now`: the time in unix seconds. `mask`: hides secrets in the reason. The answer is
+    judged before it is masked, because a password may be a word that occurs in the server's own sentences. `host`:
+    the server's name.
     """
     text = _extract_message(body)
     plain = _QUOTED.sub("…", text)
@@ -137,8 +138,8 @@ def classify(
             return BadLines(reason, status)
         if status == 204 or not text:
             return Done()
-        reason = f"{reason[:120]} is no InfluxDB's answer to a write"
-        return block("unknown", "check INFLUXDB_URL: something else answers at this address.")
+        reason = f"{reason[:120]} is not the answer of an InfluxDB to a write"
+        return block("unknown", "check INFLUXDB_URL: a server other than InfluxDB answers at this address.")
     retry_after_s = _parse_retry_after(headers.get("retry-after", ""), now)
     if status == 413 or (status == 400 and _BATCH.search(plain)):
         return TooLarge(reason)
@@ -159,9 +160,13 @@ def classify(
     if status == 404:
         if "not found" in text and "page not found" not in text:
             return block("missing", _MISSING_HINT)
-        return block("unknown", "check INFLUXDB_URL and INFLUXDB_API: this address takes no such writes.")
+        return block(
+            "unknown", "check INFLUXDB_URL and INFLUXDB_API: the server at this address does not accept these writes."
+        )
     if status == 500 and "retention policy not found" in text:
-        return block("missing", "create the retention policy, or name another after the slash of INFLUXDB_BUCKET….")
+        return block(
+            "missing", "create the retention policy, or name another policy after the slash of INFLUXDB_BUCKET…."
+        )
     if status == 500 and _CONFLICT.search(plain):
         return BadLines(reason, status)
     if status in (408, 425) or status >= 500:
@@ -171,12 +176,12 @@ def classify(
         hint = choose_pace_hint(is_cloud=is_cloud) if is_busy else hint
         return Wait(reason, retry_after_s, status, away=status == 502, of_server=of_server, hint=hint)
     if 300 <= status < 400:
-        return block("unknown", "set INFLUXDB_URL to the final address: this one sends writers elsewhere.")
-    return block("unknown", "check INFLUXDB_URL and INFLUXDB_API, and any proxy in between.")
+        return block("unknown", "set INFLUXDB_URL to the final address: the present address redirects writes.")
+    return block("unknown", "check INFLUXDB_URL and INFLUXDB_API, and any proxy between the recorder and InfluxDB.")
 
 
 def is_no_sign_in(text: str) -> bool:
-    """Return whether an answer says that the credentials cannot be a token or a password.
+    """Return whether an answer reports that the credentials have the form of neither a token nor a password.
 
     InfluxDB 3 sends status 400 in this case.
     """
@@ -186,7 +191,7 @@ def is_no_sign_in(text: str) -> bool:
 def _is_cloud(host: str, headers: Mapping[str, str]) -> bool:
     """Return whether InfluxDB Cloud answered.
 
-    A self-hosted 2.x sends the same error code, but its headers also name its version.
+    A self-hosted 2.x sends the same error code, but its headers also contain its version.
     """
     is_coded = "x-platform-error-code" in headers and "x-influxdb-version" not in headers
     build = headers.get("x-influxdb-build", "cloud" if is_coded else "")
@@ -194,14 +199,17 @@ def _is_cloud(host: str, headers: Mapping[str, str]) -> bool:
 
 
 def _choose_log_hint(*, is_cloud: bool) -> str:
-    """Return where to look for the cause of a refusal. A user of InfluxDB Cloud cannot read the server's log."""
-    return "ask InfluxData's support, with these words." if is_cloud else "see InfluxDB's own log for the cause."
+    """Return the hint where to find the cause of a refusal.
+
+    A user of InfluxDB Cloud cannot read the server's log.
+    """
+    return "send this message to InfluxData's support." if is_cloud else "see InfluxDB's own log for the cause."
 
 
 def _extract_message(body: str) -> str:
     """Return the message in a server's answer, at most 4,000 characters.
 
-    For InfluxDB 3.x include the error of the first bad line.
+    For InfluxDB 3.x, include the error of the first bad line.
     """
     text = body.strip()[:64_000]
     try:

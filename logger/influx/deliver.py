@@ -1,8 +1,8 @@
 """Deliver batches to InfluxDB, and find every line that the server does not accept.
 
-A batch is one gzip member of line protocol. One request sends several batches unchanged. Only a request that is too
-large or holds a bad line is divided: into halves, down to the batch and then down to the line. Sending a line twice
-does no harm, because its time is fixed, so the same point is written again.
+A batch is one gzip member of line protocol. One request sends several batches unchanged. A request is only divided if
+it is too large or contains a bad line: into halves, down to the batch and then down to the line. A line may be sent
+twice, because its time is fixed, so the second point replaces the first.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from logger.model import RefusedLine, Role
 
 MOST_REQUESTS = 400
 MOST_S = 20.0
-"""After so many requests or seconds no further batch is begun; the one in hand is finished."""
+"""Seconds after which no further batch is begun. The same applies after MOST_REQUESTS requests."""
 _HOPELESS = 8
-"""Batches that a server fails over, one by one and none passing, before it is the server that is at fault."""
+"""If this many batches fail one by one, and none is accepted, the server is at fault."""
 _HOPELESS_PARTS = 64
-"""The same for the parts of one batch."""
+"""If this many parts of one batch fail, and none is accepted, the server is at fault."""
 
 Search: TypeAlias = Literal["none", "batches", "lines"]
-"""How far to search for what a server answers with 500: not at all, down to single batches, or to single lines."""
+"""How far to divide batches that a server answers with 500: not at all, to single batches, or to single lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Delivery:
 
     `done`: the numbers of the batches that are finished; their bad lines are in `refused`. All other batches need
     another delivery. If the outcome is Done and batches are unfinished, MOST_REQUESTS or MOST_S was reached after at
-    least one batch was finished. `outside_retention`: the number of requests with points that are older
-    than the bucket's retention.
+    least one batch was finished. `outside_retention`: the number of requests with points that are older than the
+    bucket's retention.
     """
 
     outcome: Done | Wait | Blocked
@@ -50,12 +50,12 @@ class Delivery:
 async def deliver(
     writer: Writer, role: Role, batches: Sequence[bytes], *, clock: Clock, search: Search = "none"
 ) -> Delivery:
-    """Write batches to the bucket of `role`. Each must be valid gzip of lines that end in a newline.
+    """Write batches to the bucket of `role`. Each batch must be valid gzip of lines that end in a newline.
 
     After MOST_REQUESTS requests or MOST_S seconds no further batch is begun. `search`: how to find lines that the
-    server answers with 500 again and again. With "batches", a batch that gets this answer when it is sent alone is
-    left out of `done`, and everything else is delivered. With "lines", a line that gets this answer twice when it is
-    sent alone is refused, provided that the server accepted other lines of this delivery.
+    server answers with 500 again and again. With "batches", a batch that gets status 500 when it is sent alone is
+    left out of `done`, and all other batches are delivered. With "lines", a line that gets status 500 twice when it
+    is sent alone is refused, provided that the server accepted other lines of this delivery.
     """
     sending = _Sending(writer, role, batches, clock, search)
     outcome = await sending.send(range(len(batches)))
@@ -82,7 +82,7 @@ class _Sending:
         self.requests = 0
 
     async def send(self, numbers: Sequence[int]) -> Done | Wait | Blocked:
-        """Deliver these batches: in one request if the server accepts that request, else in parts."""
+        """Deliver these batches: in one request if the server accepts that request, otherwise in parts."""
         if not numbers or self._is_enough():
             return Done()
         outcome = await self._write(b"".join(self._batches[number] for number in numbers))
@@ -105,10 +105,10 @@ class _Sending:
         return await self._send_halves(numbers)
 
     async def _send_halves(self, numbers: Sequence[int], despite: Wait | None = None) -> Done | Wait | Blocked:
-        """Send one half, then the other half.
+        """Send one half of the batches, then the other half.
 
-        If the first half failed because of the server, the other half is not sent. `despite`: a failure after which
-        the other half is sent in any case.
+        If the server fails the first half, the other half is not sent. `despite`: a failure with status 500, after
+        which the other half is sent even so, until too many batches have failed.
         """
         middle = len(numbers) // 2
         first = await self.send(numbers[:middle])
@@ -156,7 +156,7 @@ class _Sending:
     async def _confirm(self, suspects: Sequence[bytes], number: int) -> list[RefusedLine] | Wait | Blocked:
         """Send each of the `suspects` alone once more. Return the lines to refuse, or the reason to wait.
 
-        `suspects`: the lines that the server answered with 500 when each was sent alone.
+        `suspects`: the lines that the server answered with 500 when each line was sent alone.
         """
         refused: list[RefusedLine] = []
         for line in suspects:
@@ -173,11 +173,11 @@ class _Sending:
         return refused
 
     def _may_search_on(self, failed: int) -> bool:
-        """Return whether to divide a part that got a 500, after `failed` parts of this batch failed."""
+        """Return whether to divide a part that got status 500, after `failed` parts of this batch failed."""
         return self._search == "lines" and (self._is_well or failed < _HOPELESS_PARTS)
 
     async def _write(self, body: bytes) -> Done | Wait | Blocked | TooLarge | BadLines:
-        """Send one request. A request with points older than the bucket's retention is counted, and is Done."""
+        """Send one request. Count a request with points older than the bucket's retention, and return Done for it."""
         self.requests += 1
         outcome = await self._writer.write(self._role, body)
         if isinstance(outcome, OutsideRetention):

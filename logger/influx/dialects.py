@@ -1,4 +1,4 @@
-"""Build write requests for InfluxDB 1, 2 and 3, and recognize a server's dialect from its answers. Pure."""
+"""Build write requests for InfluxDB 1, 2 and 3, and recognise a server's dialect from its answers. Pure."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ Dialect: TypeAlias = Literal["1", "2", "3"]
 Scheme: TypeAlias = Literal["Token", "Bearer"]
 
 MOST_LINES: Mapping[Dialect, int] = {"1": 5000, "2": 5000, "3": 10_000}
-"""Lines a request. InfluxDB 3 answers a write once a second, when its log is on disk, so there a batch is larger."""
+"""Most lines of a request. InfluxDB 3 confirms writes only once a second, so its requests are larger."""
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Hold where to write, and with which credentials. `buckets`: role → bucket. An empty text means not set."""
+    """Hold the address, buckets and credentials for writing.
+
+    `buckets`: role → bucket. An empty text means that a value is not set.
+    """
 
     url: str
     api: Literal["auto", "1", "2", "3"]
@@ -34,11 +37,14 @@ class Target:
 
     @property
     def basic_auth(self) -> Basic | None:
-        """Return user and password for HTTP Basic; None without a user or with a token."""
+        """Return user and password for HTTP Basic; None if there is no user, or if there is a token."""
         return Basic(self.username, self.password) if self.username and not self.token else None
 
     def token_header(self, scheme: Scheme) -> dict[str, str]:
-        """Return the header with the token, if there is one. Raises InfluxRefusedError if no header can hold it."""
+        """Return the header with the token; empty without a token.
+
+        Raises InfluxRefusedError if a header cannot contain the token.
+        """
         if not self.token:
             return {}
         if not is_sendable(self.token):
@@ -62,9 +68,9 @@ class WriteCall:
 def make_write_call(dialect: Dialect, target: Target, bucket: str) -> WriteCall:
     """Make the request that writes to `bucket` in a dialect, with precision in seconds.
 
-    1.x: `database` or `database/retention-policy`. 2.x: the name of a bucket. 3.x: a database. The dialect of
-    3.x was written from InfluxDB's source and documentation, and has not been tried with a real InfluxDB 3. Raises
-    InfluxRefusedError for a token that cannot be sent.
+    1.x: `database` or `database/retention-policy`. 2.x: the name of a bucket. 3.x: a database. The dialect of 3.x was
+    written from InfluxDB's source and documentation, and has not been tried with a real InfluxDB 3. Raises
+    InfluxRefusedError for a token that a header cannot contain.
     """
     match dialect:
         case "1":
@@ -83,15 +89,16 @@ def make_write_call(dialect: Dialect, target: Target, bucket: str) -> WriteCall:
 
 
 def is_sendable(token: str) -> bool:
-    """Return True if a header can hold the token: it has only visible ASCII characters."""
+    """Return True if a header can contain the token: the token has only visible ASCII characters."""
     return bool(_PRINTABLE.fullmatch(token))
 
 
 def recognise_dialect(target: Target, host: str, setup: Answer, ping: Answer) -> Dialect:
     """Return the dialect of a server from its answers to `GET /api/v2/setup` and `GET /ping`.
 
-    Only 2.x answers the first with 200 and `allowed`. 1.x and 3.x give their version at /ping. VictoriaMetrics
-    answers /ping with 204 and no version, and accepts 2.x writes. Raises InfluxError for any other answer.
+    Only 2.x answers the first request with 200 and `allowed`. 1.x and 3.x report their version at /ping.
+    VictoriaMetrics answers /ping with 204 and no version, and accepts 2.x writes. Raises InfluxError for any other
+    answer.
     """
     version = ping.headers.get("x-influxdb-version", "").lower().lstrip("v")
     build = ping.headers.get("x-influxdb-build", "").lower()

@@ -1,4 +1,4 @@
-"""Recognize a limit of the server or of the plan in an answer, and choose the cure for it. Pure.
+"""Recognise a limit of the server or of the plan in an answer, and choose the cure for it. Pure.
 
 Only users of InfluxDB Cloud have a plan. So only their cure names the page of the plan.
 """
@@ -15,13 +15,13 @@ _LIMIT: Final = re.compile(
     re.I,
 )
 _OF_ONE_LINE: Final = re.compile(r"\b(line|key|entry|string|value)s? (size|length)|too long", re.I)
-"""What a server says of one line that is larger than it takes: other lines may pass."""
+"""Words about one line that is too large for the server. Other lines may be accepted."""
 _LASTING: Final = re.compile(
     r"max-(series|values)|cardinality|databases|tables|columns|\bplan\b|\borg|namespace|service limit|limited_", re.I
 )
-"""What stands until a person changes it, also where the server says that the fault is its own (5xx)."""
+"""Words for a limit that lasts until a person changes it, even if the status is that of a server fault (5xx)."""
 _PASSING: Final = re.compile(r"memory|concurren|\brate\b", re.I)
-"""What a busy server or proxy runs out of; it passes by itself."""
+"""Words for a shortage of a busy server or proxy, which ends without a person."""
 _USAGE: Final = "click your organisation's name at the top of InfluxDB Cloud, then Usage"
 _CURES: Final = (
     (
@@ -30,14 +30,14 @@ _CURES: Final = (
     ),
     (
         re.compile(r"databases|tables|columns", re.I),
-        f"let the INFLUXDB_BUCKET… settings name fewer databases, or raise the server's limit; {KEPT}",
+        f"name fewer databases in the INFLUXDB_BUCKET… settings, or raise the server's limit; {KEPT}",
     ),
 )
-"""What the words of a limit are about → the cure; the first that fits."""
+"""Words of a limit → the cure. The first match is used."""
 _OF_PLAN: Final = re.compile(
     r"\borg|\bplan|namespace|service limit|billing|quota|cardinality|rate limit|limited_", re.I
 )
-_PLAN_CURE: Final = f"{_USAGE}: it shows the limit. Delete data there or upgrade the plan; {KEPT}"
+_PLAN_CURE: Final = f"{_USAGE}: this page shows the limit. Delete data there or upgrade the plan; {KEPT}"
 _ANY_CURE: Final = f"raise the limit of the server, or of a proxy before it; {KEPT}"
 _LESS: Final = "raise LOGGER_DEVICES_INTERVAL_S and LOGGER_TOTALS_INTERVAL_S"
 
@@ -60,7 +60,8 @@ def choose_cure(text: str, *, is_cloud: bool) -> str:
 
 
 def choose_pace_hint(*, is_cloud: bool) -> str:
-    """Return what helps if a server limits how much data it accepts in a minute."""
+    """Return the hint for a server that limits how much data it accepts in a minute."""
     if is_cloud:
-        return f"wait. If this lasts, {_USAGE}: it shows what the plan takes in five minutes. Upgrade it, or {_LESS}."
-    return f"wait. If this lasts, see the log of InfluxDB, and of any proxy before it, or {_LESS}."
+        shown = f"{_USAGE}: this page shows how much the plan accepts in five minutes"
+        return f"wait. If this lasts, {shown}. Upgrade the plan, or {_LESS}."
+    return f"wait. If this lasts, see the log of InfluxDB and of any proxy between, or {_LESS}."

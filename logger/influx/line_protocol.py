@@ -1,7 +1,8 @@
-"""Encodes readings as line protocol. No line is made that a server could refuse or silently lose.
+"""Encodes readings as line protocol. Makes no line that a server could refuse or silently lose.
 
-Every generation of InfluxDB reads the same text: precision in seconds, sorted tags, no comments, no blank lines, no
-carriage returns (a line that ends in one is refused), no line break inside a value (some servers lose the point).
+Every generation of InfluxDB reads the same text: precision in seconds, sorted tags, no comments, no blank lines. A
+line that ends in a carriage return is refused, so there are no carriage returns. Some servers lose a point with a
+line break inside a value, so values have no line breaks.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ _TO_ESCAPE = re.compile(r'["\\\r\n]')
 def encode(readings: Iterable[Reading]) -> bytes:
     """Encode readings, one line each. Every line ends in a newline, and times are whole seconds.
 
-    Integers are written as `5i`, floats in the shortest form that reads back exactly (powers and energies with at
-    most three decimals), flags as `true` or `false`. A line break becomes a space. In names and tags every control
-    character becomes a space, because servers skip tabs. An empty tag value is left out. In a tag, backslashes at the
-    end or before a space, comma or equals sign are removed: servers take them for an escape, and 1.x can then take
-    the next line for a part of this one.
+    Integers are written as `5i`, and flags as `true` or `false`. Floats are written in the shortest form that is
+    parsed to the same number, powers and energies with at most three decimals. A line break becomes a space. In names
+    and tags every control character becomes a space, because servers skip tabs. An empty tag value is left out. In a
+    tag, backslashes at the end or before a space, comma or equals sign are removed: servers treat them as an escape,
+    and 1.x can then join the next line to this line.
 
-    Raises ValueError for anything that no line can hold: a reading without a field, an empty name, a measurement or
-    field with a backslash in its name (parsers read it differently), NaN or infinity, an integer beyond 64 bits.
+    Raises ValueError for a reading that no line can contain: a reading without a field, an empty name, a measurement
+    or field with a backslash in its name (parsers read it differently), NaN or infinity, an integer beyond 64 bits.
     """
     known = [*readings]
     text = "".join([_encode_line(reading) for reading in known])
@@ -87,10 +88,11 @@ def _encode_series(measurement: str, *tags: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _plan_fields(*fields: Any) -> _Plan:
-    """Plan how fields are written: once for all readings that are alike. `fields`: all names, then all types.
+    """Make the plan for writing the fields of all readings with the same names and types.
 
-    Return three things: the form for the operator `%`, the places of values that may have too many decimals, and the
-    places of values that a function writes. Raises KeyError for a type that no field can have.
+    `fields`: all names, then all types. Return three things: the form for the operator `%`, the places of values that
+    may have too many decimals, and the places of values that a function writes. Raises KeyError for a type that no
+    field can have.
     """
     names, kinds = fields[: len(fields) // 2], fields[len(fields) // 2 :]
     for name in names:
@@ -133,5 +135,5 @@ _WRITERS: Final[Mapping[type, Callable[[Any], Value]]] = {
 
 
 def _make_plain(value: Value) -> Value:
-    """Return a value converted to one of the types that can be written."""
+    """Convert a value to one of the types that can be written."""
     return next(kind(value) for kind in (float, int, str) if isinstance(value, kind))

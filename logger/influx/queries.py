@@ -1,6 +1,6 @@
 """Put texts into quotes for InfluxQL and Flux, and parse InfluxQL's answers.
 
-Only commands send queries; the recorder never does.
+Only commands send queries. The recorder sends none.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from logger.model import Value
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Hold one series of an answer. A float field may come as a whole number; an absent value is None."""
+    """Hold one series of an answer. A float field may arrive as a whole number. An absent value is None."""
 
     tags: dict[str, str] = field(default_factory=dict)
     columns: list[str] = field(default_factory=list)
@@ -27,7 +27,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class StatementResult:
-    """Hold the result of one statement."""
+    """Hold the result of one statement of a query."""
 
     series: list[Series] = field(default_factory=list)
     error: str = ""
@@ -45,7 +45,10 @@ _ANSWER: Final = TypeAdapter(QueryAnswer)
 
 
 def parse_answer(answer: Answer) -> tuple[Sequence[Series], str]:
-    """Parse an answer. Return the series of the first statement, and the server's error, empty for none."""
+    """Parse an answer to a query.
+
+    Return the series of the first statement, and the server's error, empty for none.
+    """
     try:
         parsed = _ANSWER.validate_json(answer.body)
     except ValidationError:
@@ -71,5 +74,5 @@ def _escape(text: str, quote: str) -> str:
 
 
 def quote_flux(text: str) -> str:
-    """Quote a string of Flux, and escape `${`, which Flux would replace."""
+    """Quote a string of Flux, and escape `${`, which would begin an expression in Flux."""
     return json.dumps(text, ensure_ascii=False).replace("${", "\\${")

@@ -20,12 +20,12 @@ _BOOLS: Final = {"t": True, "T": True, "true": True, "True": True, "TRUE": True,
 
 
 def read_back(line: str, role: Role) -> Reading:
-    """Parse one line into its reading. Raises ValueError for a wrong line; the error says what is wrong.
+    """Parse one line into its reading. Raises ValueError with the fault of a wrong line.
 
     A line is one point with its time in whole seconds, without its newline.
     """
     if "\n" in line or "\r" in line:
-        raise ValueError("the line holds a line break")
+        raise ValueError("the line contains a line break")
     head = _MEASUREMENT.match(line)
     if head is None or line.startswith("#"):
         raise ValueError("the line does not begin with a measurement")
@@ -34,7 +34,7 @@ def read_back(line: str, role: Role) -> Reading:
     while line[at : at + 1] == ",":
         found = _TAG.match(line, at)
         if found is None:
-            raise ValueError(f"no tag and its value at {line[at : at + 20]!r}")
+            raise ValueError(f"a tag with its value is missing at {line[at : at + 20]!r}")
         tags[_unescape(found[1])] = _unescape(found[2])
         at = found.end()
     fields: dict[str, Value] = {}
@@ -42,7 +42,7 @@ def read_back(line: str, role: Role) -> Reading:
     while line[at : at + 1] == separator:
         found = _FIELD.match(line, at + 1)
         if found is None:
-            raise ValueError(f"no field and its value at {line[at + 1 : at + 21]!r}")
+            raise ValueError(f"a field with its value is missing at {line[at + 1 : at + 21]!r}")
         fields[_unescape(found[1])] = _parse_value(found[2])
         at, separator = found.end(), ","
     time = line[at:]
@@ -57,7 +57,7 @@ def time_of(line: bytes) -> int:
 
 
 def gateway_of(line: bytes) -> str:
-    """Return the gateway serial in a stored line; empty if the line has none."""
+    """Return the gateway serial in a stored line; empty if the line has no gateway serial."""
     found = _GATEWAY.search(line)
     return found[1].decode() if found else ""
 
@@ -75,4 +75,4 @@ def _parse_value(text: str) -> Value:
         return int(text[:-1])
     if _NUMBER.fullmatch(text) and math.isfinite(float(text)):
         return float(text)
-    raise ValueError(f"{text[:20]!r} is no number, no text in quotes, no true or false")
+    raise ValueError(f"{text[:20]!r} is not a number, a text in quotes, true or false")

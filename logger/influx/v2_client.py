@@ -1,6 +1,7 @@
-"""Wraps the client of influxdb-client, for commands that set an InfluxDB 2 up or read from it.
+"""Wraps the client of influxdb-client, for commands that set up an InfluxDB 2 or read from it.
 
-The library takes long to import, so the daemon never imports it. Its exceptions become our errors.
+The library takes long to import, so the daemon does not import it. The library's exceptions become this program's
+errors.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ T = TypeVar("T")
 
 
 Explain: TypeAlias = Callable[[str, str, int, str], InfluxError]
-"""Makes the error of a refusal from the host, what was being done, the HTTP status and the body."""
+"""Makes the error for a refused request from the host, a description of the action, the HTTP status and the body."""
 
 
 class V2Client:
     """Calls one InfluxDB 2 with `token`, with `username` and `password`, or without credentials.
 
-    `api`: the client.
+    `api`: the client of influxdb-client.
     """
 
     def __init__(self, url: str, explain: Explain, *, timeout_s: float, org: str = "", **sign_in: str) -> None:
@@ -44,7 +45,10 @@ class V2Client:
         self.api = InfluxDBClient(url=url, timeout=int(timeout_s * 1000), org=org, proxy=proxy_for(url), **sign_in)
 
     def call(self, function: Callable[[], T], doing: str) -> T:
-        """Call one of the client's functions. Raises InfluxError for a refusal, and a WireError without an answer."""
+        """Call one of the client's functions. `doing`: a description of the action, for error messages.
+
+        Raises InfluxError if the server refuses, and a WireError if it does not answer.
+        """
         try:
             return function()
         except ApiException as error:

@@ -14,22 +14,25 @@ from logger.model import ROLES, Role
 from logger.wire import Wire
 
 WRITE_TIMEOUT_S = 30.0
-"""A full batch takes a slow server some seconds; InfluxDB 3 answers once a second."""
+"""Seconds to wait for an answer.
+
+A slow server takes some seconds for a full batch; InfluxDB 3 answers once a second.
+"""
 PROBE_TIMEOUT_S = 10.0
 _LOOK_TIMEOUT_S = 3.0
-"""For a person who waits; a server that answers later is called silent."""
+"""Seconds to wait for an answer while a person waits. A server that answers later is reported as silent."""
 _LIMIT = 1024 * 1024
-"""The most that an answer to a write may be, in bytes; what is wrong stands at its beginning."""
+"""Largest answer to a write, in bytes. The cause of a refusal is at its beginning."""
 _READ = 64_000
 _OF_ONES_OWN = ("oss", "ent")
-"""What 1.x and 2.x say in X-Influxdb-Build; Cloud, 3.x and others name themselves differently, or not at all."""
+"""The values of X-Influxdb-Build from self-hosted 1.x and 2.x. Cloud, 3.x and others send other values, or none."""
 
 
 async def ask_identity(wire: Wire, target: Target) -> tuple[Answer, Answer]:
-    """Ask a server `/api/v2/setup` and `/ping`, to find out which InfluxDB it is.
+    """Request `/api/v2/setup` and `/ping` from a server, to find out which InfluxDB answers.
 
-    Return both answers; `recognise_dialect` finds the dialect in them. Raises WireError if no answer comes or the
-    server is not ready.
+    Return both answers; `recognise_dialect` finds the dialect in them. Raises WireError if no answer arrives or if
+    the server is not ready.
     """
     setup = await wire.request("GET", "/api/v2/setup", timeout_s=PROBE_TIMEOUT_S)
     headers, auth = target.token_header("Bearer"), target.basic_auth
@@ -44,7 +47,7 @@ async def ask_identity(wire: Wire, target: Target) -> tuple[Answer, Answer]:
 
 
 async def find_silence(target: Target, clock: Clock) -> str:
-    """Ask a server `/ping` without credentials. Return why the server does not answer now; empty if it answers."""
+    """Request `/ping` without credentials. Return the reason why the server does not answer; empty if it answers."""
     wire = Wire(target.url, clock, use_proxy=True, max_bytes=_LIMIT)
     try:
         answer = await wire.request("GET", "/ping", timeout_s=_LOOK_TIMEOUT_S)
@@ -64,11 +67,11 @@ class Writer:
         self._wire = Wire(target.url, clock, use_proxy=True, max_bytes=_LIMIT)
         self._dialect: Dialect | None = None if target.api == "auto" else target.api
         self.may_forget = False
-        """The server is an InfluxDB 1.x or 2.x of one's own: after a crash it can lose what it had confirmed."""
+        """True for a self-hosted InfluxDB 1.x or 2.x. After a crash it can lose points that it has confirmed."""
 
     @property
     def host(self) -> str:
-        """Return host[:port], for use in messages."""
+        """Return host[:port] of the server, for use in messages."""
         return self._wire.host
 
     @property
@@ -79,14 +82,14 @@ class Writer:
     async def dialect(self) -> Dialect:
         """Return the dialect (1, 2 or 3) from the settings, or detect it once from the server's answers.
 
-        Raises WireError without an answer, and InfluxError if the server is no InfluxDB.
+        Raises WireError without an answer, and InfluxError if the server is not an InfluxDB.
         """
         if self._dialect is None:
             self._dialect = recognise_dialect(self.target, self.host, *await ask_identity(self._wire, self.target))
         return self._dialect
 
     async def write(self, role: Role, body: bytes, *, gzipped: bool = True) -> Outcome:
-        """Send line protocol to the bucket of a role; each line must end in a newline."""
+        """Send line protocol to the bucket of a role. Each line must end in a newline."""
         try:
             call = make_write_call(await self.dialect(), self.target, self.target.buckets[role])
             packed = {"content-encoding": "gzip"} if gzipped else {}
@@ -106,10 +109,10 @@ class Writer:
             answer.status, answer.text[:_READ], answer.headers, self._clock.time(), mask, host=self.host
         )
         if isinstance(outcome, Blocked) and outcome.kind in ("missing", "unknown") and self.target.api == "auto":
-            self._dialect = None  # perhaps another generation answers here now
+            self._dialect = None  # another generation of InfluxDB may answer here now
         if isinstance(outcome, Done):
             return outcome
-        reason = mask(outcome.reason)  # once more: what stood in JSON reads differently now
+        reason = mask(outcome.reason)  # again, because the text in JSON was escaped
         if isinstance(outcome, Wait | Blocked):
             reason = f"InfluxDB at {self.host}, bucket {self.target.buckets[role]}: {reason}"
         return replace(outcome, reason=reason)
@@ -120,7 +123,9 @@ class Writer:
         for role in ROLES:
             outcome = await self.write(role, b"", gzipped=False)
             empty = isinstance(outcome, Blocked) and outcome.status == 400 and "was empty" in outcome.reason
-            outcomes[role] = Done() if empty else outcome  # InfluxDB 3 refuses an empty write only after its checks
+            outcomes[role] = (
+                Done() if empty else outcome
+            )  # InfluxDB 3 checks the rights before it refuses an empty write
         return outcomes
 
     async def aclose(self) -> None:

@@ -97,7 +97,7 @@ def test_what_was_refused_is_listed_corrected_and_sent_again(tmp_path: Path, how
         text = file.read_text()
         file.write_text(text.replace("production_power_w=0i", "production_power_w=zero"))
         wrong = ask("outbox", "retry", "--from", str(file), code=2)
-        assert "line 4: 'zero' is no number, no text in quotes, no true or false" in wrong.err
+        assert "line 4: 'zero' is not a number, a text in quotes, true or false" in wrong.err
         left = text.replace("=0i", "=0.0").split("\n")
         del left[-3:-1]  # the third with its number stays refused
         file.write_text("\n".join(left))
