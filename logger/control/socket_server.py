@@ -114,7 +114,7 @@ class _Server:
         task.add_done_callback(lambda _: writer.close())  # also if the task was cancelled before its begin
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer the requests of one connection until the client closes it, is silent for 300 s, or sends too much."""
+        """Answer one connection until the client closes it, is silent for 300 s, or sends a line over the limit."""
         with contextlib.suppress(OSError, TimeoutError, ValueError):  # ValueError: a line beyond the limit
             if not _may_ask(writer) or len(self._tasks) > _MOST_CONNECTIONS:
                 return

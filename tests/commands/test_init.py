@@ -292,7 +292,7 @@ def test_running_it_again_changes_only_what_is_asked(fake_influx2: Fake2, tmp_pa
         assert len(here.running.journal) == requests  # nobody was asked for what was not asked
         nothing = scripted(tmp_path, here)
         assert nothing.code == 0
-        assert "nothing was asked" in nothing.out
+        assert "no question was asked" in nothing.out
         to_token = scripted(tmp_path, here, "--token-file", "-", stdin=here.running.new_token())
         assert to_token.code == 0, to_token.err
         back = scripted(

@@ -1,4 +1,4 @@
-"""`init`'s sign-in section: asks for an account, a token or a local user, depending on the gateway's firmware."""
+"""The sign-in section of `init`: asks for an account, a token or a local user, depending on the firmware."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ _CHOICES: Final = (
 def set_up_sign_in(
     terminal: Terminal, draft: Draft, answers: Answers, gateway: FoundGateway, clock: Clock
 ) -> Access | None:
-    """Ask for the credentials that this gateway's firmware needs, and test them.
+    """Ask for the credentials that this gateway's firmware needs, and test these credentials.
 
-    Return the access to the gateway from now on; None without a sign-in.
+    Return the access data of the gateway with these credentials; None without a sign-in.
     """
     kind = auth_kind(gateway.info)
     access = replace(
@@ -57,7 +57,7 @@ def set_up_sign_in(
         return access
     terminal.start_section("Signing in")
     if answers.no_sign_in:
-        terminal.show_note("left out; `envoy-logger init --account E-MAIL` or --token-file does it later")
+        terminal.show_note("left out; sign in later by `envoy-logger init --account E-MAIL` or --token-file")
         return None
     prepare(draft.state_dir)
     if kind == "digest":
@@ -70,7 +70,7 @@ def set_up_sign_in(
     given = replace(answers, account=answers.account or (access.username if answers.password else ""))
     if given.account or given.token or terminal.asks:
         if not (given.account or given.token):
-            click.echo(f"   This gateway wants a token, which Enphase makes ({_WHERE}).")
+            click.echo(f"   This gateway needs a token, which Enphase makes ({_WHERE}).")
         return terminal.retry(
             lambda first: _set_up_token(terminal, draft, given if first else Answers(), access, clock),
             later="Leave signing in for later, and keep the other answers",
@@ -79,7 +79,7 @@ def set_up_sign_in(
         _try_token(terminal, access, clock)
         draft.adopt(*_CREDENTIALS)
         return access
-    terminal.show_note("this gateway wants a token: --account with --password-file, or --token-file")
+    terminal.show_note("this gateway needs a token: give --account with --password-file, or --token-file")
     return None
 
 
@@ -97,7 +97,7 @@ def _set_up_local_user(terminal: Terminal, draft: Draft, answers: Answers, acces
         terminal.show_bad(f"the gateway refuses user {user} for {refused}")
         if not terminal.asks or not terminal.confirm("Try another user", default=True):
             terminal.show_note(
-                "what needs no user is still read; --local-user and --local-password-file give another one later"
+                "documents that need no user are still read; --local-user and --local-password-file set another user"
             )
             return access
         user = terminal.ask("User (firmware 3.18: installer)", default="envoy", option="--local-user")
@@ -110,7 +110,7 @@ def _set_up_local_user(terminal: Terminal, draft: Draft, answers: Answers, acces
 
 
 def _find_refused(access: Access, clock: Clock) -> str:
-    """Return what the local user may not read; empty if the gateway refuses nothing."""
+    """Return the name of a document that the local user may not read; empty if the gateway refuses no document."""
     for path, name in _MAY_WANT_A_USER.items():
         try:
             asyncio.run(_fetch(access, path, clock))
@@ -121,17 +121,17 @@ def _find_refused(access: Access, clock: Clock) -> str:
 
 
 def explain_no_e_mail(text: str) -> str:
-    """Return why a text cannot be an e-mail address; empty if it can be one."""
+    """Return the reason why a text is no e-mail address; empty if it can be an e-mail address."""
     return "" if _E_MAIL.fullmatch(text) else "that is no e-mail address, such as me@example.org"
 
 
 def _set_up_token(terminal: Terminal, draft: Draft, answers: Answers, access: Access, clock: Clock) -> Access | None:
-    """Sign in with an account, or use a token that a person copied. Only an account can also renew the token."""
+    """Sign in with an account, or use a token that a person copied. Only with an account can the token be renewed."""
     way = _TOKEN if answers.token else _ACCOUNT if answers.account else None
     if way is None:
         way = terminal.choose("How", _CHOICES, option="--account with --password-file, or --token-file")
     if way == _LATER:
-        terminal.show_note("left out: nothing is read until there is a token")
+        terminal.show_note("left out: without a token no document is read")
         return None
     if way == _TOKEN:
         token = answers.token or terminal.ask_secret("The token (it is not shown)", option="--token-file")
@@ -155,7 +155,7 @@ def _set_up_token(terminal: Terminal, draft: Draft, answers: Answers, access: Ac
 
 
 def _try_token(terminal: Terminal, access: Access, clock: Clock) -> None:
-    """Get a token, under the shared lock and cool-down, and test whether the gateway accepts it."""
+    """Get a token, with the shared lock and cool-down, and test whether the gateway accepts the token."""
     kept = tokens.load(access.state_dir, access.expected_serial, clock.time())
     expires, user = asyncio.run(_fetch(access, "/api/v1/production", clock))
     until = "" if expires is None else f", good until {format_day(expires)}"
@@ -163,11 +163,11 @@ def _try_token(terminal: Terminal, access: Access, clock: Clock) -> None:
     if kept is not None and access.has_account:
         terminal.show_note("the token of an earlier sign-in is still good; the password was not tried now")
     if user == "installer":
-        terminal.show_note("an installer's tokens last 12 hours; it is renewed each time an hour before")
+        terminal.show_note("an installer's token lasts 12 hours, and is renewed an hour before its end")
 
 
 async def _fetch(access: Access, path: str, clock: Clock) -> tuple[float | None, str | None]:
-    """Ask one path. Return when the token expires, in unix seconds, and its kind of user (owner or installer).
+    """Request one path. Return the end of the token in unix seconds, and its kind of user (owner or installer).
 
     Both are None without a token.
     """

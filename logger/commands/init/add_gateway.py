@@ -36,12 +36,12 @@ _HEAD: Final = (
 )
 _MOVED: Final = ("ENPHASE_GATEWAY", "ENPHASE_SERIAL", "ENPHASE_LOCAL_USERNAME", "LOGGER_SITE", "LOGGER_TIMEZONE",
                  "LOGGER_SITE_MAX_W", "LOGGER_LAYOUT_FILE", "LOGGER_TARIFF_FILE")  # fmt: skip
-"""Settings of a recorder's only gateway that go into its table; the others stay, and hold for all gateways."""
+"""The settings of a recorder's only gateway that go into its table. All other settings stay, for all gateways."""
 _MOVED_SECRETS: Final = ("ENPHASE_TOKEN", "ENPHASE_LOCAL_PASSWORD")
 
 
 def add_gateway(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock) -> None:
-    """Find one more gateway, pin it and sign in to it. Put all gateways into the draft."""
+    """Find one more gateway, pin its certificate, and sign in to it. Put all gateways into the draft."""
     before = draft.before
     if not before.enphase.gateway and before.listed is None:
         raise MisuseError("there is no recorder to add a gateway to", "run the same command without --add.")
@@ -84,7 +84,7 @@ def _ask(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock) -> tu
 
 
 def _ask_site(terminal: Terminal, added: Draft, before: Settings) -> None:
-    """Ask for the site's name if another gateway has one. Gateways with the same name form one site."""
+    """Ask for the site's name if another gateway has a site's name. Gateways with one name form one site."""
     known = list(dict.fromkeys(each.recorder.site for each in before.gateways if each.recorder.site))
     if known and terminal.asks and "LOGGER_SITE" not in added.values:
         terminal.start_section("Its site")
@@ -94,7 +94,7 @@ def _ask_site(terminal: Terminal, added: Draft, before: Settings) -> None:
 
 
 def _refuse_known(before: Settings, found: FoundGateway) -> None:
-    """Raise MisuseError for a gateway that is recorded already."""
+    """Raise MisuseError if the found gateway is already recorded."""
     for each in before.gateways:
         access = access_of(each)
         is_same_place = replace(access, address=found.address).host == access.host
@@ -113,7 +113,7 @@ def _read_file(draft: Draft) -> tuple[Path, str]:
         return path, path.read_text(encoding=ENCODING).rstrip("\n") + "\n"
     path = draft.destination.env_file.parent / _NAME
     if path.exists():
-        raise StateError(f"{path} is there, and {SETTING} does not name it", f"set {SETTING}={path}, or remove it.")
+        raise StateError(f"{path} exists, but {SETTING} does not name it", f"set {SETTING}={path}, or remove it.")
     serial = find_serial(before)
     values = {name: before.values[name] for name in _MOVED if name in before.origins}
     table: dict[str, object] = {key: values.get(variable) for key, variable in KEYS.items()}
@@ -134,13 +134,13 @@ def _make_absolute(path: str) -> str:
 
 
 def _keep_secret(draft: Draft, key: str, serial: str, secret: str) -> str:
-    """Put a secret of one gateway into the draft. Return the name of its file in the secrets folder."""
+    """Put a secret of one gateway into the draft. Return the name of the secret's file in the secrets folder."""
     name = f"enphase_{key.removesuffix('_file')}_{serial or 'first'}"
     draft.further[draft.destination.secrets / name] = secret
     return name
 
 
 def _write_table(values: Mapping[str, object]) -> str:
-    """Write one table of the gateways file. Leave out values that are not given."""
+    """Return one table of the gateways file as TOML. Leave out values that are not given."""
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items() if value]
     return "\n".join([f"[[{TABLE}]]", *lines]) + "\n"

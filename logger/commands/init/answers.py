@@ -49,7 +49,7 @@ class Answers:
 
     @property
     def about_gateway(self) -> bool:
-        """Return True if an option names the gateway."""
+        """Return True if an option gives the address, the serial or the fingerprint of the gateway."""
         return bool(self.gateway or self.serial or self.fingerprint)
 
     @property
@@ -72,17 +72,17 @@ class Answers:
 
     @property
     def buckets(self) -> dict[Role, str]:
-        """Return role → bucket; empty if not given."""
+        """Return role → bucket. A bucket is empty if no option gives it."""
         return dict(zip(ROLES, (self.bucket, self.bucket_devices, self.bucket_daily), strict=True))
 
     @property
     def retentions(self) -> dict[Role, int | None]:
-        """Return role → retention of its bucket, in seconds."""
+        """Return role → retention of the role's bucket, in seconds."""
         spans = (self.retention, self.retention_devices, self.retention_daily)
         return dict(zip(ROLES, spans, strict=True))
 
     def without_influxdb_server(self) -> Answers:
-        """Return the answers without InfluxDB's address and credentials. These failed and are asked for again."""
+        """Return the answers without InfluxDB's address and credentials, which failed and are asked again."""
         return replace(
             self, influxdb_url="", influxdb_token=None, influxdb_user="", influxdb_password=None,
             admin_token=None, admin_user="", admin_password=None,

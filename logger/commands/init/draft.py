@@ -22,7 +22,7 @@ from logger.settings.value_sources import CREDENTIALS, ENCODING
 _ORDER: Final = {
     name: at for at, item in enumerate(DESCRIPTIONS, 1) for name in (item.variable, f"{item.variable}_FILE")
 }
-"""Variable → its position in the documentation; new lines are written in this order."""
+"""Variable → position of the variable in the documentation. New lines are written in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Destination:
 
 
 def choose_destination(env_file: Path | None, root: Path | None, *, systemd: bool) -> Destination:
-    """Return the paths to write to: beside `.env`, or those of systemd below `root`."""
+    """Return the paths of the files to write: beside `.env`, or the paths of systemd below `root`."""
     if not systemd:
         return Destination((env_file or Path(".env")).resolve(), False, None)
     installed, state = (_below(root, path) for path in (places.INSTALLED, places.SYSTEM_STATE))
@@ -48,16 +48,17 @@ def choose_destination(env_file: Path | None, root: Path | None, *, systemd: boo
 
 
 def _below(root: Path | None, path: Path) -> Path:
-    """Return a path as it is on a machine whose root folder is `root`."""
+    """Return the absolute `path` below the folder `root`; unchanged without `root`."""
     return path if root is None else root.absolute() / path.relative_to("/")
 
 
 @dataclass(slots=True)
 class Draft:
-    """Hold the answers so far: settings (None removes one) and secrets by variable. `before`: the old settings.
+    """Hold the answers so far.
 
-    `further`: file → secret, for one of several gateways or for a program other than the recorder. `listing`: the
-    gateways file and its new text.
+    `values`: variable → setting, None to remove the setting. `secrets`: variable → secret. `before`: the old
+    settings. `further`: file → secret, for one of several gateways or for a program other than the recorder.
+    `listing`: the path of the gateways file and its new text.
     """
 
     destination: Destination
@@ -76,11 +77,11 @@ class Draft:
         return self.destination.state_dir or self.before.state_dir
 
     def put(self, variable: str, value: str, default: str = "") -> None:
-        """Set a setting. A setting with its default value is removed instead."""
+        """Put a setting into the draft. If `value` is the default, remove the setting instead."""
         self.values[variable] = value if value != default else None
 
     def put_secret(self, variable: str, secret: str) -> None:
-        """Set a secret."""
+        """Put a secret into the draft, instead of a setting with the same name."""
         self.secrets[variable] = secret
         self.values[variable] = None
 
@@ -92,15 +93,15 @@ class Draft:
             self.values.pop(f"{name}_FILE", None)
 
     def drop(self, *variables: str) -> None:
-        """Remove secrets or settings."""
+        """Remove these settings and secrets from the files that are written."""
         for name in variables:
             self.secrets.pop(name, None)
             self.values[name] = self.values[f"{name}_FILE"] = None
 
     def adopt(self, *variables: str) -> None:
-        """Put these variables of the environment into the draft.
+        """Put these variables of the environment into the draft, if no answer replaced them.
 
-        Do so only if a test used those values and no answer replaced them.
+        Call this method only for values that a test has used.
         """
         for name in variables:
             value = self.before.values[name]
@@ -112,7 +113,7 @@ class Draft:
                 self.put(name, str(value))
 
     def require_good(self, **values: str) -> None:
-        """Raise SettingsError if an answer so far or one of `values` is wrong. `values` are not stored.
+        """Raise SettingsError if an answer so far, or a setting in `values`, is wrong. Do not store `values`.
 
         Problems in other settings are ignored here, because later answers may correct them.
         """
@@ -146,7 +147,7 @@ class Draft:
         text = change_env(text, dict(sorted(values.items(), key=lambda item: _ORDER.get(item[0], 0))))
         self._check(text)
         files += [NewFile(path.absolute(), secret.encode() + b"\n") for path, secret in self.further.items()]
-        if self.listing is not None:  # under systemd the service's own user reads it
+        if self.listing is not None:  # under systemd the service's own user reads the file
             path, listing = self.listing
             files.append(NewFile(path, listing.encode(), 0o644 if self.destination.systemd else 0o600))
         return [*files, NewFile(env_file, text.encode())]
@@ -154,7 +155,7 @@ class Draft:
     def _check(self, text: str) -> None:
         """Check the new settings by loading them as the recorder does. Raises SettingsError if one is wrong."""
         environ = read_own_variables() | parse_env(text)[0]
-        environ.pop("ENPHASE_GATEWAYS_FILE", None)  # its tables are checked when they are made
+        environ.pop("ENPHASE_GATEWAYS_FILE", None)  # the tables of this file are checked when they are made
         kept = {name: secret for name, secret in self.before.secrets.items() if name not in self.values}
         for name, secret in (kept | self.secrets).items():
             environ.pop(f"{name}_FILE", None)
@@ -180,7 +181,7 @@ class Draft:
         return files
 
     def _remove_secret(self, variable: str) -> None:
-        """Remove the file of a secret that is no longer set, because that file would still be read.
+        """Remove the file of a secret that is no longer set, because the recorder would still read the file.
 
         Raises StateError if the file cannot be removed.
         """

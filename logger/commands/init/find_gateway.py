@@ -1,4 +1,4 @@
-"""`init`'s gateway section: finds the gateway, shows its certificate and pins it."""
+"""The gateway section of `init`: finds the gateway, and shows and pins its certificate."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def find_gateway(terminal: Terminal, draft: Draft, answers: Answers, clock: Cloc
         return found
 
     found = terminal.retry(attempt)
-    assert found is not None  # noqa: S101  without a question for later it is found, or an error is raised
+    assert found is not None  # noqa: S101  without `later`, retry returns a gateway or raises an error
     info = found.info
     way_in = _WAYS_IN[auth_kind(info)]
     terminal.show_good(f"gateway {info.serial} at {found.address}, firmware {info.firmware}, {way_in}")
@@ -60,7 +60,7 @@ def _choose(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock) ->
 
 
 def _search(terminal: Terminal, answers: Answers, clock: Clock) -> tuple[FoundGateway, ...]:
-    """Search the network for gateways and list them with numbers."""
+    """Search the network for gateways, and print the found gateways with numbers."""
     click.echo("   Looking for gateways on this network …")
     result = asyncio.run(search(clock, listen_s=LISTEN_S, interfaces=answers.interfaces))
     for number, one in enumerate(result.gateways, 1):
@@ -86,8 +86,8 @@ def pin_certificate(terminal: Terminal, draft: Draft, answers: Answers, gateway:
         _confirm_certificate(terminal, new, old)
     elif pins.plain(answers.fingerprint) != new.fingerprint:
         raise CertificateError(
-            f"{gateway.address} shows another certificate than the given one: {new.describe()}",
-            "check the address; somebody else may answer there.",
+            f"{gateway.address} shows a certificate that differs from --fingerprint: {new.describe()}",
+            "check the address, because another device may answer there.",
         )
     pins.save(draft.state_dir, new)
     terminal.show_good("pinned: from now on every handshake is checked against it, before a token is sent")
@@ -104,7 +104,7 @@ def _confirm_certificate(terminal: Terminal, new: Pin, old: Pin | None) -> None:
     question = "Trust it from now on"
     if old is not None:
         terminal.show_bad(f"another one was pinned: {old.describe()}")
-        if not terminal.asks:  # --yes accepts a first certificate and never another one
+        if not terminal.asks:  # --yes accepts only the first certificate of a gateway
             raise missing_answer("--fingerprint")
         question = "Was the gateway replaced, and is this its new one"
     if not terminal.confirm(question, default=old is None, option="--fingerprint, or --yes"):

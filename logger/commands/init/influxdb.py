@@ -1,4 +1,4 @@
-"""`init`'s InfluxDB section: detects InfluxDB, creates what is missing as `setup` does, and tests a write."""
+"""The InfluxDB section of `init`: detects InfluxDB, creates missing buckets as `setup` does, and tests a write."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SETTINGS: Final = ("INFLUXDB_URL", "INFLUXDB_API", "INFLUXDB_ORG", "INFLUXDB_US
 
 
 def set_up_influxdb(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock) -> None:
-    """Ask which InfluxDB to write to, prepare it, and put the recorder's settings for it into the draft."""
+    """Ask for the InfluxDB to write to, prepare this InfluxDB, and put the settings for it into the draft."""
     terminal.start_section("InfluxDB")
     known = draft.before.influxdb.url
 
@@ -46,7 +46,7 @@ def set_up_influxdb(terminal: Terminal, draft: Draft, answers: Answers, clock: C
             url = terminal.ask("Its address, or none", default=suggested, option="--influxdb-url")
         if not url or url == _NONE:
             draft.put("INFLUXDB_URL", "")
-            terminal.show_note("none: everything is kept in the embedded store, and delivered the day there is one")
+            terminal.show_note("none: every reading stays in the embedded store, until an InfluxDB is set")
         else:
             _set_up_server(terminal, draft, given, url if "://" in url else f"http://{url}", clock)
         return True
@@ -54,7 +54,7 @@ def set_up_influxdb(terminal: Terminal, draft: Draft, answers: Answers, clock: C
     later = "Leave InfluxDB for later, and keep the other answers"
     if terminal.retry(attempt, later=later) is None:
         draft.forget(*_SETTINGS)
-        terminal.show_note("left out: every reading is kept; `envoy-logger init` asks for InfluxDB again")
+        terminal.show_note("left out: every reading stays in the store; `envoy-logger init` asks for InfluxDB again")
 
 
 def _set_up_server(terminal: Terminal, draft: Draft, answers: Answers, url: str, clock: Clock) -> None:
@@ -90,7 +90,7 @@ def _set_up_server(terminal: Terminal, draft: Draft, answers: Answers, url: str,
 def _detect(
     terminal: Terminal, draft: Draft, answers: Answers, target: Target, clock: Clock
 ) -> tuple[Server, Answers]:
-    """Detect the server. Return the server, and the answers with the credentials that it needed."""
+    """Detect the server. Return the server, and the answers with the credentials that the detection needed."""
     given = _list_given(draft, answers, target)
     try:
         return asyncio.run(detect_server(target, clock, given)), answers
@@ -110,7 +110,7 @@ def _detect(
 
 
 def _list_given(draft: Draft, answers: Answers, target: Target) -> list[SignIn]:
-    """List the credentials that were given for this server, now or in its settings."""
+    """List the credentials for this server from the options and, if its address is unchanged, from the settings."""
     tokens = [answers.admin_token or "", answers.influxdb_token or ""]
     users = [(answers.admin_user, answers.admin_password or "")]
     users += [(answers.influxdb_user, answers.influxdb_password or "")]
@@ -125,10 +125,10 @@ def _list_given(draft: Draft, answers: Answers, target: Target) -> list[SignIn]:
 
 
 def _use_present(terminal: Terminal, draft: Draft, answers: Answers, target: Target, clock: Clock) -> Target | None:
-    """Return the target with the present credentials.
+    """Return the target with the credentials of the present settings.
 
-    Return None if there are no credentials for this server, if they may not write, or if a person or an option wants
-    other credentials.
+    Return None if the settings have no credentials for this server, if the credentials may not write, or if a person
+    or an option requires other credentials.
     """
     known = draft.before.influxdb
     token, password = known.token.get_secret_value(), known.password.get_secret_value()
@@ -143,7 +143,7 @@ def _use_present(terminal: Terminal, draft: Draft, answers: Answers, target: Tar
 
 
 def _use_given(answers: Answers, target: Target, server: Server) -> Target | None:
-    """Return the target with the credentials that were given for the recorder; None if none were given."""
+    """Return the target with the recorder's credentials from the options; None without such options."""
     user, password = answers.influxdb_user, answers.influxdb_password
     is_user = server.dialect == "1" and bool(user and password) and not answers.admin_user
     if not answers.influxdb_token and not is_user:
@@ -154,7 +154,7 @@ def _use_given(answers: Answers, target: Target, server: Server) -> Target | Non
 def _use_made(target: Target, result: SetupResult, admin: Admin, server: Server) -> Target:
     """Return the target with the credentials that were made for the recorder."""
     credential = result.credentials.get("write")
-    if credential is None:  # 3.x has no smaller token; a server that takes everybody wants none
+    if credential is None:  # 3.x has no smaller token; an open server needs no token
         return replace(target, token=admin.token if server.dialect == "3" else "")
     if credential.username:
         return replace(target, username=credential.username, password=credential.secret)
@@ -162,7 +162,7 @@ def _use_made(target: Target, result: SetupResult, admin: Admin, server: Server)
 
 
 def _ask_credentials(terminal: Terminal, target: Target, server: Server) -> Target:
-    """Ask for credentials that a person has made. Return the target with them."""
+    """Ask for credentials that a person has made. Return the target with these credentials."""
     if server.dialect == "1":
         name = terminal.ask("User", default=target.username or USERS["write"], option="--influxdb-user")
         password = terminal.ask_secret("Password", option="--influxdb-password-file")
@@ -171,7 +171,7 @@ def _ask_credentials(terminal: Terminal, target: Target, server: Server) -> Targ
 
 
 def _choose_admin(terminal: Terminal, draft: Draft, answers: Answers, server: Server) -> Admin | None:
-    """Choose the administrator who makes what is missing; None if nothing has to be made."""
+    """Choose the administrator who creates missing buckets and tokens; None if nothing has to be created."""
     token = answers.admin_token or draft.before.influxdb.admin_token.get_secret_value()
     admin = Admin(token, answers.admin_user, answers.admin_password or "")
     if server.is_open or (server.dialect != "1" and token) or (admin.username and admin.password):
@@ -229,7 +229,7 @@ def _plan_setup(draft: Draft, answers: Answers, target: Target) -> SetupPlan:
     purposes: tuple[Purpose, ...] = ("write",)
     if answers.read_token_file:
         purposes = ("write", "read")
-        with contextlib.suppress(OSError):  # one that is not there is made, one that cannot be read is replaced
+        with contextlib.suppress(OSError):  # a missing or unreadable token is made again
             held["read"] = answers.read_token_file.read_bytes().decode("utf-8", "replace").strip()
     recorder = RecorderName(read_hostname(), str(draft.state_dir))
     return SetupPlan(spans, recorder, target.org, answers.influxdb_user or before.username, purposes, held)
@@ -244,7 +244,7 @@ async def _check_writing(target: Target, clock: Clock) -> dict[Role, Outcome]:
 
 
 def _require_writing(outcomes: Mapping[Role, Outcome]) -> None:
-    """Raise InfluxError or InfluxRefusedError unless the recorder may write to each bucket."""
+    """Raise InfluxError or InfluxRefusedError if the recorder may not write to one of the buckets."""
     for outcome in outcomes.values():
         if isinstance(outcome, Blocked):
             kind = InfluxRefusedError if outcome.kind == "credentials" else InfluxError
@@ -269,7 +269,7 @@ def _put_target(draft: Draft, target: Target, defaults: Mapping[Role, str]) -> N
 
 
 def _keep_secrets_of_others(terminal: Terminal, draft: Draft, answers: Answers, result: SetupResult) -> None:
-    """Keep each secret for another program than the recorder, if a file was named for it."""
+    """Put each secret of another program into the draft, if an option names a file for the secret."""
     if result.admin_token and answers.keep_admin_token:
         draft.further[answers.keep_admin_token] = result.admin_token
     elif result.admin_token and terminal.asks:

@@ -30,15 +30,15 @@ _ANSWERS: Final = {
     "INFLUXDB_PASSWORD": "the password (--influxdb-password-file)",
     "INFLUXDB_ADMIN_TOKEN": "the administrator's token (--admin-token-file)",
 }
-"""What a setting is to somebody who has answered questions, or given options, and knows of no settings yet."""
+"""Variable → name of the answer and its option, for a person who answers questions and does not know settings."""
 _SETTING: Final = re.compile(rf"\b({'|'.join(_ANSWERS)})(_FILE)?\b(?![_…])")
 _TWICE: Final = re.compile(r"\((--[\w-]+)\), or \1\b")
 
 
 def speak_of_answers(error: EnvoyLoggerError) -> EnvoyLoggerError:
-    """Reword an error so that it names questions and options, and not settings.
+    """Replace the names of settings in an error by the names of answers and options.
 
-    An error that lists settings is not changed.
+    Do not change an error that lists settings.
     """
     if not isinstance(error, SettingsError):
         error.message, error.hint = _translate(error.message), _translate(error.hint)
@@ -50,15 +50,15 @@ def _translate(text: str) -> str:
 
 
 def missing_answer(option: str) -> click.UsageError:
-    """Make the error for an answer that is needed while nobody can be asked."""
+    """Make the error for a needed answer if no person can be asked. `option`: the option that gives the answer."""
     return click.UsageError(f"this question needs an answer: give {option}, or run the command in a terminal")
 
 
 class Terminal:
-    """Asks a person at a terminal. With `yes`, or without a terminal, nothing is asked.
+    """Asks a person at a terminal. With `yes`, or without a terminal, no question is asked.
 
-    A question that is not asked is answered by its default. Without a default, the command ends and names the option
-    that gives the answer.
+    A question that is not asked is answered by its default. Without a default, the command ends with an error that
+    names the option for the answer.
     """
 
     def __init__(self, *, yes: bool) -> None:
@@ -68,21 +68,21 @@ class Terminal:
         self._typed: dict[str, str] = {}
 
     def start_section(self, text: str) -> None:
-        """Show a numbered heading."""
+        """Print a numbered heading."""
         self._section += 1
         click.echo()
         click.secho(f"{self._section}  {text}", bold=True)
 
     def show_good(self, text: str) -> None:
-        """Show something that is right."""
+        """Print a text that reports a success, with a green mark."""
         self._show(mark("✓", "ok", "green"), text)
 
     def show_bad(self, text: str) -> None:
-        """Show something that is wrong, with what to try."""
+        """Print a text that reports a problem and its cure, with a red mark."""
         self._show(mark("✗", "XX", "red"), text)
 
     def show_note(self, text: str) -> None:
-        """Show a note."""
+        """Print a note."""
         self._show(mark("·", "-", "cyan"), text)
 
     def _show(self, marked: str, text: str) -> None:
@@ -96,7 +96,7 @@ class Terminal:
         option: str,
         explain_wrong: Callable[[str], str] = lambda answer: "",
     ) -> str:
-        """Ask for one line. Without a terminal the default is the answer.
+        """Ask for one line of text. Without a terminal the default is the answer.
 
         If the same question is asked again, the earlier answer is the default. `explain_wrong` returns the reason why
         an answer is wrong, or an empty text for a good answer. After a wrong answer the question is asked again.
@@ -114,9 +114,9 @@ class Terminal:
             self.show_bad(complaint)
 
     def ask_secret(self, question: str, *, option: str, twice: bool = False) -> str:
-        """Ask for one secret, hidden while it is typed. A script names a file with an option.
+        """Ask for one secret, and hide the typed text. A script gives the secret's file by `option`.
 
-        The question is asked again if the text cannot be a token, or if a new password is an ordinary word.
+        Ask again if the text cannot be a token, or if a new password is an ordinary word.
         """
         if not self.asks:
             raise missing_answer(option)
@@ -136,7 +136,7 @@ class Terminal:
             self.show_bad(complaint)
 
     def choose(self, question: str, choices: Sequence[str], *, option: str) -> int:
-        """Ask for one of the choices. Return the index of the chosen one. The first choice is the default."""
+        """Ask for one of the choices. Return the index of the choice. The first choice is the default."""
         for number, choice in enumerate(choices, 1):
             click.echo(f"     {click.style(str(number), bold=True)}  {choice}")
         if not self.asks:
@@ -155,10 +155,9 @@ class Terminal:
         return default
 
     def retry(self, work: Callable[[bool], T], *, later: str = "", tries: int = 3) -> T | None:
-        """Call `work(True)`. After an error that another answer can cure, call `work(False)`.
+        """Call `work(True)`. After an error that another answer can cure, call `work(False)`, up to `tries` calls.
 
-        The argument of `work` is True for the first of at most `tries` calls. After the last call return None if a
-        person agrees to the question `later`. Otherwise raise the error.
+        If the last call fails and a person agrees to the question `later`, return None. Otherwise raise the error.
         """
         for left in reversed(range(tries)):
             try:

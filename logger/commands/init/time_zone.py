@@ -1,4 +1,4 @@
-"""Take the gateway's time zone for `init`. Ask only if this machine is set to another zone."""
+"""Set the site's time zone in `init`, by the gateway. Ask a person if this machine is set to another zone."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from logger.settings.environment import find_system_zone
 from logger.settings.value_types import is_zone
 
 _NO_ZONE: Final = frozenset({"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/GMT", "GMT"})
-"""What a machine is set to that was never told where it is."""
+"""The time zones of a machine on which no zone was set."""
 
 
 def set_up_zone(terminal: Terminal, draft: Draft, access: Access | None, clock: Clock) -> None:
     """Use the gateway's time zone for the site.
 
-    Ask a person if the gateway gives no time zone, or if this machine is set to another one.
+    Ask a person if the gateway reports no time zone, or if this machine is set to another time zone.
     """
     if draft.values.get("LOGGER_TIMEZONE"):
         return
@@ -43,26 +43,26 @@ def set_up_zone(terminal: Terminal, draft: Draft, access: Access | None, clock: 
     if of_gateway:
         terminal.show_note(f"the gateway is set to {of_gateway}, and this machine to {of_machine}")
     else:
-        terminal.show_note("the gateway does not tell now where it is; the default is this machine's")
+        terminal.show_note("the gateway does not report its time zone now; the default is this machine's time zone")
     zone = terminal.ask(
         "Days begin at midnight in this time zone",
         default=known or of_machine,
         option="--timezone",
         explain_wrong=lambda answer: "" if is_zone(answer) else "that is no time zone, such as Europe/Paris",
     )
-    if terminal.asks or known:  # unasked, a machine's zone is no answer: the gateway may tell it later
+    if terminal.asks or known:  # not asked: the gateway may report its zone later
         draft.put("LOGGER_TIMEZONE", zone)
 
 
 def _are_alike(one: str, other: str, clock: Clock) -> bool:
-    """Tell whether two zones show the same time in every month of this year."""
+    """Return True if two time zones have the same offset in every month of this year."""
     year = datetime.fromtimestamp(clock.time(), ZoneInfo(one)).year
     noons = [datetime(year, month, 15, 12, tzinfo=ZoneInfo(one)) for month in range(1, 13)]
     return all(noon.utcoffset() == noon.astimezone(ZoneInfo(other)).utcoffset() for noon in noons)
 
 
 async def _fetch_zone(access: Access, clock: Clock) -> str:
-    """Ask the gateway for its time zone, and return it; empty if the gateway gives none."""
+    """Request the gateway's time zone from the gateway; empty if the gateway reports no time zone."""
     endpoint = next(endpoint for endpoint in ENDPOINTS if endpoint.path == paths.HOME)
     gateway = Gateway(access, clock)
     try:

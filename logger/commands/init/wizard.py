@@ -35,49 +35,49 @@ _DECIDING: Final = (
     "ENPHASE_LOGIN_URL", "ENPHASE_TOKEN_URL", "LOGGER_TLS", "LOGGER_TLS_CA_FILE", "LOGGER_STATE_DIR",
     "INFLUXDB_API", "INFLUXDB_ORG", "INFLUXDB_BUCKET", "INFLUXDB_BUCKET_DEVICES", "INFLUXDB_BUCKET_DAILY",
 )  # fmt: skip
-"""Settings that decide what is tested; where the environment sets one, it is written too."""
+"""Settings that decide what is tested. If the environment sets such a setting, it is also written to the file."""
 _PATH = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command("init", short_help="Set everything up, by questions.")
 @click.option(
-    "--env-file", type=_PATH, help="Where the settings go; otherwise those that are there, or .env in this folder."
+    "--env-file", type=_PATH, help="Settings file to write; by default the present file, or .env in this folder."
 )
 @click.option("--systemd", is_flag=True, help="Write for the systemd unit: /etc/envoy-logger and its credentials.")
 @click.option("--root", type=_FOLDER, help="With --systemd: the folder that stands for /, to prepare an image.")
-@click.option("--no-next", is_flag=True, help="Do not say what to do next, because a script does it.")
-@click.option("--yes", is_flag=True, help="Ask nothing: take what is given and the defaults.")
-@click.option("--add", is_flag=True, help="Add a gateway to the recorder whose settings are there.")
-@click.option("--gateway", default="", help="Address of the gateway; no search.")
-@click.option("--serial", default="", help="Serial number of the gateway; another one is refused.")
-@click.option("--fingerprint", default="", help="SHA-256 of its certificate; another one is refused.")
-@click.option("--no-search", is_flag=True, help="Do not look for gateways on the network.")
-@interface_option("Look on the interface with this address alone.")
+@click.option("--no-next", is_flag=True, help="Do not print the next steps.")
+@click.option("--yes", is_flag=True, help="Ask no question; use options and defaults.")
+@click.option("--add", is_flag=True, help="Add a gateway to the present recorder.")
+@click.option("--gateway", default="", help="Address of the gateway, instead of a search.")
+@click.option("--serial", default="", help="Required serial number of the gateway.")
+@click.option("--fingerprint", default="", help="Required SHA-256 of the gateway's certificate.")
+@click.option("--no-search", is_flag=True, help="Do not search the network for gateways.")
+@interface_option("Search only on the interface with this address.")
 @click.option("--account", default="", help="E-mail of your Enphase account.")
-@secret_option("--password-file", "Its password; - reads a line from stdin, as for every secret.")
+@secret_option("--password-file", "Password of the account; - reads a line from stdin, as for every secret.")
 @secret_option("--token-file", "A token copied from entrez.enphaseenergy.com, instead of an account.")
 @click.option("--local-user", default="", help="User of a gateway before firmware 7.")
-@secret_option("--local-password-file", "Its password.")
-@click.option("--no-sign-in", is_flag=True, help="Leave signing in for later.")
+@secret_option("--local-password-file", "Password of the local user.")
+@click.option("--no-sign-in", is_flag=True, help="Do not sign in now.")
 @click.option("--influxdb-url", default="", help="Address of InfluxDB, or none.")
-@click.option("--org", default="", help="Its organisation (2.x).")
+@click.option("--org", default="", help="Organisation in InfluxDB 2.x.")
 @click.option("--bucket", default="", help="First bucket; on 1.x a database or database/retention-policy.")
 @click.option("--bucket-devices", default="", help="Bucket of inverters and batteries.")
 @click.option("--bucket-daily", default="", help="Bucket of days.")
 @span_option("--retention", "How long the first bucket keeps data")
-@span_option("--retention-devices", "The same for the bucket of inverters and batteries")
-@span_option("--retention-daily", "The same for the bucket of days")
-@click.option("--admin-user", default="", help="InfluxDB's administrator; on a fresh server its first user.")
+@span_option("--retention-devices", "How long the bucket of inverters and batteries keeps data")
+@span_option("--retention-daily", "How long the bucket of days keeps data")
+@click.option("--admin-user", default="", help="Name of InfluxDB's administrator, or of a new server's first user.")
 @secret_option("--admin-password-file", "The administrator's password. Never stored.")
 @secret_option("--admin-token-file", "An administrator's token. Never stored.")
-@click.option("--keep-admin-token", type=_PATH, help="Write the token of a fresh server's first user here.")
-@click.option("--read-token-file", type=_PATH, help="Also make a token that may only read, for Grafana, here.")
-@secret_option("--influxdb-token-file", "A token that may write; then nothing is made on InfluxDB.")
+@click.option("--keep-admin-token", type=_PATH, help="Write the token of a new server's first user into this file.")
+@click.option("--read-token-file", type=_PATH, help="Also make a read-only token for Grafana, in this file.")
+@secret_option("--influxdb-token-file", "A token that may write; then nothing is created on InfluxDB.")
 @click.option("--influxdb-user", default="", help="User who writes (1.x).")
 @secret_option("--influxdb-password-file", "The user's password (1.x).")
 @click.option("--site", help="A name for the site, written on every point.")
-@click.option("--timezone", help="The roof's time zone, such as Europe/Paris, where the gateway's is not right.")
+@click.option("--timezone", help="The site's time zone, such as Europe/Paris, if the gateway's is wrong.")
 @click.option("--state-dir", help="Folder for readings, token and certificate, instead of the usual one.")
 def command(
     env_file: Path | None, systemd: bool, root: Path | None, no_next: bool, yes: bool, **options: Any
@@ -85,8 +85,8 @@ def command(
     """Set everything up: find the gateway, pin its certificate, sign in, prepare InfluxDB, write the settings.
 
     Every question can be answered by an option. Settings are written to .env, and each secret to a file of its own
-    beside it (0600). All files are written at the very end, or none. A second run changes only what a person or an
-    option names.
+    beside it (0600). All files are written together at the end. A second run changes only the settings that a person
+    or an option names.
     """
     log.configure("error", "text")
     terminal, answers = Terminal(yes=yes), Answers(**options)
@@ -97,7 +97,7 @@ def command(
     before, problems = inspect_settings(destination.env_file)
     log.protect(before.all_secrets)
     if unreadable := tuple(problem for problem in problems if problem.origin in ("file", "folder")):
-        raise SettingsError(unreadable)  # before anybody is asked: what is written there later would not help
+        raise SettingsError(unreadable)  # before any question: a file that cannot be read cannot be written
     draft = Draft(destination, before) if answers.add else _begin_draft(destination, before, answers)
     try:
         (_ask_for_one_more if answers.add else _ask_sections)(terminal, draft, answers)
@@ -112,13 +112,13 @@ def command(
         if not no_next:
             _show_next_steps(terminal, draft.destination)
         return
-    terminal.show_note("nothing was asked, so nothing changes: `envoy-logger init --help` lists what can be")
+    terminal.show_note("no question was asked, so nothing changes; `envoy-logger init --help` lists the options")
     for problem in problems:
         terminal.show_bad(str(problem))
 
 
 def _begin_draft(destination: Destination, before: Settings, answers: Answers) -> Draft:
-    """Begin a draft with the answers that belong to no section. Raises SettingsError before anything is asked."""
+    """Begin a draft with the answers that belong to no section. Raises SettingsError before any question."""
     draft = Draft(destination, before)
     if answers.account and (complaint := explain_no_e_mail(answers.account)):
         raise click.BadParameter(f"--account: {complaint}")
@@ -139,7 +139,7 @@ def _begin_draft(destination: Destination, before: Settings, answers: Answers) -
 
 
 def _ask_for_one_more(terminal: Terminal, draft: Draft, answers: Answers) -> None:
-    """Run the sections that concern a gateway, for one more gateway."""
+    """Run the sections about a gateway, for one more gateway."""
     click.secho("envoy-logger init --add", bold=True)
     add_gateway(terminal, draft, answers, SystemClock())
 
@@ -179,7 +179,7 @@ def _ask_sections(terminal: Terminal, draft: Draft, answers: Answers) -> None:
         access = set_up_sign_in(terminal, draft, answers, gateway, clock)
         if is_first or is_another:
             set_up_zone(terminal, draft, access, clock)
-    url = influxdb.url or "not set: everything is kept in the embedded store"
+    url = influxdb.url or "not set: every reading stays in the embedded store"
     if wants(answers.about_influxdb, f"InfluxDB is {url}"):
         set_up_influxdb(terminal, draft, answers, clock)
 
@@ -215,7 +215,7 @@ def _show_next_steps(terminal: Terminal, destination: Destination) -> None:
 
 
 def list_next_steps(destination: Destination) -> list[str]:
-    """List the next commands, as they can be typed."""
+    """List the commands to run next, as a person can type them."""
     program, env_file = _name_of_program(), destination.env_file
     option = f" --env-file {shlex.quote(str(env_file))}"
     if env_file in (NEAREST.resolve(), places.INSTALLED):
@@ -229,14 +229,14 @@ def list_next_steps(destination: Destination) -> list[str]:
     commands = {
         f"{program} once --dry-run{option}": "one poll; prints every point that it would write",
         f"{program} run{option}": "record from now on",
-        f"{program} doctor{option}": "if something is wrong: everything checked, with its cure",
+        f"{program} doctor{option}": "check everything, and show the cure of each fault",
     }
     width = max(map(len, commands))
     return [f"{line:<{width}}   {purpose}" for line, purpose in commands.items()]
 
 
 def _name_of_program() -> str:
-    """Return how to call this program: by its name if a shell finds it, else by its path."""
+    """Return the name of this program if a shell finds the program by its name; else return its path."""
     called = Path(sys.argv[0])
     found = shutil.which("envoy-logger")
     if called.name != "envoy-logger" or (found is not None and os.path.realpath(found) == os.path.realpath(called)):

@@ -1,1 +1,1 @@
-"""Holds what several commands share in the terminal."""
+"""Holds the terminal code that several commands share: options, texts, tables and the demo's view."""

@@ -17,20 +17,20 @@ from logger.commands.ui.sparkline import draw_sparkline
 from logger.query.named_query import AnswerTable, Cell, Column
 
 _PIPE_WIDTH: Final = 160
-"""Columns of a table that is not printed on a terminal; wide enough that no line is folded."""
+"""The width in characters of a table that is not printed on a terminal, so that no line is folded."""
 _PADDING: Final = 2
-"""Columns between two columns of a table."""
+"""The number of characters between two columns of a table."""
 _ABSENT: Final = (
-    "the site does not measure it, or not enough is recorded yet (a sum begins with the second reading). "
-    "`envoy-logger status` names what is missing"
+    "the site does not measure this value, or has too few readings yet (a sum begins with the second reading). "
+    "`envoy-logger status` lists missing values"
 )
 _LEAST_CURVE: Final = 5
-"""A curve of fewer points tells nothing."""
+"""The least number of points of a curve that is printed."""
 _LONGEST_CURVE: Final = 72
 _FORMATS: Final = {"wh": (1000.0, 2, "kWh"), "w": (1.0, 0, "W"), "%": (1.0, 1, "%"), "v": (1.0, 1, "V"),
                    "hz": (1.0, 2, "Hz"), "c": (1.0, 0, "°C"), "h": (1.0, 1, "h"), "kg": (1.0, 1, "kg"),
                    "money": (1.0, 2, "")}  # fmt: skip
-"""Unit of a column → divisor, decimals, and unit for people."""
+"""Unit of a column → divisor, number of decimals, and unit for people."""
 
 
 def print_table(answer: AnswerTable, question: str, if_empty: str = "") -> None:
@@ -74,13 +74,13 @@ def _print_rows(console: Console, answer: AnswerTable) -> None:
 
 
 def _find_least_width(title: str, cells: Sequence[str], *, wraps: bool) -> int:
-    """Return the fewest letters in which a column breaks no word of its title, and no number."""
+    """Return the least width of a column, in characters, at which no word of its title and no number is broken."""
     parts = [*title.split(), *(cells if not wraps else (word for cell in cells for word in cell.split()))]
     return max(map(len, parts), default=1)
 
 
 def _explain_dashes(answer: AnswerTable) -> tuple[str, ...]:
-    """Return the reasons for values that are absent, a line for each reason."""
+    """Return the reasons for absent values, one line for each reason."""
     titles: dict[str, list[str]] = {}
     for column in answer.columns:
         if column.title and None in _values(answer, column):

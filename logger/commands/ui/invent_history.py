@@ -1,4 +1,4 @@
-"""Record the past of the demo's invented site at once, without a network and without waiting."""
+"""Record the past days of the demo's invented site immediately, without a network and without waiting."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from logger.site import Site
 from logger.store.store import Store
 
 _FINE_S: Final = 300
-"""Seconds between two ticks of the present day, of which a curve is drawn."""
+"""Seconds between two ticks of the present day, whose curve the demo draws."""
 _ROWS: Final = (("A", "south", 4), ("B", "south", 4), ("C", "garage", 4))
 """Rows of the invented roof: their letter, their group, and the number of panels."""
 _TARIFF: Final = """\
@@ -51,7 +51,7 @@ buy = 0.31
 
 
 def write_site_files(folder: Path, model: SiteModel, at: int) -> dict[str, str]:
-    """Write a layout and a tariff of the invented site. Return the settings that name them."""
+    """Write a layout file and a tariff file of the invented site. Return the settings that name these files."""
     info = _read_info(model, at)
     snapshot = Snapshot(info, at, dict(_list_documents(model, plan(info), at)))
     serials = sorted(list_inverter_serials(snapshot) or ())
@@ -77,9 +77,9 @@ def invent_history(
     *,
     coarse_s: int = 900,
 ) -> None:
-    """Record the site from one time to another, in unix seconds.
+    """Record the invented site from `since` to `until`, in unix seconds.
 
-    Past days get a tick each `coarse_s` seconds, and the last day gets more.
+    Past days get a tick each `coarse_s` seconds. The last day gets a tick each 300 s.
     """
     info = _read_info(model, since)
     endpoints = plan(info)
@@ -104,7 +104,7 @@ def invent_history(
 
 
 def _list_documents(model: SiteModel, endpoints: tuple[Endpoint, ...], at: int) -> Iterator[tuple[str, Document]]:
-    """Read every document that this gateway has."""
+    """Read every document that the invented gateway has at a time. Yield path and document."""
     for endpoint in endpoints:
         reply = model.answer(endpoint.path, at)
         if endpoint.path in paths.PATHS and reply.status == 200:

@@ -6,12 +6,12 @@ import click
 
 
 class NamedCommands(click.Group):
-    """A group whose error about an unknown command names the nearest command."""
+    """A group of commands. Its error about an unknown command suggests the command with the most similar name."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that was named. Raises MisuseError for an unknown name."""
+        """Return the command that the first argument names. Raises MisuseError for an unknown name."""
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None:
             from difflib import get_close_matches

@@ -24,7 +24,7 @@ _UNITS_S: Final = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 class MisuseError(click.ClickException):
-    """A combination of options that makes no sense. The hint says what to do instead."""
+    """A combination of options that makes no sense. The hint states what to do instead."""
 
     exit_code = 2
 
@@ -33,7 +33,7 @@ class MisuseError(click.ClickException):
 
 
 def _choose_file(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path:
-    """Return the settings file that was named; that file must exist. If none was named, search for one."""
+    """Return the settings file of the option, which must exist. Without the option, search for a settings file."""
     if path is None:
         return find_env_file(read_variables())
     try:
@@ -49,7 +49,7 @@ env_file = click.option(
     "--env-file",
     callback=_choose_file,
     type=click.Path(dir_okay=False, path_type=Path),
-    help=f"File with settings, read after the environment; otherwise .env in this folder, else {places.INSTALLED}.",
+    help=f"Settings file, read after the environment; by default .env in this folder, else {places.INSTALLED}.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -69,7 +69,7 @@ def _check_interfaces(context: click.Context, parameter: click.Parameter, values
 
 
 def parse_amount(context: click.Context, parameter: click.Parameter, text: str) -> float:
-    """Parse an option that is a number from 0 on."""
+    """Parse an option that is a number of at least 0."""
     try:
         number = float(text)
     except ValueError:
@@ -80,7 +80,7 @@ def parse_amount(context: click.Context, parameter: click.Parameter, text: str) 
 
 
 def parse_year(context: click.Context, parameter: click.Parameter, text: str) -> int:
-    """Parse an option that is a year; 0 if it is empty."""
+    """Parse an option that is a year. Return 0 for an empty text."""
     if not text:
         return 0
     if not (text.isdecimal() and len(text) == _YEAR_DIGITS and int(text) >= _FIRST_YEAR):
@@ -97,14 +97,14 @@ def parse_date(context: click.Context, parameter: click.Parameter, text: str) ->
 
 
 def zone_of(configured: Settings) -> ZoneInfo:
-    """Return the time zone in which a person writes times on the command line."""
+    """Return the time zone of times on the command line: LOGGER_TIMEZONE, else this machine's time zone."""
     return ZoneInfo(configured.recorder.timezone or find_system_zone())
 
 
 def parse_moment(text: str, zone: ZoneInfo, now: float) -> int:
     """Parse a date, a time or an age (90m, 36h, 7d, 2w) to unix seconds, at least 0.
 
-    `zone`: the zone of a time that names none.
+    `zone`: the time zone of a time without a zone.
     """
     if found := re.fullmatch(r"(\d{1,6})([mhdw])", text.strip()):
         return max(0, int(now) - int(found[1]) * _UNITS_S[found[2]])
@@ -118,12 +118,12 @@ def parse_moment(text: str, zone: ZoneInfo, now: float) -> int:
 
 
 def span_option(name: str, help_text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Make an option for how long to keep data. Its value is in seconds, 0 for ever, None if not given."""
+    """Make an option for how long to keep data. Its value is in seconds; 0 for no limit, None if not given."""
     return click.option(name, metavar="TIME", callback=_parse_span, help=f"{help_text}, as forever, 90d, 26w or 2y.")
 
 
 def _parse_span(context: click.Context, parameter: click.Parameter, text: str | None) -> int | None:
-    from logger.provision.plan import parse_retention  # `run` needs nothing of it
+    from logger.provision.plan import parse_retention  # `run` does not need it
 
     try:
         return None if text is None else parse_retention(text)

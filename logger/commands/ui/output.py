@@ -42,7 +42,7 @@ def fold(text: str, indent: int) -> str:
 
 
 def describe_refusal(row: RefusedRow) -> str:
-    """Describe a refused line: when and where it was refused, and why."""
+    """Describe a refused line: the time of its tick, its role, and the reason of the refusal."""
     reason = log.mask(" ".join(row.reason.split()))
     at = format_minute(row.tick) if row.tick else "-"
     status = f"HTTP {row.status}: " if row.status and "HTTP" not in reason else ""

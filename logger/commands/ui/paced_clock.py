@@ -1,6 +1,6 @@
-"""Runs the demo's time fast in both of its processes, and stops it while the recorder is behind.
+"""Runs the demo's clock fast in the recorder and in the simulator, and stops the clock while the recorder is behind.
 
-So a slow machine misses no tick.
+So no tick is missed on a slow machine.
 """
 
 from __future__ import annotations
@@ -18,49 +18,49 @@ from logger.clock import FastClock
 
 _NUMBER: Final = struct.Struct("d")
 _LIMIT, _LOST = 0, _NUMBER.size
-"""Where in the shared file the two numbers stand."""
+"""The positions of the two numbers in the shared file, in bytes."""
 _STEP_S: Final = 60
 _LOOK_S: Final = 0.01
 _AHEAD_S: Final = 2 * _STEP_S - 1
-"""Once a tick is recorded, time may run until just before the second one after it: the next one can be recorded."""
+"""Seconds from a recorded tick to the new limit, just before the second tick after it. So the next tick comes."""
 
 
 @dataclass(frozen=True, slots=True)
 class PacedClock(FastClock):
     """Runs fast up to a limit, and stops there until the recorder moves the limit after its tick.
 
-    A file shares two numbers with the simulator: the limit, and the real seconds in which the clock stood still.
+    A file shares two numbers with the simulator: the limit, and the real seconds in which the clock was stopped.
     """
 
     shared: mmap.mmap = field(kw_only=True, repr=False)
 
     @classmethod
     def begin(cls, path: Path, start: float, rate: float, patience_s: float) -> Self:
-        """Make the clock and its file; time stands at `start` until the first `permit`."""
+        """Make the clock and its file. The clock stays at `start` until the first call of `permit`."""
         path.write_bytes(_NUMBER.pack(start) + _NUMBER.pack(0.0))
         return cls.join(path, time.time(), start, rate, patience_s)
 
     @classmethod
     def join(cls, path: Path, origin: float, start: float, rate: float, patience_s: float = 0.0) -> Self:
-        """Follow the clock that another process began."""
+        """Open the clock whose file another process made."""
         with path.open("r+b") as file:
             return cls(origin, start, rate, patience_s, shared=mmap.mmap(file.fileno(), 2 * _NUMBER.size))
 
     def time(self) -> float:
-        """Return the unix time in seconds by this clock; never later than the real time."""
+        """Return the unix time in seconds by this clock. It is never later than the real time."""
         now = time.time()
         return min(now, self._run(now), self._read(_LIMIT))
 
     @property
     def caught_up(self) -> bool:
-        """Return True once this clock shows the real time."""
+        """Return True if this clock has caught up with the real time."""
         now = time.time()
         return min(self._run(now), self._read(_LIMIT)) >= now
 
     async def sleep(self, seconds: float) -> None:
         """Wait until this clock has advanced by `seconds`.
 
-        While the clock stands still, the file is read only now and then.
+        While the clock is stopped, the file is read only every 10 ms.
         """
         until = self.time() + seconds
         while (left := until - self.time()) > 0:
@@ -68,9 +68,9 @@ class PacedClock(FastClock):
             await asyncio.sleep(left if self.caught_up else max(left / self.rate, _LOOK_S if is_held else 0.0005))
 
     def permit(self) -> None:
-        """Let time run until the next tick is recorded.
+        """Let the clock run until the next tick is recorded.
 
-        The clock does not make up for the time in which it stood still, so no tick is skipped.
+        The clock does not catch up on the time in which it was stopped, so no tick is skipped.
         """
         now = time.time()
         held_s = max(0.0, self._run(now) - self.time())

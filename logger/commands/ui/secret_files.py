@@ -23,12 +23,12 @@ class SecretFile:
     mode: int = 0o600
 
     def read_held(self) -> str:
-        """Return the secret of an earlier run, empty if there is none.
+        """Return the secret that an earlier run wrote; empty without a file.
 
-        Raises StateError if no new secret could be written to the file.
+        Raises StateError if a new secret could not be written to the file.
         """
         try:
-            refuse_unwritable(self.path.absolute().parent)  # before an old secret ends and a new one has no place
+            refuse_unwritable(self.path.absolute().parent)  # checked before the old secret becomes invalid
             is_there = os.path.lexists(self.path)
             return self.path.read_bytes().decode("utf-8", "replace").strip() if is_there else ""
         except OSError as error:
@@ -37,7 +37,7 @@ class SecretFile:
             ) from error
 
     def write(self, secret: str) -> None:
-        """Write the secret, unless the file holds it already. Print what was done.
+        """Write the secret, if the file does not contain it already. Print whether the file was written.
 
         Raises StateError if the file cannot be written.
         """

@@ -22,14 +22,14 @@ def secret_option(name: str, help_text: str) -> Callable[[Callable[..., Any]], C
 
 
 def explain_no_token(text: str) -> str:
-    """Return why a text cannot be a token, without showing it; empty if it can be one."""
+    """Return the reason why a text cannot be a token, without the text itself; empty if it can be a token."""
     if len(text.strip()) >= _LEAST_LETTERS and not log.is_ordinary(text.strip()):
         return ""
     return f"that is no token: it is an ordinary word, or has fewer than {_LEAST_LETTERS} letters"
 
 
 def _read_secret(context: click.Context, parameter: click.Parameter, path: str | None) -> str | None:
-    """Read a secret without its trailing newline. Every output masks it from now on."""
+    """Read a secret without its trailing newline. Every output masks the secret from now on."""
     if path is None:
         return None
     try:
@@ -48,7 +48,7 @@ def _read_secret(context: click.Context, parameter: click.Parameter, path: str |
 
 
 def _read_stdin(parameter: click.Parameter) -> str:
-    """Read one line of stdin. On a terminal, ask for the secret and hide what is typed."""
+    """Read one line of stdin. On a terminal, ask for the secret and hide the typed text."""
     if sys.stdin.isatty():
         answer: str = click.prompt(f"The secret for {parameter.opts[0]} (it is not shown)", hide_input=True, err=True)
         return answer

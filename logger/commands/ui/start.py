@@ -37,7 +37,7 @@ def begin(
 def inspect(
     env_file: Path, *, require: Sequence[str] = (), further: FurtherCheck = lambda settings: ()
 ) -> tuple[Settings, tuple[Problem, ...]]:
-    """Load the settings. Return them, with defaults in place of wrong values, and every problem.
+    """Load the settings. Return the settings, with defaults in place of wrong values, and every problem.
 
     Prints a note if the settings are read from the file of the installed service.
     """
@@ -52,7 +52,7 @@ def file_problems(settings: Settings) -> tuple[Problem, ...]:
 
 
 def begin_polling(env_file: Path, *, with_layout: bool = True, level: str = "") -> Settings:
-    """Load the settings of a command that polls the gateway. Layout and tariff files are checked, too."""
+    """Load the settings of a command that polls the gateway. Also check the layout and tariff files."""
     further = file_problems if with_layout else tariff_problems
     return begin(env_file, require=["ENPHASE_GATEWAY"], further=further, level=level)
 

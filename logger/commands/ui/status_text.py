@@ -25,9 +25,9 @@ _NOTES: Final = {
     "seeded": "begun with the gateway's own figure, because recording began today",
     "integrated": "estimated: integrated from power where there is no counter",
 }
-"""What a reader should know about a figure of today, by the list of the status that names its quantity."""
+"""Key of a list of quantities in the status → the remark on today's figures of these quantities."""
 _FRESH_S: Final = 120
-"""A delivery younger than this may be the last before an outage that nobody could notice yet."""
+"""Seconds after a delivery in which an outage of InfluxDB may not be noticed yet."""
 _NOT_SETTLED: Final = "not settled yet: for some minutes it is tried which document of the gateway counts best"
 _HOUR_S: Final = 3600
 
@@ -35,7 +35,7 @@ _HOUR_S: Final = 3600
 def write_lines(found: dict[str, Json], now: float, influxdb: str = "") -> list[str]:
     """Write the status as text, one fact on each line. With several gateways, each gateway gets one line.
 
-    `influxdb`: whether InfluxDB answers now; empty if it was not asked.
+    `influxdb`: a text that states whether InfluxDB answers now; empty if this was not tested.
     """
     store, troubles = part_of(found, "store"), part_of(found, "troubles")
     gateways = status_file.list_gateways(found)
@@ -56,7 +56,7 @@ def write_lines(found: dict[str, Json], now: float, influxdb: str = "") -> list[
 
 
 def _describe_one(found: dict[str, Json], now: float) -> list[str]:
-    """Write everything about one gateway."""
+    """Write the facts about one gateway."""
     polls, values, books = part_of(found, "polls"), part_of(found, "values"), part_of(found, "books")
     started_at, written_at = number_or_zero(found.get("started_at")), number_or_zero(found.get("written_at"))
     zone = ZoneInfo(str(books.get("zone") or "UTC"))
@@ -80,13 +80,13 @@ def _list_gateways(gateways: list[dict[str, Json]]) -> list[str]:
 
 
 def _describe_site(name: str, sums: dict[str, Json]) -> str:
-    """Write the sums of a site of several gateways, and which gateways are missing in them."""
+    """Write the sums of a site of several gateways, and the gateways that are missing in these sums."""
     parts = [f"{label} {watts:.0f} W" for label, key in _POWERS.items() if _is_number(watts := sums.get(key))]
     if _is_number(today := sums.get("production_today_wh")):
         parts.append(f"{today / 1000:.2f} kWh produced today")
     if missing := sums.get("missing"):
         parts.append(f"missing: {missing}")
-    return _line("site", f"{name}: {', '.join(parts) or 'not all gateways are heard yet'}")
+    return _line("site", f"{name}: {', '.join(parts) or 'not all gateways have answered yet'}")
 
 
 def _describe_briefly(gateway: dict[str, Json]) -> tuple[str, ...]:
@@ -141,12 +141,12 @@ def _describe_today(values: dict[str, Json], books: dict[str, Json], written_at:
             text = f"{wh / 1000:.2f} kWh {verb}" + (f" since {since}, when recording began" if since else "")
             lines.append(text + (f" ({'; '.join(notes)})" if notes else ""))
         elif reason := answer.reasons.get(f"{quantity}_today_wh"):
-            lines.append(f"no figure of what was {verb}: {reason}")
+            lines.append(f"no figure of the energy {verb}: {reason}")
     return [_line("" if number else "today", text) for number, text in enumerate(lines)]
 
 
 def _describe_missing(missing: dict[str, Json], now: float) -> list[str]:
-    """Write which expected values are absent, one line for each reason."""
+    """Write the missing values, one line for each reason."""
     reasons = {name: str(part_of(missing, name).get("reason")) for name in missing}
     text = []
     for reason, names in group_reasons(reasons).items():
@@ -157,7 +157,7 @@ def _describe_missing(missing: dict[str, Json], now: float) -> list[str]:
 
 def _describe_delivery(influxdb: dict[str, Json], store: dict[str, Json], now: float, answer: str) -> str:
     if not influxdb:
-        return "not set: everything is kept in the embedded store"
+        return "not set, so every reading stays in the embedded store"
     last, delivered = influxdb.get("last_delivery"), store.get("delivered")
     unknown = "the last one is no longer known" if delivered else "none yet"
     ago = format_span(now - last) if _is_number(last) else ""
@@ -175,9 +175,9 @@ def _describe_counters(counters: dict[str, Json]) -> list[str]:
         counter = part_of(counters, name)
         notes = []
         if counter.get("waits_for_base"):
-            notes.append("waits for a first figure above zero, or an hour of zeros")
+            notes.append("waits for a first value above zero, or for an hour of zeros")
         elif counter.get("held"):
-            notes.append("its last figures are held back: they do not fit the ones before")
+            notes.append("its last values are held, because they do not fit the earlier values")
         if counter.get("state") == "integrated":
             notes.append("estimated")
         elif counter.get("state") != "balanced":
@@ -194,13 +194,16 @@ def _describe_counters(counters: dict[str, Json]) -> list[str]:
 def _describe_requests(requests: dict[str, Json], when: str) -> list[str]:
     """Write how many requests the gateway got, and how many are planned; nothing before the first poll.
 
-    `when`: in which time they were sent, in words.
+    `when`: the time span of these requests, in words.
     """
     asked, planned = part_of(requests, "last_hour"), requests.get("planned")
     if planned is None:
         return []
     fast, slow = number_or_zero(asked.get("fast")), number_or_zero(asked.get("slow"))
-    notes = {"slow_gateway": "it answers slowly, so it is asked less", "one_lane": "slow and fast ones take turns"}
+    notes = {
+        "slow_gateway": "fewer, because the gateway answers slowly",
+        "one_lane": "slow and fast requests take turns",
+    }
     remarks = "".join(f"; {note}" for key, note in notes.items() if requests.get(key))
     text = f"{fast + slow:.0f} {when} ({slow:.0f} of them slow); {planned} an hour are planned{remarks}"
     return [_line("requests", text)]
