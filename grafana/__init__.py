@@ -1,1 +1,1 @@
-"""Make Grafana's boards: what each shows is said once, and written in two query languages and several of people."""
+"""Make Grafana's boards from one definition, in two query languages and three human languages."""

@@ -1,4 +1,4 @@
-"""Define a board and a panel, as data, and place the panels on Grafana's 24 columns."""
+"""Define boards and panels as data, and place the panels on Grafana's 24 columns."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ COLUMNS: Final = 24
 
 @dataclass(frozen=True)
 class Panel:
-    """Hold one panel. `kinds.py` makes them; all texts are English, and are translated when it is written.
+    """Hold one panel, which a function of `kinds.py` makes. All texts are English; `render.py` translates them.
 
-    `says`: one sentence for people, shown in the panel's corner and in docs/dashboards.md. `absent`: what it says
-    when nothing was recorded. `options`, `custom`: what the kind of panel wants, as Grafana has them. `points`: how
-    many it asks for; as many as it is wide without it.
+    `says`: the description in the panel's corner and in docs/dashboards.md. `absent`: the text that the panel shows
+    if nothing was recorded. `options`, `custom`: Grafana's settings of this kind of panel. `points`: the greatest number
+    of points that the panel requests; 0 stands for one point a pixel of its width.
     """
 
     title: str
@@ -42,9 +42,9 @@ class Panel:
 
 @dataclass(frozen=True)
 class Section:
-    """Hold panels under a heading; without a title they follow without one.
+    """Hold panels under a heading. An empty title stands for no heading.
 
-    `is_closed`: only the heading is seen until somebody opens it; for what few sites have.
+    `is_closed`: Grafana shows only the heading until the reader opens the section. For equipment that few sites have.
     """
 
     title: str
@@ -54,7 +54,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Board:
-    """Hold one board. `variables`: the names of those it shows, of `variables.py`."""
+    """Hold one board. `variables`: the names of the choices at its top, which `variables.py` defines."""
 
     uid: str
     title: str
@@ -68,14 +68,14 @@ class Board:
 
     @property
     def panels(self) -> Iterator[Panel]:
-        """Return all panels."""
+        """Return all panels of all sections."""
         for section in self.sections:
             yield from section.panels
 
 
 @dataclass(frozen=True)
 class Place:
-    """Hold where a panel stands, in Grafana's columns and rows."""
+    """Hold the place and the size of a panel, in Grafana's columns and rows."""
 
     x: int
     y: int
@@ -84,7 +84,7 @@ class Place:
 
 
 def place(sizes: list[tuple[int, int]], top: int) -> list[Place]:
-    """Place boxes in their order, each as high as there is room, then as far left."""
+    """Place boxes in their order, each at the highest free place, and there as far left as possible."""
     height = [top] * COLUMNS
     found = []
     for w, h in sizes:

@@ -1,4 +1,4 @@
-"""Write the boards, the alert rules and their document: `python -m grafana.build`; `--check` names what is stale."""
+"""Write the boards, the alert rules and docs/dashboards.md. `--check` only names the files that differ."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DIALECTS: Final[tuple[Dialect, ...]] = get_args(Dialect)
 
 
 def make_files(words: Sequence[Words]) -> Iterator[tuple[Path, str]]:
-    """Return every file that is made, and its text, in the languages of the `words`."""
+    """Return the path and the text of each generated file, in the languages of `words`."""
     for dialect in DIALECTS:
         for say in words:
             language = say.language
@@ -33,7 +33,7 @@ def make_files(words: Sequence[Words]) -> Iterator[tuple[Path, str]]:
 
 
 def main() -> int:
-    """Write the files that differ, and name them. Name each text that has no translation."""
+    """Write and name each file that differs. Name each text that has no translation."""
     words = [Words(language) for language in languages()]
     files = dict(make_files(words))
     stale = [(file, text) for file, text in files.items() if not file.exists() or file.read_text("utf-8") != text]

@@ -1,4 +1,4 @@
-"""Write docs/dashboards.md: every board with its picture, what each panel says, and the query behind it."""
+"""Write docs/dashboards.md: the pictures of each board, and the description and queries of each panel."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ hour by hour* always shows one year. Its query takes 0.5 seconds in Flux, and 0.
 
 
 def write_document(boards: Sequence[Board], pictures: Path) -> str:
-    """Return the text of the document; a board's picture is shown if it exists."""
+    """Return the text of the document, with those pictures that the folder `pictures` has."""
     return "\n".join([_HEAD, *(line for board in boards for line in _describe_board(board, pictures))])
 
 

@@ -1,4 +1,4 @@
-"""Mark what happened on every curve: the recorder's events as Grafana's annotations."""
+"""Mark the recorder's events on the curves, as annotations of Grafana."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _SEVERITIES: Final = {"info": ("Events", GREY), "warning": ("Warnings", WARN), "
 
 
 class _Marks(dashboard.AnnotationQuery):
-    """An annotation with a query, which the builder's own class does not have."""
+    """Hold an annotation with a query, which the class of the Grafana SDK lacks."""
 
     said: dict[str, object]
 
     def to_json(self) -> dict[str, object]:
-        """Return what Grafana reads."""
+        """Return the annotation as Grafana reads it."""
         return {**super().to_json(), **self.said}
 
 
 def make_annotations(dialect: Dialect, say: Words) -> list[dashboard.AnnotationQuery]:
-    """Make one list of marks for each severity."""
+    """Make one annotation for each severity."""
     return [_make(severity, say(name), color, dialect) for severity, (name, color) in _SEVERITIES.items()]
 
 

@@ -1,4 +1,4 @@
-"""Make panels of the kinds that boards use. Everything that all panels of a kind have in common is said here."""
+"""Make the kinds of panels that the boards use, with the settings that all panels of a kind share."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from grafana.transformations import as_words, in_one_row, sort_by
 
 Size = tuple[int, int]
 _ANSWERED: Final = ("filterFieldsByName", {"include": {"pattern": ".+"}})
-"""Drops answers without a column: in 9.3 they break a heat map, and take a curve's word of absence."""
+"""Drop answers without a column, which break a heat map in Grafana 9.3 and hide a curve's text of absence."""
 MANY_POINTS: Final = 5000
-"""For answers with a row for each cell: Flux gives up at ten rows a point, and a phone has room for few points."""
+"""`points` of answers with a row for each cell. Grafana cuts a Flux answer at ten rows a point."""
 _BRIDGED_MS: Final = 600_000
-"""A line goes on over ten minutes without a value; a longer silence is a hole."""
+"""The longest time without a value, in ms, over which Grafana draws a line on. A longer time leaves a gap."""
 
 
 class Extras(TypedDict, total=False):
-    """What any panel may say besides."""
+    """Hold the optional settings of any panel."""
 
     looks: Mapping[str, Look]
     absent: str
@@ -57,9 +57,10 @@ def stats(
     order: Sequence[str] = (),
     **extras: Unpack[Extras],
 ) -> Panel:
-    """Make large numbers, one for each column; `ground`: on their colour. A lone number needs no name.
+    """Make large numbers, one for each column.
 
-    `is_time`: what is shown is a time or a word, which is no number to Grafana.
+    `ground`: the number is on a ground of the column's colour. `is_time`: the value is a time or a word instead of a
+    number. `named`: the column's name is above the number.
     """
     mode = common.BigValueColorMode
     options = stat_panel.Options(
@@ -78,7 +79,7 @@ def stats(
 
 
 def _on_ground(queries: Iterable[Query], looks: Mapping[str, Look]) -> dict[str, Look]:
-    """Give each column the colour on which its number can be read."""
+    """Return the looks, with the colour of each column replaced by a ground on which writing is readable."""
     columns = [column for query in queries for column in query.columns]
     colors = {column: color for column in columns if (color := look_at(column, looks).color)}
     grounds = {column: replace(looks.get(column, Look()), color=GROUNDS[color]) for column, color in colors.items()}
@@ -96,7 +97,7 @@ def curve(
     legend: bool = True,
     **extras: Unpack[Extras],
 ) -> Panel:
-    """Make curves over the time shown; `zero`: the axis reaches down to it."""
+    """Make curves over the time shown. `zero`: the axis includes 0."""
     custom = common.GraphFieldConfig(
         draw_style=common.GraphDrawStyle.LINE,
         line_interpolation=common.LineInterpolation.LINEAR,
@@ -122,7 +123,7 @@ def columns(
     legend: bool = True,
     **extras: Unpack[Extras],
 ) -> Panel:
-    """Make bars along the time axis: for what not every site has, as bars along names cannot say that."""
+    """Make bars along the time axis. For values that some sites lack, because `bars` shows no text of absence."""
     custom = common.GraphFieldConfig(
         draw_style=common.GraphDrawStyle.BARS,
         bar_alignment=common.BarAlignment.AFTER,
@@ -140,7 +141,7 @@ def columns(
 
 
 def gauges(title: str, says: str, size: Size, query: Query, **extras: Unpack[Extras]) -> Panel:
-    """Make a standing bar for each row of the answer, in the colour of its value, with its name below."""
+    """Make a vertical bar for each row of the answer, in the colour of the row's value, above the row's name."""
     options = bargauge.Options(
         display_mode=common.BarGaugeDisplayMode.BASIC,
         value_mode=common.BarGaugeValueMode.COLOR,
@@ -174,7 +175,7 @@ def flows(
 
 
 def dials(title: str, says: str, size: Size, *queries: Query, **extras: Unpack[Extras]) -> Panel:
-    """Make a dial for each column: for percentages of a whole."""
+    """Make a dial for each column. For percentages of a whole."""
     options = gauge.Options(
         show_threshold_labels=False,
         show_threshold_markers=False,
@@ -195,7 +196,7 @@ def bars(
     legend: bool = True,
     **extras: Unpack[Extras],
 ) -> Panel:
-    """Make bars: a group for each row, named by the column `along`."""
+    """Make a group of bars for each row of the answer, named by the column `along`."""
     options = barchart.Options(
         x_field=along,
         orientation=common.VizOrientation.VERTICAL,
@@ -270,7 +271,7 @@ def listing(
     head: bool = True,
     **extras: Unpack[Extras],
 ) -> Panel:
-    """Make a table with these columns in this order; others are left out."""
+    """Make a table of the columns in `order`, in this order. `sort`: the column by which Grafana sorts the rows."""
     options = table.Options(
         show_header=head,
         cell_height=common.TableCellHeight.SM,
@@ -312,7 +313,7 @@ def states(title: str, says: str, size: Size, *queries: Query, **extras: Unpack[
 
 
 def shaded(**others: Look) -> dict[str, Look]:
-    """Give the bands behind curves their looks, beside other looks of the panel."""
+    """Return the looks of the bands behind curves, together with other looks of the panel."""
     band = {
         "custom.lineInterpolation": "stepAfter",
         "custom.lineWidth": 0,

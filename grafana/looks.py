@@ -1,4 +1,4 @@
-"""Say how each value looks wherever it is shown: its name, its unit and its colour."""
+"""Define the look of each value on all boards: its name, its unit and its colour."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FREQUENCY: Final = "#4E7FC4"
 LOW: Final = "#4E7FC4"
 HIGH: Final = "#DB6E1B"
 PLAIN: Final = "text"
-"""The colour of writing: dark on light, light on dark."""
+"""The colour of the theme's text: dark in the light theme, light in the dark theme."""
 SHADOW: Final = "#7F7F7F"
 NOTHING: Final = "#80808033"
 """The ground of a cell that has no value."""
@@ -41,9 +41,10 @@ GROUNDS: Final = {
     PHASES[2]: PHASES[2],
     FREQUENCY: "#3F73BC",
 }
-"""What a colour is behind writing. Grafana writes in white on it, and in black on what is as bright as amber.
+"""Colour of a line or a text → the colour of a ground of the same meaning.
 
-The colours mean one thing on every board. Each is readable on light and on dark, and each ground under its writing.
+A colour has one meaning on all boards. Lines and texts are readable in both themes. Grafana writes in white on each
+ground except amber, on which it writes in black.
 """
 
 UNITS: Final = {
@@ -59,10 +60,10 @@ UNITS: Final = {
     "s": "s",
     "bytes": "bytes",
 }
-"""Grafana's name for the unit in which a field's name ends."""
+"""Ending of a field's name → Grafana's name of the unit."""
 AT_LEAST: Final = "≥"
 LEAST: Final = {"w": ("< 1 W", 10), "wh": ("< 1 Wh", 100)}
-"""Ending of a field's name → what stands for less than one of its unit, and how far an axis reaches at least."""
+"""Ending of a field's name → (the text of a value between 0 and 1, the least upper end of an axis)."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Look:
     more: Mapping[str, object] = field(default_factory=dict)
 
     def over(self, other: Look) -> Look:
-        """Return the other look with all that this one says in its place."""
+        """Return the look `other`, with each value that this look sets in its place."""
         return replace(
             other,
             name=self.name or other.name,
@@ -112,49 +113,50 @@ OF_HUNDRED: Final = {"min": 0, "max": 100}
 WHOLE: Final = {"decimals": 0}
 EACH_ITS_COLOR: Final = {"color": {"mode": "palette-classic"}}
 BY_SIGN: Final = {"custom.gradientMode": "scheme"}
-"""A curve has the colours of its steps, so that one below zero has another colour."""
+"""Grafana colours each part of a curve by the steps, so that the part below zero has a colour of its own."""
 FILLED_CELL: Final = {
     "custom.displayMode": "color-background-solid",
     "custom.cellOptions": {"type": "color-background", "mode": "basic"},
     "decimals": 0,
 }
 COLORED_TEXT: Final = {"custom.displayMode": "color-text", "custom.cellOptions": {"type": "color-text"}}
-"""Properties that several panels give to their columns; those of tables in the words of 9.3 and of newer ones."""
+"""The constants from `RIGHT` on are properties that several panels set. Tables have the property of Grafana 9.3 and
+the property of newer versions."""
 
 
 def steps_of_share(whole: float, *, behind: bool = False) -> tuple[tuple[float | None, str], ...]:
-    """Return the steps of a share of the group, where `whole` is all of it; `behind`: as grounds of writing.
+    """Return the colour steps of a share of the group. `whole`: the number for 100 %. `behind`: as grounds.
 
-    They lie half a percent below 80 and 95, so that a cell has the colour of the number that it shows.
+    The steps are at 79.5 % and 94.5 %, so that a cell has the colour of the rounded number in the cell.
     """
     steps = ((0.0, BAD), (0.795 * whole, WARN), (0.945 * whole, GOOD))
     return ((None, NOTHING), *((value, GROUNDS[color] if behind else color) for value, color in steps))
 
 
 def cell(width: int) -> dict[str, object]:
-    """Give a table's column its width."""
+    """Return the property that sets the width of a table's column, in pixels."""
     return {"custom.width": width}
 
 
 YES_NO: Final = {"true": ("yes", GOOD), "false": ("no", WARN)}
 REPORTS: Final = {"true": ("reports", GOOD), "false": ("no report", GREY)}
 PRODUCES: Final = {"true": ("produces", GOOD), "false": ("produces nothing", GREY)}
-"""States of an inverter. The second state is grey, because each inverter has it each night."""
+"""Texts of an inverter's states. The text of `false` is grey, because the state is usual at night."""
 LONG_SILENT: Final = {f"{AT_LEAST}86400": ("over a day", BAD)}
-"""A day without a report is longer than any night."""
+"""The text of an age that is longer than any night."""
 IN_THE_DARK: Final = r"/^((pcu_ctrl\.dc-pwr-low|pcu_chan\.dcvoltagetoolow|pcu_ctrl\.sleeping),?)+$/"
-"""The flags of a sound inverter that gets too little light, as in each night."""
+"""Pattern of the flags that a sound inverter has each night."""
 FLAGS: Final = {IN_THE_DARK: ("too little light", GREY), r"/(pcu_ctrl|pcu_chan|envoy\.global)\./g": ("", "")}
-"""The gateway's flags of an inverter, without the words that all of them begin with."""
+"""Texts of the gateway's flags: without the prefixes that Enphase writes before each flag."""
 WEAK_DAYS: Final = 3
-"""Sunny days in a row below the limit after which a panel is called weak, as in the recorder's event."""
+"""The number of sunny days in a row below the limit that makes a panel weak, as in the recorder's event."""
 ILL: Final = Look(
     unit="suffix: days",
     texts={"0": ("–", ""), "1": ("1 day", "")},
     steps=((None, "transparent"), (1, GROUNDS[BAD])),
     more=FILLED_CELL,
 )
-"""A count of days in a table: red if there is one."""
+"""The look of a number of days in a table: red above 0."""
 WEAK: Final = Look(
     "Weak",
     unit="suffix: days",
@@ -162,7 +164,7 @@ WEAK: Final = Look(
     steps=((None, "transparent"), (1, GROUNDS[WARN]), (WEAK_DAYS, GROUNDS[BAD])),
     more=FILLED_CELL,
 )
-"""Sunny days in a row below the limit: amber until they make a panel weak, then red."""
+"""The look of a number of sunny days below the limit, in a table: amber before the panel is weak, then red."""
 FAULT: Final = {"true": ("fault", BAD), "false": ("none", GOOD)}
 
 _ENERGIES: Final = (
@@ -313,7 +315,7 @@ LOOKS: Final[dict[str, Look]] = {
 
 
 def look_at(column: str, own: Mapping[str, Look]) -> Look:
-    """Return how a column looks in a panel that says some things of its own."""
+    """Return the look of a column in a panel. `own`: the panel's looks, which replace those of `LOOKS`."""
     plain = LOOKS.get(column, Look())
     ending = column.rsplit("_", 1)[-1]
     merged = own[column].over(plain) if column in own else plain

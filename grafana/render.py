@@ -1,4 +1,4 @@
-"""Turn a board into the JSON that Grafana reads, for one query language and one language of people."""
+"""Turn a board into the JSON that Grafana reads, for one query language and one human language."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from grafana.variables import make_variables, source_of
 
 TAG: Final = "envoy-logger"
 _SCHEMA: Final = 37
-"""The schema of Grafana 9.3; newer ones bring the boards up to theirs as they load them."""
+"""The version of the JSON schema of Grafana 9.3. Newer versions of Grafana convert the boards when they load them."""
 _TIMES: Final = ("_time", "Time")
 _NAMES: Final = {"stat": "\u2002{}\u2002"}
 """Kind of panel → the form of a column's name, with space between the name and the number beside the name."""
@@ -35,14 +35,14 @@ _MIXED: Final = dashboard.DataSourceRef(type_val="datasource", uid="-- Mixed --"
 
 @dataclass(frozen=True)
 class Target(variants.Dataquery):
-    """One query of a panel, in either language."""
+    """Hold one statement of a panel. `letter`: Grafana's name of the statement."""
 
     letter: str
     statement: Statement
     dialect: Dialect
 
     def to_json(self) -> dict[str, object]:
-        """Return what Grafana's InfluxDB data source reads."""
+        """Return the statement as Grafana's InfluxDB data source reads it."""
         said: dict[str, object] = {
             "refId": self.letter,
             "datasource": source_of(self.statement.role, self.dialect),
@@ -54,12 +54,12 @@ class Target(variants.Dataquery):
 
 
 def render(board: Board, boards: Sequence[Board], dialect: Dialect, say: Words) -> str:
-    """Return the text of a board's file."""
+    """Return the JSON text of a board's file."""
     return json.dumps(_Page(dialect, say).make(board, boards), cls=JSONEncoder, indent=1, ensure_ascii=False) + "\n"
 
 
 class _Page:
-    """Makes the parts of one board."""
+    """Make the parts of one board."""
 
     def __init__(self, dialect: Dialect, say: Words) -> None:
         self._dialect = dialect
@@ -67,7 +67,7 @@ class _Page:
         self._number = 0
 
     def make(self, board: Board, boards: Sequence[Board]) -> dashboard.Dashboard:
-        """Make the whole board."""
+        """Make the board with its panels, choices, annotations and links."""
         say = self._say
         return dashboard.Dashboard(
             uid=board.uid,
@@ -167,7 +167,7 @@ class _Page:
         )
 
     def _holes(self) -> list[dashboard.ValueMapping]:
-        """Show a cell or bar without a value as a dash; `noValue` would put the panel's word of absence into it."""
+        """Make the mappings that show a cell or a bar without a value as a dash, not as the text of absence."""
         match = dashboard.SpecialValueMatch
         return [
             dashboard.SpecialValueMap(
@@ -242,7 +242,7 @@ class _Page:
             )
 
     def _least(self, kind: str, ending: str) -> dashboard.DashboardFieldConfigSourceOverrides:
-        """Say of less than one W or Wh just that; Grafana has no unit that stops at one, and would write mWh."""
+        """Make the override that writes `< 1 W` or `< 1 Wh`, because Grafana's units would write mW or mWh."""
         text, reach = LEAST[ending]
         result = dashboard.ValueMappingResult(text=text)
         spans = [
@@ -261,7 +261,7 @@ class _Page:
             yield dashboard.DataTransformerConfig(id_val=name, options=options)
         columns = tuple(column for query in panel.queries for column in query.columns)
         if named := panel.order or columns:
-            # Time first: several series of bars are as narrow as the steps of the first column
+            # The time comes first, because Grafana computes the width of bars from the first column
             order = dict.fromkeys([*named] if set(_TIMES) & set(named) else [*_TIMES, *named])
             yield dashboard.DataTransformerConfig(
                 id_val="organize",
@@ -274,12 +274,12 @@ class _Page:
 
 
 def _names_rows(panel: Panel) -> bool:
-    """Return whether each row of the answer has a name of its own, so that no column is named."""
+    """Return whether the panel names each row of the answer, so that its columns need no names."""
     return panel.kind == "bargauge" and panel.options.reduce_options.values  # type: ignore[attr-defined]
 
 
 def _in_one_line(name: str) -> str:
-    """Keep a name from being broken; its size is reckoned for one line."""
+    """Return the name without line breaks, because Grafana computes the text's size for one line."""
     return name.replace(" ", "\u00a0").replace("-", "\u2011")
 
 

@@ -1,4 +1,4 @@
-"""Translate the texts of the boards: English stands in the source, each other language in one file beside this."""
+"""Translate the texts of the boards. English is in the source; each other language has a file in `languages/`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ ENGLISH: Final = "en"
 
 @cache
 def languages() -> tuple[str, ...]:
-    """Return every language that there is: English, and one for each file."""
+    """Return all languages: English, and the language of each file."""
     return (ENGLISH, *sorted(file.stem for file in _FOLDER.glob("*.toml")))
 
 
 @cache
 def translations(language: str) -> dict[str, str]:
-    """Return what each English text is in a language."""
+    """Return the translations of a language: English text → translated text."""
     if language == ENGLISH:
         return {}
     found: dict[str, str] = tomllib.loads((_FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
@@ -27,7 +27,7 @@ def translations(language: str) -> dict[str, str]:
 
 
 class Words:
-    """Translate, and remember what was asked: `asked` are the English texts, `missing` the untranslated ones."""
+    """Translate texts, and collect the English texts in `asked`."""
 
     def __init__(self, language: str) -> None:
         self.language = language
@@ -36,11 +36,11 @@ class Words:
 
     @property
     def missing(self) -> set[str]:
-        """Return what was asked and has no translation."""
+        """Return the texts of `asked` that have no translation."""
         return set() if self.language == ENGLISH else self.asked - self._known.keys()
 
     def __call__(self, text: str) -> str:
-        """Return the text in the language; English where it is missing."""
+        """Return the translation of the English text, or the English text if it has no translation."""
         if not text:
             return text
         self.asked.add(text)

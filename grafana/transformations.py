@@ -1,4 +1,4 @@
-"""Make the rows and columns that a panel shows of its answers: transformations, which Grafana's page does."""
+"""Make Grafana's transformations, with which Grafana's page turns answers into a panel's rows and columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NAMES: Final = ("panel", "serial", "local_year")
 
 
 def as_words(columns: Iterable[str]) -> Steps:
-    """Keep names that are made of digits from being taken for numbers."""
+    """Convert the columns with names to strings, so that Grafana does not show a name of digits as a number."""
     names = [column for column in columns if column in _NAMES]
     if not names:
         return ()
@@ -24,9 +24,9 @@ def as_words(columns: Iterable[str]) -> Steps:
 
 
 def hours_by_day(value: str) -> Steps:
-    """Make a row for each hour of the day, and a column for each local day, which begins at its midnight.
+    """Make a row for each hour of the day, and a column for each local day at the time of its midnight.
 
-    An hour's row has its time and its local hour; the one less the other is the midnight.
+    Each row of the answer has the time and the local hour. The time minus the hour is the midnight.
     """
     return (
         _calculate("since_midnight", "hour", "*", 3_600_000),
@@ -39,7 +39,7 @@ def hours_by_day(value: str) -> Steps:
 
 
 def roof_cells() -> Steps:
-    """Make a table of the roof: the line of a row's names stands half a row above the line of its values."""
+    """Make a table of the roof, in which a line of panel names is above each line of values."""
     return (
         ("convertFieldType", {"conversions": [{"targetField": "panel_row", "destinationType": "number"}]}),
         _calculate("panel_row", "name_row", "-", 0.5),
@@ -51,13 +51,13 @@ def roof_cells() -> Steps:
 
 
 def _calculate(name: str, left: str, operator: str, right: float | str) -> Step:
-    """Make a column of two others, or of one and a number."""
+    """Make the column `name` from two columns, or from a column and a number."""
     binary = {"left": left, "operator": operator, "right": str(right)}
     return "calculateField", {"mode": "binary", "alias": name, "binary": binary, "timeSeries": False}
 
 
 def join_by(column: str) -> Steps:
-    """Join the answers of several queries into one table, by a column that all have."""
+    """Join the answers of several queries into one table, by a column that all answers have."""
     return (("joinByField", {"byField": column, "mode": "outer"}),)
 
 
@@ -67,14 +67,14 @@ def in_one_row() -> Step:
 
 
 def sum_of(name: str, parts: Iterable[str]) -> Steps:
-    """Replace all columns by their sum."""
+    """Replace all columns by the column `name`, the sum of the columns in `parts`."""
     reduce = {"reducer": "sum", "include": list(parts)}
     options = {"mode": "reduceRow", "alias": name, "reduce": reduce, "replaceFields": True, "timeSeries": False}
     return (in_one_row(), ("calculateField", options))
 
 
 def changes(columns: Iterable[str], prefix: str) -> Steps:
-    """Make a column `…_change` for each column: the part by which it is more than the column with the prefix."""
+    """Make a column `…_change` for each column: its ratio to the column with the prefix, minus 1."""
     steps = [in_one_row()]
     for column in columns:
         steps.append(_calculate(f"ratio_{column}", column, "/", f"{prefix}{column}"))
@@ -83,16 +83,16 @@ def changes(columns: Iterable[str], prefix: str) -> Steps:
 
 
 def cells(row: str, column: str, value: str) -> Steps:
-    """Make rows and columns of cells: the panels in the order of their names, times in their own.
+    """Make rows and columns of cells, with panels in the order of their names and times in ascending order.
 
-    InfluxQL names a panel of a curve in the column `serial` if there is no layout file. Elsewhere `serial` only tells
-    one row from another.
+    In InfluxQL, the column `serial` has the panel's name in a curve, if there is no layout file. In other answers,
+    the column `serial` only identifies the row.
     """
     corner = f"{row}\\{column}"
     times: Steps = (
         ("convertFieldType", {"conversions": [{"targetField": corner, "destinationType": "time"}]}),
         sort_by(corner),
-        # names without a single value are no matrix: the panel has its word of absence then
+        # without these columns an answer of names alone is empty, so that Grafana shows the text of absence
         ("filterFieldsByName", {"exclude": {"names": ["Time", *PLACE]}}),
     )
     return (

@@ -1,4 +1,4 @@
-"""Define the choices at the top of the boards, by name."""
+"""Define the choices at the top of the boards (Grafana's variables)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SOURCES: Final[dict[Role, tuple[str, str, str]]] = {
     "devices": ("datasource_devices", "Envoy devices", "envoy-influxdb-devices"),
     "daily": ("datasource_daily", "Envoy daily", "envoy-influxdb-daily"),
 }
-"""For each role: the variable of its data source, and the name and uid of the one that is provisioned."""
+"""Role → (variable of the data source, name of the provisioned data source, its uid)."""
 _BUCKETS: Final = {"bucket": "envoy", "bucket_devices": "envoy_devices", "bucket_daily": "envoy_daily"}
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Hold one choice whose list the database gives. `flux`, `influxql`: how the list is asked."""
+    """Hold one choice whose values the database lists. `flux`, `influxql`: the queries for the list."""
 
     label: str
     role: Role
@@ -31,7 +31,7 @@ class Choice:
     is_many: bool = False
     is_hidden: bool = False
     every: str = ""
-    """What stands for all of them; without it, each is named."""
+    """The pattern that stands for all values. If it is empty, Grafana names each value."""
 
 
 def _tag_values(measurement: str, tag: str, bucket: str, where: str = "") -> str:
@@ -94,16 +94,16 @@ CHOICES: Final[dict[str, Choice]] = {
     ),
 }
 GAP: Final = "gap"
-"""A hidden length of time: a three-hundredth of the time shown, but five minutes at least."""
+"""The name of a hidden choice: a three-hundredth of the time shown, at least five minutes."""
 LIMITS: Final = {
     "low_v": ("Lowest voltage", "207"),
     "high_v": ("Highest voltage", "253"),
 }
-"""Numbers that the reader may set: their labels, and what they are at first (230 V ± 10 %)."""
+"""Choice → (label, default): numbers in V that the reader can set. The defaults are 230 V ± 10 %."""
 
 
 def make_variables(names: tuple[str, ...], dialect: Dialect, say: Words) -> list[dashboard.VariableModel]:
-    """Make the choices of a board; data sources come first, for the others ask them."""
+    """Make the choices of a board. Data sources come first, because the lists of other choices come from them."""
     made = [
         _source(role, say, is_hidden=role != "totals")
         for role in SOURCES
@@ -121,7 +121,7 @@ def make_variables(names: tuple[str, ...], dialect: Dialect, say: Words) -> list
 
 
 def source_of(role: Role, dialect: Dialect) -> dashboard.DataSourceRef:
-    """Return the data source from which a role is read: Flux reaches every bucket through one."""
+    """Return the data source of a role. In Flux, one data source reads all buckets."""
     name = SOURCES[role][0] if dialect == "influxql" else SOURCES["totals"][0]
     return dashboard.DataSourceRef(type_val="influxdb", uid=f"${{{name}}}")
 

@@ -1,1 +1,1 @@
-"""Define the alert rules, once for both query languages and every language."""
+"""Define the alert rules once, for both query languages and for each human language."""

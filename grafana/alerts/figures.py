@@ -1,4 +1,4 @@
-"""Define the figures that alert rules compare, each in Flux and in InfluxQL, with one value a gateway or device."""
+"""Define the figures that alert rules compare: one value for each gateway or device, in Flux and in InfluxQL."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BUCKETS: Final[dict[Role, str]] = {"totals": "envoy", "devices": "envoy_devices"
 
 @dataclass(frozen=True)
 class Figure(ABC):
-    """Hold a figure of a measurement; `by` are the tags that tell one value from another, `since` how far back."""
+    """Hold a figure of a measurement. `by`: the tags that identify a value. `since`: how far back the query reads."""
 
     measurement: str
     fields: tuple[str, ...]
@@ -63,12 +63,12 @@ class Figure(ABC):
 
 @dataclass(frozen=True)
 class Newest(Figure):
-    """The newest value, or the mean of the values."""
+    """Compute the newest value, or the mean of the values."""
 
     fn: Literal["last", "mean"] = "last"
 
     def flux(self) -> str:
-        """Return the query in Flux. The newest of each series is found first, as that costs least."""
+        """Return the query in Flux, which first takes the newest value of each series, because that is fastest."""
         return self._pipe(
             *(("last()",) if self.fn == "last" else ()),
             f"group(columns: [{self._columns}])",
@@ -85,7 +85,7 @@ class Newest(Figure):
 
 @dataclass(frozen=True)
 class Course(Figure):
-    """The newest value of each quarter of an hour."""
+    """Compute the newest value of each quarter of an hour."""
 
     def flux(self) -> str:
         """Return the query in Flux."""
@@ -103,10 +103,10 @@ class Course(Figure):
 
 @dataclass(frozen=True)
 class Heard(Figure):
-    """0 if none of the fields has had a value for 20 minutes, in InfluxQL for 20 to 30; else more than 0."""
+    """Compute 0 if no field has had a value for 20 minutes (InfluxQL: 20 to 30 minutes), otherwise a number above 0."""
 
     def flux(self) -> str:
-        """Return the query in Flux. Only times are kept, as the fields are of several types."""
+        """Return the query in Flux, which keeps only the times, because the fields have several types."""
         return self._pipe(
             "last()",
             f'keep(columns: ["_time", {self._columns}])',
@@ -117,7 +117,7 @@ class Heard(Figure):
         )
 
     def influxql(self) -> str:
-        """Return the query in InfluxQL: how many there were in these ten minutes and in the twenty before."""
+        """Return the query in InfluxQL, which counts the values of the last 10 minutes and of the 20 minutes before."""
         counts = " + ".join(f'count("{field}")' for field in self.fields)
         each = self._select(f'{counts} AS "n"', "10m", "0")
         return select(['moving_average("n", 3)'], f"({each})", f"GROUP BY {self._columns}")
@@ -125,7 +125,7 @@ class Heard(Figure):
 
 @dataclass(frozen=True)
 class Unlike(Figure):
-    """How many values of a text were unlike `usual`."""
+    """Count the values of a string field that differ from `usual`."""
 
     usual: str = ""
 
@@ -140,7 +140,7 @@ class Unlike(Figure):
         )
 
     def influxql(self) -> str:
-        """Return the query in InfluxQL; the second source gives a zero where the first gives nothing."""
+        """Return the query in InfluxQL, whose second source gives 0 where the first source gives no row."""
         (field,) = self.fields
         unlike = self._select(f'count("{field}") AS "n"', more=f"\"{field}\" <> '{self.usual}'")
         none = self._select(f'count("{field}") * 0 AS "n"')

@@ -1,4 +1,4 @@
-"""Write the alert rules as Grafana reads them: one file for each query language and language."""
+"""Write the alert rules for Grafana: one file for each pair of query language and human language."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _HEAD: Final = """\
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes queries of several lines as such."""
+    """Write a query of several lines as a block of lines."""
 
 
 def _write_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -32,7 +32,7 @@ _Dumper.add_representer(str, _write_text)
 
 
 def write_rules(dialect: Dialect, say: Words, every: str = "1m") -> str:
-    """Return the file with all rules in one query language and language, evaluated at the interval `every`."""
+    """Return the text of the file with all rules. Grafana evaluates the rules at the interval `every`."""
     rules: list[Json] = [_make_rule(rule, dialect, say) for rule in RULES]
     group: Json = {"orgId": 1, "name": "envoy-logger", "folder": say(FOLDER), "interval": every, "rules": rules}
     found = yaml.dump(
@@ -56,7 +56,7 @@ def _make_rule(rule: Rule, dialect: Dialect, say: Words) -> Json:
 
 
 def _make_data(rule: Rule, dialect: Dialect) -> Iterator[Json]:
-    """Give the query A, its newest value B, its greatest M where the condition names it, and the condition C."""
+    """Make the query A, its newest value B, its greatest value M if the condition names M, and the condition C."""
     if dialect == "flux":
         yield _make_step("A", SOURCES["totals"][2], {"query": rule.figure.flux()})
     else:

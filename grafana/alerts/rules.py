@@ -1,4 +1,4 @@
-"""Define the alert rules as data; their texts are English, and are translated when the files are written."""
+"""Define the alert rules as data, with English texts. `files.py` translates the texts."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ _DEVICE: Final = ("gateway", "serial")
 
 @dataclass(frozen=True)
 class Rule:
-    """Hold one rule: it fires while the condition is true for one of the figure's values.
+    """Hold one rule, which fires while the condition is true for one of the figure's values.
 
-    In `condition`, `$B` is the newest value and `$M` the greatest. `says` is what the message tells; `{{ }}` are
-    Grafana's templates. `board` is the uid of the board to look at. `none`: what it means that there is no value.
+    `condition`: `$B` is the newest value, and `$M` is the greatest value. `says`: the text of the message; Grafana
+    replaces what is between `{{` and `}}`. `board`: the uid of the board that the message links to. `none`: the state
+    of the rule while the figure has no value.
     """
 
     uid: str

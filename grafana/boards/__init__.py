@@ -1,4 +1,4 @@
-"""Hold every board, in the order of the links across the top."""
+"""Hold all boards, in the order of the links at the top of each board."""
 
 from typing import Final
 

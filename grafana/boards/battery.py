@@ -1,4 +1,4 @@
-"""Battery: charge, what went in and out, efficiency, and each unit."""
+"""Define the board Battery: the charge, the energy in and out, the efficiency, and each unit."""
 
 from __future__ import annotations
 

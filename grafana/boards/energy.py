@@ -1,4 +1,4 @@
-"""Energy: days, months, years, records and costs, from day, month and year rows."""
+"""Define the board Energy: days, months, years, records and costs, from day, month and year rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAIN: Final = ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh")
 _BATTERY: Final = ("battery_charged_wh", "battery_discharged_wh")
 _MONEY: Final = ("cost", "income", "saved")
 _BARS: Final = ("saved", "income", "cost")
-"""Savings hold the income, so that its bar stands within theirs; cost hangs below zero."""
+"""The order of the bars, from back to front. The savings include the income, so the income's bar is in front."""
 _MONTHS: Final = "400d"
 _YEAR: Final = "400d"
 _YEARS: Final = "4000d"

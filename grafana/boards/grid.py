@@ -1,4 +1,4 @@
-"""Grid: voltage, frequency, each phase, peaks and outages."""
+"""Define the board Grid: voltage, frequency, each phase, peaks and outages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NEEDS: Final = "This needs a meter at the grid."
 _NEEDS_NOW: Final = "This needs a meter at the grid, or nothing was recorded in the last ten minutes."
 _MEASURED: Final = (("meter", "net-consumption"),)
 _METER: Final = Rows("envoy_meter", ("voltage_v",), where=_MEASURED)
-"""As often as the phases, in a third of their points."""
+"""The meter at the grid, which has a point at each time at which its phases have one."""
 _FREQUENCY: Final = Rows("envoy_meter", ("frequency_hz",), where=_MEASURED)
 _LIMITS: Final = {
     "low": Look("Lowest allowed", BAD, "volt", more=DASHED),

@@ -1,4 +1,4 @@
-"""Live: what is happening now, today so far, and the last days."""
+"""Define the board Live: the present powers, today's energy, and the last days and months."""
 
 from __future__ import annotations
 

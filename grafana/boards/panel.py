@@ -1,4 +1,4 @@
-"""Panel: one inverter, now and over the last weeks."""
+"""Define the board Panel: one inverter, now and over the last ninety days."""
 
 from __future__ import annotations
 

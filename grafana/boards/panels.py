@@ -1,4 +1,4 @@
-"""Panels: the roof, each panel against its group, and which one is sick."""
+"""Define the board Panels: the roof, the share of each panel in its group, and weak and silent panels."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from grafana.transformations import cells, join_by, roof_cells
 
 _GROUP: Final = (("panel_group", "${group:regex}"),)
 _RECENT: Final = "50h"
-"""Reaches back to the newest day row, at night too."""
+"""Long enough to include the newest day row at each time of the day."""
 _CENTERED: Final = {"custom.align": "center"}
 _THIS_PANEL: Final = "/d/envoy-panel?var-inverter=${__data.fields.serial}&${gateway:queryparam}"
 _OF_HUNDRED: Final = Look(unit="percent", steps=steps_of_share(100.0, behind=True), more={**FILLED_CELL, **_CENTERED})

@@ -11,19 +11,19 @@ from grafana.query.asked import Rows
 from grafana.query.newest import Sign
 from grafana.transformations import sum_of
 
-_A_DAY_S: Final = 86400
+_SHORT_S: Final = 1200
 _NO_READING: Final = 8
 
 
 def verdict(size: Size) -> Panel:
-    """Make the one word that says whether the recorder works, or what is wrong."""
+    """Make a panel with one text: all in order, or the fault of the recorder."""
     own = "envoy_logger"
     signs = (
         Sign("alive", Rows(own, ("outbox_rows",), "15m"), _NO_READING, -1),
         Sign("reading", Rows("envoy_totals", ("inverters",), "10m"), -_NO_READING, -1),
         Sign("waiting", Rows(own, ("outbox_oldest_s",), "15m"), 1, 600),
         Sign("refused", Rows(own, ("refused_points",), "15m"), 2, 0),
-        Sign("token", Rows(own, ("token_expires_s",), "15m"), 4, 10 * _A_DAY_S, is_below=True),
+        Sign("token", Rows(own, ("token_expires_s",), "15m"), 4, _SHORT_S, is_below=True),
     )
     texts = {
         "0": ("all in order", GROUNDS[GOOD]),
@@ -36,7 +36,7 @@ def verdict(size: Size) -> Panel:
     return stats(
         "Recorder",
         "All in order: the newest reading is at most ten minutes old, no row has waited for InfluxDB for more than "
-        "ten minutes, InfluxDB refused no point, and the token is valid for more than ten days.",
+        "ten minutes, InfluxDB refused no point, and the token is valid for more than twenty minutes.",
         size,
         *signs,
         ground=True,

@@ -1,4 +1,4 @@
-"""Recorder: whether everything is read and delivered, and what happened."""
+"""Define the board Recorder: reading, delivery and events."""
 
 from __future__ import annotations
 

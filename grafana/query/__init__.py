@@ -1,1 +1,1 @@
-"""Say what a panel asks of the database, once for Flux and InfluxQL."""
+"""Define the queries of the panels. Each query writes its own Flux and its own InfluxQL."""

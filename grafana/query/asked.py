@@ -1,4 +1,4 @@
-"""Define what every query has: the rows it reads, and the statements it becomes."""
+"""Define the base of all queries: the rows that a query reads, and the statements that it writes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Form: TypeAlias = Literal["table", "time_series"]
 Merge: TypeAlias = Literal["sum", "mean", "min", "max"]
 
 SHOWN: Final = ""
-"""As `since`: the time that the board shows."""
+"""Value of `Rows.since`: the time that the board shows."""
 BEFORE: Final = "before"
-"""As `since`: the days that lie 365 days before those that the board shows."""
+"""Value of `Rows.since`: the time that is 365 days before the time that the board shows."""
 _OF_SITES: Final = (SITE, SITE_DAY)
 _MEANS: Final = ("_percent", "_v", "_hz", "_c", "_factor", "latency_s")
 _AGES: Final = ("_age_s", "_oldest_s", "_delivery_s", "_skew_s")
@@ -27,7 +27,7 @@ _AGES: Final = ("_age_s", "_oldest_s", "_delivery_s", "_skew_s")
 
 @dataclass(frozen=True)
 class Statement:
-    """Hold one query as Grafana sends it. `alias` names the series of InfluxQL's time series."""
+    """Hold one statement as Grafana sends it. `alias`: the name of a series in InfluxQL's form `time_series`."""
 
     role: Role
     text: str
@@ -37,9 +37,10 @@ class Statement:
 
 @dataclass(frozen=True)
 class Rows:
-    """Name points of one measurement of the chosen gateways, or of the chosen sites of several gateways.
+    """Select points of one measurement, of the chosen gateways or of the chosen sites of several gateways.
 
-    `since`: how far back, `SHOWN` or `BEFORE`. `where`: tag and value, or tag and `${variable}`.
+    `since`: how far back the query reads (such as `10m`), `SHOWN` or `BEFORE`. `where`: pairs of a tag and its value,
+    or of a tag and a `${variable}`.
     """
 
     measurement: str
@@ -49,31 +50,31 @@ class Rows:
 
     @property
     def role(self) -> Role:
-        """Return the bucket that holds the measurement."""
+        """Return the role of the measurement, which decides the bucket."""
         return roles()[self.measurement]
 
     @property
     def owner(self) -> str:
-        """Return the tag, and the variable, by which the points are chosen."""
+        """Return the name of the tag, and of the board's choice, that selects the points."""
         return "site" if self.measurement in _OF_SITES else "gateway"
 
     def having(self, fields: Iterable[str]) -> Rows:
-        """Return the same rows with other fields."""
+        """Return a copy of the rows with these fields."""
         return Rows(self.measurement, tuple(fields), self.since, self.where)
 
     def at(self, tag: str, value: str) -> Rows:
-        """Return those of the rows that have this value of a tag."""
+        """Return a copy of the rows that also requires this value of a tag."""
         return Rows(self.measurement, self.fields, self.since, (*self.where, (tag, value)))
 
 
 @cache
 def roles() -> dict[str, Role]:
-    """Return the bucket of each measurement of the table."""
+    """Return the role of each measurement: measurement → role."""
     return {measurement.name: measurement.role for measurement in MEASUREMENTS}
 
 
 def merge_of(field: str) -> Merge:
-    """Return how the values of several gateways become one: energies are added, of ages the greatest is taken."""
+    """Return the function that merges the values of several gateways, such as `sum` for energies."""
     if "_min_" in field or field == "token_expires_s":
         return "min"
     if "_max_" in field or field.startswith("peak_") or field.endswith(_AGES):
@@ -82,7 +83,7 @@ def merge_of(field: str) -> Merge:
 
 
 def by_merge(fields: Iterable[str]) -> dict[Merge, list[str]]:
-    """Return the fields that are merged in the same way together."""
+    """Return the fields by the function that merges their values: function → fields."""
     found: dict[Merge, list[str]] = {}
     for field in fields:
         found.setdefault(merge_of(field), []).append(field)
@@ -90,12 +91,12 @@ def by_merge(fields: Iterable[str]) -> dict[Merge, list[str]]:
 
 
 class Query(ABC):
-    """One thing asked. `columns` are the names of what comes back; looks are given by them."""
+    """Define a query, which writes statements. Its `columns` are the keys of the looks."""
 
     @property
     @abstractmethod
     def columns(self) -> tuple[str, ...]:
-        """Return the columns of the answer, as far as they are known beforehand."""
+        """Return the names of the answer's columns that are known before the answer."""
 
     @abstractmethod
     def flux(self) -> list[Statement]:
@@ -106,13 +107,13 @@ class Query(ABC):
         """Return the statements in InfluxQL."""
 
     def statements(self, dialect: Dialect) -> list[Statement]:
-        """Return the statements in one of the two."""
+        """Return the statements in the query language `dialect`."""
         return self.flux() if dialect == "flux" else self.influxql()
 
 
 @dataclass(frozen=True)
 class OneColumn(Query):
-    """A query whose answer has one column, `name`, made of `rows`."""
+    """Define a query whose answer has one column, `name`, computed from `rows`."""
 
     name: str
     rows: Rows

@@ -1,8 +1,8 @@
-"""Ask for the cells of a picture of all panels: one value for each panel, and time or hour of the day.
+"""Query cells: a value for each panel and each time, or for each panel and each hour of the day.
 
-The rows come long; the panel that shows them makes its columns, and sorts by `PLACE`: group, length of the name,
-name, so that E2 comes before E10. InfluxQL knows no length of a name: it asks for names that end in one digit, in
-two, and for all others, and numbers these three.
+An answer has a row for each cell. Grafana turns rows into columns, and sorts them by `PLACE`: by group, then by
+length of the name, then by name, so that E2 is before E10. InfluxQL cannot compute the length of a name. Therefore three
+statements read the names with one digit at the end, the names with two digits, and all other names.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from grafana.query import flux, influxql
 from grafana.query.asked import OneColumn, Query, Rows, Statement
 
 PLACE: Final = ("panel", "digits", "panel_group")
-"""The columns by which the rows are sorted, the last one first of all."""
+"""The columns by which the rows are sorted. The last column has the highest rank."""
 _DIGITS: Final = (r"=~ /^\D*\d$/", r"=~ /^\D*\d\d$/", r"!~ /^\D*\d{1,2}$/")
 _LABEL: Final = "${label:raw}"
-"""The tag that names an inverter: a variable of the board."""
+"""The board's choice that holds the tag with an inverter's name."""
 _EACH_WINDOW: Final = f'GROUP BY time($__interval), "panel_group", "{_LABEL}" fill(none)'
 
 
 @dataclass(frozen=True)
 class _PanelCells(OneColumn):
-    """Cells under `name`, of `rows`."""
+    """Define a query whose cells are in the column `name`."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -34,7 +34,7 @@ class _PanelCells(OneColumn):
 
 @dataclass(frozen=True)
 class CurveByPanel(_PanelCells):
-    """The mean of one field of each inverter in each window that has one."""
+    """Query the mean of one field of each inverter, in each window with a value."""
 
     def flux(self) -> list[Statement]:
         """Return one statement."""
@@ -43,17 +43,17 @@ class CurveByPanel(_PanelCells):
         return [Statement(self.rows.role, _place((*read, flux.WHOLE_WINDOWS), made))]
 
     def influxql(self) -> list[Statement]:
-        """Return three statements; the tag that names an inverter is the variable `label`, and so is its column."""
+        """Return three statements, whose column with the panel's name is named by the choice `label`."""
         (field,) = self.rows.fields
         return _ask_by_digits(self.rows, _LABEL, f'mean("{field}")', influxql.call("mean", field, self.name))
 
 
 @dataclass(frozen=True)
 class PanelNames(Query):
-    """The name of each inverter in the newest window, without a value, so that a silent one has its row of cells.
+    """Query the name of each listed inverter, without a value, so that a silent inverter has a row of cells.
 
-    The field of `rows` is one that each listed inverter has; `rows` reach back some minutes. It stands before the
-    values: where cells meet, the later one is shown.
+    The field of `rows` is a field that each listed inverter has. A panel has this query before the query of the
+    values, because Grafana shows the later one of two cells at the same place.
     """
 
     rows: Rows
@@ -77,7 +77,7 @@ class PanelNames(Query):
 
 @dataclass(frozen=True)
 class PanelDays(_PanelCells):
-    """A number of each panel on each day, times a hundred; the second field of `rows` is the panel's name."""
+    """Query a ratio of each panel on each day, in percent. The second field of `rows` is the panel's name."""
 
     def flux(self) -> list[Statement]:
         """Return one statement."""
@@ -95,13 +95,13 @@ class PanelDays(_PanelCells):
 
 @dataclass(frozen=True)
 class HourShares(Query):
-    """The energy of each inverter in each hour of the day, as percent of its group's: panel, hour, percentage."""
+    """Query the energy of each inverter in each hour of the day, as percentage of the group's energy."""
 
     name: str
     rows: Rows
-    """With the fields own energy and energy of the group."""
+    """Rows with two fields: the energy of the inverter, and the energy of the group."""
     names: Rows
-    """The newest rows that hold each panel's name, for Flux. InfluxQL joins nothing: it reads the field of `rows`."""
+    """Rows with the name of each panel, for the join in Flux. InfluxQL reads the name from `rows`."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -127,9 +127,9 @@ class HourShares(Query):
         return [Statement(self.rows.role, _place((joined, known), made))]
 
     def influxql(self) -> list[Statement]:
-        """Return one statement, which leaves out hours in which the group had none.
+        """Return one statement, which leaves out hours in which the group had no energy.
 
-        Three statements would read all hours three times, and InfluxDB 2 loses names in a subquery.
+        Three statements would read all hours three times. In a subquery, InfluxDB 2 loses the names.
         """
         own, usual = self.rows.fields
         (panel,) = self.names.fields
@@ -143,7 +143,7 @@ class HourShares(Query):
 
 
 def _place(steps: Iterable[str], made: dict[str, str]) -> str:
-    """Write the Flux that makes these columns of the rows, and those of `PLACE`."""
+    """Write the Flux that makes the columns `made` and the columns of `PLACE`."""
     columns = ", ".join(f"{name}: {value}" for name, value in made.items())
     group = 'if exists r.panel_group then r.panel_group else ""'
     return flux.pipe(
@@ -156,10 +156,10 @@ def _place(steps: Iterable[str], made: dict[str, str]) -> str:
 
 
 def _ask_by_digits(rows: Rows, panel: str, number: str, *values: str, group: str = _EACH_WINDOW) -> list[Statement]:
-    """Return a statement for each way in which a panel's name ends, so that E2 can stand before E10.
+    """Return a statement for each number of digits at the end of a panel's name, so that E2 is before E10.
 
-    `panel`: the tag or field with the name. `number`: what is a number wherever a row is, for the column `digits`.
-    `values`: the columns before it.
+    `panel`: the tag or field with the name. `number`: an expression that is a number in each row, for the column
+    `digits`. `values`: the columns before the column `digits`.
     """
     return [
         Statement(

@@ -1,4 +1,4 @@
-"""Ask for values over the time shown, one a window of time; a window without any stays empty."""
+"""Query one value for each window of the time shown. A window without a value stays empty."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from grafana.query.asked import OneColumn, Query, Rows, Statement, by_merge, mer
 
 @dataclass(frozen=True)
 class Curve(Query):
-    """The mean of each field in each window (or another `fn`), added up over the chosen gateways."""
+    """Query the mean (or another function `fn`) of each field in each window, merged over the chosen gateways."""
 
     rows: Rows
     fn: str = "mean"
@@ -21,7 +21,7 @@ class Curve(Query):
         return self.rows.fields
 
     def flux(self) -> list[Statement]:
-        """Return one statement for each way of merging gateways."""
+        """Return one statement for each function that merges gateways."""
         return [
             Statement(
                 self.rows.role,
@@ -37,13 +37,13 @@ class Curve(Query):
         ]
 
     def influxql(self) -> list[Statement]:
-        """Return one statement for each field: what is within a statement is asked again for each of its fields."""
+        """Return one statement for each field, because InfluxDB repeats a subquery for each field of a statement."""
         return [_merge_gateways(self.rows.having([field]), self.fn, field) for field in self.rows.fields]
 
 
 @dataclass(frozen=True)
 class CurveBySign(Query):
-    """Ask for a power with a sign as two curves: `positive` above zero, and `negative` below zero, without the sign.
+    """Query a power with a sign as two curves without a sign: `positive` above zero and `negative` below zero.
 
     In a window of one direction, the curve of the opposite direction is 0. Without a value, both curves are empty.
     """
@@ -72,7 +72,7 @@ class CurveBySign(Query):
         return [Statement(self.rows.role, flux.pipe(*steps))]
 
     def influxql(self) -> list[Statement]:
-        """Return one statement for each direction: of a power w, (|w| + w) / 2 or (|w| − w) / 2."""
+        """Return one statement for each direction: (|w| + w) / 2 and (|w| − w) / 2 of a power w."""
         (field,) = self.rows.fields
         inner = influxql.select(
             [influxql.call("mean", field, "w")],
@@ -95,7 +95,7 @@ class CurveBySign(Query):
 
 @dataclass(frozen=True)
 class CurveByTag(Query):
-    """One field in each window, a curve for each value of a tag. `names`: the values that are known beforehand."""
+    """Query a curve of one field for each value of a tag. `names`: the values of the tag, if they are known."""
 
     rows: Rows
     tag: str
@@ -120,9 +120,9 @@ class CurveByTag(Query):
         return [Statement(self.rows.role, flux.pipe(*steps))]
 
     def influxql(self) -> list[Statement]:
-        """Return one statement, or one for each known value of the tag.
+        """Return one statement, or one statement for each known value of the tag.
 
-        A mean of means needs no statement within it. What is within a statement is asked again for each curve.
+        A mean of means needs no subquery. InfluxDB repeats a subquery for each curve of a statement.
         """
         (field,) = self.rows.fields
         source, where = influxql.quote(self.rows.measurement), influxql.where(self.rows)
@@ -143,7 +143,7 @@ class CurveByTag(Query):
 
 @dataclass(frozen=True)
 class MedianOfGroup(OneColumn):
-    """The median of one field over the inverters of a group, in each window."""
+    """Query the median of one field over the inverters of a group, in each window."""
 
     def flux(self) -> list[Statement]:
         """Return one statement."""
@@ -176,7 +176,7 @@ class MedianOfGroup(OneColumn):
 
 @dataclass(frozen=True)
 class LimitLine(OneColumn):
-    """A line at the number that the reader chose, as far as there are values of `rows`."""
+    """Query a line at the number of the choice `variable`, in each window in which `rows` have a value."""
 
     variable: str
 
@@ -204,7 +204,7 @@ class LimitLine(OneColumn):
 
 @dataclass(frozen=True)
 class NominalLine(OneColumn):
-    """Ask for a line at a fixed distance from the grid's nominal frequency: the nearest multiple of 10 Hz."""
+    """Query a line at a fixed distance from the grid's nominal frequency: the nearest multiple of 10 Hz."""
 
     distance_hz: float
 
@@ -233,7 +233,7 @@ class NominalLine(OneColumn):
 
 @dataclass(frozen=True)
 class Rate(OneColumn):
-    """How fast a counter rises, as percent of a second a second: processor time becomes load."""
+    """Query the rate of a counter of seconds, in percent: processor time becomes load."""
 
     def flux(self) -> list[Statement]:
         """Return one statement."""
@@ -266,10 +266,11 @@ class Rate(OneColumn):
 
 @dataclass(frozen=True)
 class Shade(OneColumn):
-    """1 for each window in which something was so, 0 for the others: a band behind curves.
+    """Query 1 for each window in which a condition holds, and 0 for each other window: a band behind curves.
 
-    With `when`: a string field had this value. Without: `rows` have no value, in windows of five minutes at least
-    (the hidden choice `gap`), so that a slower recorder has no stripes.
+    With `when`, the condition is that a string field had this value. Without `when`, the condition is that `rows`
+    have no value; these windows are at least five minutes long (the hidden choice `gap`), so that a recorder with a longer
+    interval has no stripes.
     """
 
     when: str = ""
@@ -291,7 +292,7 @@ class Shade(OneColumn):
         return [Statement(self.rows.role, flux.pipe(*steps))]
 
     def influxql(self) -> list[Statement]:
-        """Return one statement: of a count n, (n + 1 − |n − 1|) / 2 is 0 for 0, and 1 for more."""
+        """Return one statement. For a count n, (n + 1 − |n − 1|) / 2 is 0 if n is 0, and 1 if n is greater."""
         (field,) = self.rows.fields
         counted = influxql.select(
             [influxql.call("count", field, "n")],
@@ -306,7 +307,7 @@ class Shade(OneColumn):
 
 @dataclass(frozen=True)
 class States(Query):
-    """Ask for the last value of each string or boolean field in each window.
+    """Query the last value of each string or boolean field in each window.
 
     `blank`: the text that stands for an empty string in Flux, whose answers show an empty string as no value.
     """
@@ -345,7 +346,7 @@ class States(Query):
 
 @dataclass(frozen=True)
 class StatesWhile(Query):
-    """Ask for the last value of a string field in each window whose last value of a boolean field is true.
+    """Query the last value of a string field in each window whose last value of a boolean field is true.
 
     `rows` have the string field and then the boolean field. `blank`: the text that stands for an empty string.
     """
@@ -385,7 +386,7 @@ class StatesWhile(Query):
 
 
 def _merge_gateways(rows: Rows, fn: str, name: str) -> Statement:
-    """Write the InfluxQL that has one value of a field in each window, added up over the chosen gateways."""
+    """Write the InfluxQL for one value of a field in each window, merged over the chosen gateways."""
     (field,) = rows.fields
     inner = influxql.select(
         [influxql.call(fn, field)],

@@ -1,4 +1,4 @@
-"""Ask for rows of days, months and years by their time: for bars and curves along a time axis."""
+"""Query day, month and year rows with their time, for bars and curves along a time axis."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from grafana.query.asked import OneColumn, Query, Rows, Statement, by_merge, mer
 
 @dataclass(frozen=True)
 class DayCurve(Query):
-    """One value of each field for each row of days (or months) in the time shown, at the row's own time."""
+    """Query each field of each row in the time shown, at the time of the row."""
 
     rows: Rows
 
@@ -20,7 +20,7 @@ class DayCurve(Query):
         return self.rows.fields
 
     def flux(self) -> list[Statement]:
-        """Return one statement for each way of merging gateways."""
+        """Return one statement for each function that merges gateways."""
         return [
             Statement(
                 self.rows.role,
@@ -49,7 +49,7 @@ class DayCurve(Query):
 
 @dataclass(frozen=True)
 class DayIn(OneColumn):
-    """One field of each row in another unit: divided by `divisor`, under another name."""
+    """Query one field of each row in another unit: divided by `divisor`, in the column `name`."""
 
     divisor: int
 
@@ -67,11 +67,11 @@ class DayIn(OneColumn):
 
 @dataclass(frozen=True)
 class DayDifferences(Query):
-    """The fields of each row, and differences of them; a row that lacks one of the fields is left out."""
+    """Query the fields of each row, and differences of two fields. A row that lacks a field is left out."""
 
     rows: Rows
     differences: tuple[tuple[str, str, str], ...]
-    """(name, of which field, less which)."""
+    """(name of the difference, field, subtracted field)."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -94,11 +94,11 @@ class DayDifferences(Query):
 
 @dataclass(frozen=True)
 class DayShares(Query):
-    """Percentages of each row: what is left of `whole` without `part`, or `part` of `whole`; where it is above 0."""
+    """Query percentages of each row: `part` of `whole`, or `whole` minus `part` of `whole`, if `whole` is above 0."""
 
     rows: Rows
     shares: tuple[tuple[str, str, str, bool], ...]
-    """(name, part, whole, whether what is left is asked)."""
+    """(name of the percentage, part, whole, whether the part is subtracted from the whole)."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -126,7 +126,7 @@ class DayShares(Query):
 
 
 def _rows(rows: Rows) -> tuple[str, ...]:
-    """Write the Flux that has one line for each row, the gateways added up."""
+    """Write the Flux for the rows, with the values of several gateways added up."""
     return (
         *flux.read(rows),
         'group(columns: ["_time", "_field"])',
@@ -138,7 +138,7 @@ def _rows(rows: Rows) -> tuple[str, ...]:
 
 
 def _select(rows: Rows, columns: list[str], known: str) -> Statement:
-    """Write the InfluxQL that makes columns of the rows, the gateways added up."""
+    """Write the InfluxQL for columns of the rows, with the values of several gateways added up."""
     inner = influxql.select(
         [influxql.call("sum", field) for field in rows.fields],
         influxql.quote(rows.measurement),

@@ -1,4 +1,4 @@
-"""Ask for one row a device: its newest values."""
+"""Query one row for each device, and rows of events."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _A_DAY_S: Final = 86400
 
 @dataclass(frozen=True)
 class Each(Query):
-    """The newest value of each field of each device, with its tags. `tags[0]` tells one device from another."""
+    """Query the newest value of each field of each device, with its tags. `tags[0]` identifies a device."""
 
     rows: Rows
     tags: tuple[str, ...] = ("serial",)
     needs: tuple[str, ...] = ()
-    """String fields without which a device is left out."""
+    """String fields. A device that lacks one of these fields is left out."""
     above: tuple[str, ...] = ()
-    """Numbers of which one must be above 0; without any, each device is shown."""
+    """Fields with numbers. A device that has no number above 0 in these fields is left out."""
     age: str = ""
-    """The field with the age of a device's report in s; a device whose report is a day old or older is left out."""
+    """The field with the age of a device's report in s. A device whose report is a day old or older is left out."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -61,7 +61,7 @@ class Each(Query):
 
 @dataclass(frozen=True)
 class CountAbove(OneColumn):
-    """Ask for the number of devices whose newest value of a field, a whole number, is at least `least`; 0 if none."""
+    """Query the number of devices whose newest value of a field, a whole number, is at least `least`."""
 
     least: int = 1
 
@@ -75,7 +75,7 @@ class CountAbove(OneColumn):
         return [Statement(self.rows.role, flux.pipe(*flux.read(self.rows, "last()"), *steps))]
 
     def influxql(self) -> list[Statement]:
-        """Return one statement: the lesser of 1 and n − least + 1, then the greater of 0 and the lesser.
+        """Return one statement, which limits n − least + 1 to at most 1, and the result to at least 0.
 
         InfluxDB 1.6 returns a negative whole number unchanged from `abs`, so that `abs` gets a float.
         """
@@ -95,7 +95,7 @@ class CountAbove(OneColumn):
 
 @dataclass(frozen=True)
 class Listing(Query):
-    """Points as they are, the newest last: a line for each."""
+    """Query the points themselves in ascending order of time, with a row for each point."""
 
     rows: Rows
     tags: tuple[str, ...] = ()

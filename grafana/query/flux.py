@@ -17,21 +17,22 @@ _RANGES: Final = {
 WIDE: Final = 'pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")'
 AT_NOW: Final = "map(fn: (r) => ({_time: now(), _field: r._field, _value: r._value}))"
 NAME: Final = "if exists r.panel then r.panel else r.serial"
-"""What people call an inverter; without a layout file its serial number."""
+"""The Flux expression for an inverter's name: the panel's name, or the serial number without a layout file."""
 _MAY_LACK: Final = {"panel_group"}
-"""Tags that a series lacks without a layout file; to InfluxQL they are empty then."""
+"""Tags that a series lacks without a layout file. InfluxQL reads an absent tag as an empty string."""
 
 
 def pipe(*steps: str, imports: tuple[str, ...] = ()) -> str:
-    """Join steps to a query."""
+    """Return the steps joined to a query."""
     head = "".join(f'import "{name}"\n' for name in imports)
     return f"{head}\n" * bool(imports) + "\n    |> ".join(steps)
 
 
 def read(rows: Rows, *early: str) -> tuple[str, ...]:
-    """Write the first steps of a query: its rows. `early`: steps that the database itself takes, series by series.
+    """Return the first steps of a query, which read its rows. `early`: steps that run inside the database.
 
-    It takes none after a filter that a series without the tag may pass; so such a filter follows them.
+    No step runs inside the database after a filter by a tag that a series can lack. Therefore such a filter comes
+    after the steps of `early`.
     """
     span = _RANGES.get(rows.since) or f"range(start: -{rows.since})"
     chosen = f"${{{rows.owner}:regex}}"
@@ -53,9 +54,9 @@ def _condition(tag: str, value: str) -> str:
 
 
 WHOLE_WINDOWS: Final = "filter(fn: (r) => int(v: r._time) % int(v: v.windowPeriod) == 0)"
-"""Leaves out the first window if the range cuts it: it would make all cells of a heat map as narrow as itself."""
+"""The step that drops a first window that the range cuts. Such a window would make all cells of a heat map narrow."""
 
 
 def windows(fn: str, *, empty: bool, every: str = "v.windowPeriod") -> str:
-    """Write the step that takes one value of each window of time; a window without one stays null, or is left out."""
+    """Return the step that computes one value for each window. `empty`: keep a window without a value, as null."""
     return f'aggregateWindow(every: {every}, fn: {fn}, createEmpty: {str(empty).lower()}, timeSrc: "_start")'

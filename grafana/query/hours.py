@@ -1,4 +1,4 @@
-"""Ask for rows of hours: one for each local hour of each local day."""
+"""Query rows of hours: one row for each local hour of each local day."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from grafana.query.asked import Query, Rows, Statement
 
 @dataclass(frozen=True)
 class HoursOfDays(Query):
-    """The energy of each local hour that has any, with its time and the hour of its day."""
+    """Query the energy of each local hour with energy, with its time and its hour of the day."""
 
     rows: Rows
 

@@ -1,4 +1,4 @@
-"""Ask for what is true now: the newest values of the last minutes, added up over the chosen gateways."""
+"""Query the newest values of the last minutes, merged over the chosen gateways."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from grafana.query.asked import Merge, OneColumn, Query, Rows, Statement, by_mer
 
 @dataclass(frozen=True)
 class Newest(Query):
-    """The newest value of each field, in one row."""
+    """Query the newest value of each field, in one row."""
 
     rows: Rows
 
@@ -20,7 +20,7 @@ class Newest(Query):
         return self.rows.fields
 
     def flux(self) -> list[Statement]:
-        """Return one statement for each way of merging gateways."""
+        """Return one statement for each function that merges gateways."""
         return [
             Statement(self.rows.role, flux.pipe(*newest(self.rows.having(fields), merge)))
             for merge, fields in by_merge(self.rows.fields).items()
@@ -34,9 +34,10 @@ class Newest(Query):
 
 @dataclass(frozen=True)
 class NewestShare(Query):
-    """A percentage of two newest values: `part` of `whole`, or what is left of it.
+    """Query a percentage of two newest values: the first field of the second field.
 
-    It is absent while `whole` is not above `least`: a share of next to nothing says nothing.
+    `left`: subtract the percentage from 100 %. The answer is empty while the second field is at most `least`, because
+    a share of almost no energy has no meaning.
     """
 
     name: str
@@ -44,7 +45,7 @@ class NewestShare(Query):
     left: bool = False
     least: float = 50.0
     scale: float = 100.0
-    """What the whole counts as; 1 makes a plain ratio."""
+    """The number that stands for the whole: 100 for a percentage, 1 for a ratio."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -75,7 +76,10 @@ class NewestShare(Query):
 
 @dataclass(frozen=True)
 class Flow(Query):
-    """A signed power under one of three names: above `idle_w`, below minus that, or in between; never negative."""
+    """Query a power with a sign as a power without a sign, in one of three columns.
+
+    The column is `positive` above `idle_w`, `negative` below −`idle_w`, and `idle` between them.
+    """
 
     rows: Rows
     positive: str
@@ -89,7 +93,7 @@ class Flow(Query):
         return (self.positive, self.negative, self.idle)
 
     def flux(self) -> list[Statement]:
-        """Return one statement, whose column is named by the sign."""
+        """Return one statement, whose column depends on the sign."""
         name = (
             f'if r._value > {self.idle_w} then "{self.positive}" '
             f'else if r._value < -{self.idle_w} then "{self.negative}" else "{self.idle}"'
@@ -102,7 +106,7 @@ class Flow(Query):
         return [Statement(self.rows.role, flux.pipe(*steps, imports=("math",)))]
 
     def influxql(self) -> list[Statement]:
-        """Return a statement for each name; at most one of them gives a row."""
+        """Return a statement for each column. At most one statement gives a row."""
         (field,) = self.rows.fields
         merged = influxql.select([influxql.call("sum", field, "w")], last(self.rows))
         limits = {
@@ -118,7 +122,7 @@ class Flow(Query):
 
 @dataclass(frozen=True)
 class FlowParts(Query):
-    """Ask for the newest value of a power with a sign as two powers without a sign, of which one is 0."""
+    """Query the newest value of a power with a sign as two powers without a sign, of which one is 0."""
 
     rows: Rows
     positive: str
@@ -151,9 +155,9 @@ class FlowParts(Query):
 
 @dataclass(frozen=True)
 class Sign(OneColumn):
-    """Ask for a fixed number, if the newest value of a field is above a limit, or below the limit.
+    """Query a fixed number, if the newest value of a field is above the limit (or below the limit).
 
-    Otherwise the answer is empty. A panel adds up such numbers, so that their sum says what is wrong.
+    Otherwise the answer is empty. A panel adds up the numbers of several signs, so that the sum identifies a fault.
     """
 
     number: int
@@ -181,13 +185,13 @@ class Sign(OneColumn):
 
 @dataclass(frozen=True)
 class LastTime(Query):
-    """When the newest point came, as a time."""
+    """Query the time of the newest point."""
 
     rows: Rows
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return the name that both languages give the time."""
+        """Return the name of the column with the time."""
         return ("newest",)
 
     def flux(self) -> list[Statement]:
@@ -196,14 +200,14 @@ class LastTime(Query):
         return [Statement(self.rows.role, flux.pipe(*flux.read(self.rows), *steps))]
 
     def influxql(self) -> list[Statement]:
-        """Return one statement; its time is the answer."""
+        """Return one statement. The time of its row is the answer."""
         (field,) = self.rows.fields
         return [Statement(self.rows.role, influxql.select([influxql.call("last", field)], *_of(self.rows)))]
 
 
 @dataclass(frozen=True)
 class NewestByTag(Query):
-    """The newest value of one field for each value of a tag, in one row; `names` are the values known beforehand."""
+    """Query the newest value of one field for each value of a tag, in one row. `names`: the values of the tag."""
 
     rows: Rows
     tag: str
@@ -226,7 +230,7 @@ class NewestByTag(Query):
         return [Statement(self.rows.role, flux.pipe(*flux.read(self.rows), *steps))]
 
     def influxql(self) -> list[Statement]:
-        """Return one statement, whose series are named by the tag."""
+        """Return one statement. The tag's values are the names of its series."""
         (field,) = self.rows.fields
         text = influxql.select([influxql.call("last", field)], *_of(self.rows), f'GROUP BY "{self.tag}"')
         return [Statement(self.rows.role, text, "time_series", f"$tag_{self.tag}")]
@@ -234,7 +238,7 @@ class NewestByTag(Query):
 
 @dataclass(frozen=True)
 class NewestIn(OneColumn):
-    """One newest value in another unit: divided by `divisor`, under another name."""
+    """Query one newest value in another unit: divided by `divisor`, in the column `name`."""
 
     divisor: int
 
@@ -253,13 +257,13 @@ class NewestIn(OneColumn):
 
 
 def newest(rows: Rows, merge: Merge, *, wide: bool = True) -> tuple[str, ...]:
-    """Write the Flux that merges the newest values of all chosen gateways into one row."""
+    """Return the Flux steps that merge the newest values of all chosen gateways into one row."""
     steps = ("last()", 'group(columns: ["_field"])', f"{merge}()", flux.AT_NOW)
     return (*flux.read(rows), *steps, *((flux.WIDE,) if wide else ()))
 
 
 def last(rows: Rows) -> str:
-    """Write the InfluxQL subquery that has the newest values of each gateway."""
+    """Return the InfluxQL subquery for the newest values of each gateway."""
     inner = influxql.select([influxql.call("last", field) for field in rows.fields], *_of(rows), 'GROUP BY "gateway"')
     return f"({inner})"
 

@@ -1,4 +1,4 @@
-"""Ask for what each panel has of its group, with its name: on the roof, and in a row of bars."""
+"""Query the share of each panel in its group, with its name: on the roof, and in a row of bars."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from grafana.query import flux, influxql
 from grafana.query.asked import Query, Rows, Statement
 
 SILENT: Final = -1
-"""What stands for the share of a silent inverter: no share is below zero."""
+"""The number that marks a silent inverter in a column of shares, which are never below 0."""
 
 
 @dataclass(frozen=True)
 class RoofCells(Query):
-    """The cells of a roof: each panel's name, under `name_row`, and its share of its group, under `panel_row`.
+    """Query the cells of a roof: each panel's name, and its share of its group in percent.
 
-    A silent panel has the number `SILENT`, which the board shows as a word.
+    A name has its line in the column `name_row`, a share in the column `panel_row`. A silent panel has the number
+    `SILENT`, which the board shows as a word.
     """
 
     rows: Rows
-    """With row, column, name, share and days of silence."""
+    """Rows with the fields row, column, name, share, and number of silent days."""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return place and content."""
+        """Return the columns of place and content."""
         return ("name_row", "panel_row", "panel_column", "cell")
 
     def flux(self) -> list[Statement]:
@@ -43,7 +44,7 @@ class RoofCells(Query):
         return [Statement(self.rows.role, flux.pipe(*_read_newest(self.rows), *steps)) for steps in (names, shares)]
 
     def influxql(self) -> list[Statement]:
-        """Return one statement for the names, one for the shares, and one for the silent."""
+        """Return one statement for the names, one for the shares, and one for the silent inverters."""
         row, column, name, share, silent = self.rows.fields
         known = f'"{row}" =~ /.+/ AND "{column}" =~ /.+/'
         wanted = (
@@ -64,10 +65,10 @@ class RoofCells(Query):
 
 @dataclass(frozen=True)
 class WeekShares(Query):
-    """The share of each inverter, its name, and `SILENT` in place of a share that a silent one does not have."""
+    """Query the name and the share of each inverter. A silent inverter has `SILENT` instead of a share."""
 
     rows: Rows
-    """With name, share and days of silence."""
+    """Rows with the fields name, share, and number of silent days."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -85,7 +86,7 @@ class WeekShares(Query):
         return [Statement(self.rows.role, flux.pipe(*_read_newest(self.rows), *steps))]
 
     def influxql(self) -> list[Statement]:
-        """Return one statement for the shares, and one for the silent."""
+        """Return one statement for the shares, and one for the silent inverters."""
         name, share, silent = self.rows.fields
         wanted = (
             (f'"{share}"', f'"{share}" >= 0 AND "{silent}" = 0'),
@@ -101,7 +102,7 @@ class WeekShares(Query):
 
 
 def _read_newest(rows: Rows) -> tuple[str, ...]:
-    """Return the Flux that makes one row of the newest values of each inverter."""
+    """Return the Flux steps that make one row of the newest values of each inverter."""
     pivot = 'pivot(rowKey: ["serial"], columnKey: ["_field"], valueColumn: "_value")'
     return (*flux.read(rows, "last()"), pivot, "group()")
 

@@ -1,4 +1,4 @@
-"""Ask for rows of days, months and years: one row each, added up over the chosen gateways."""
+"""Query day, month and year rows, with one row for each span and the values of several gateways merged."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ LABELS: Final = {
     "envoy_year": "local_year",
     "envoy_band_day": "local_date",
 }
-"""The field with the span's own name, in the site's time zone."""
+"""Measurement → the field with the span's local date, month or year."""
 
 
 @dataclass(frozen=True)
 class Spans(Query):
-    """A row for each span: its name, then the fields."""
+    """Query a row for each span: its local date, month or year, and the fields."""
 
     rows: Rows
 
     @property
     def label(self) -> str:
-        """Return the column with the name of the span."""
+        """Return the field with the span's local date, month or year."""
         return LABELS[self.rows.measurement]
 
     @property
@@ -35,7 +35,7 @@ class Spans(Query):
         return (self.label, *self.rows.fields)
 
     def flux(self) -> list[Statement]:
-        """Return one statement: names and numbers are read apart, for they are of two types."""
+        """Return one statement, which reads strings and numbers separately, because a Flux column has one type."""
         return [Statement(self.rows.role, flux.pipe(*wide_spans(self.rows), 'drop(columns: ["_time"])'))]
 
     def influxql(self) -> list[Statement]:
@@ -45,9 +45,9 @@ class Spans(Query):
 
 @dataclass(frozen=True)
 class SpanTotal(Query):
-    """Ask for the sum of each field over the rows of days.
+    """Query the sum of each field over the day rows.
 
-    `prefix`: what stands before each field's name, so that the sums of two times can be compared.
+    `prefix`: a prefix of the column names, so that a panel can compare the sums of two times.
     """
 
     rows: Rows
@@ -77,7 +77,10 @@ class SpanTotal(Query):
 
 @dataclass(frozen=True)
 class SpanTotalShare(OneColumn):
-    """A percentage of two sums over the rows of days in the time shown."""
+    """Query a percentage of two sums over the day rows: the first field of the second field.
+
+    `left`: subtract the percentage from 100 %.
+    """
 
     left: bool = False
 
@@ -102,7 +105,7 @@ class SpanTotalShare(OneColumn):
 
 @dataclass(frozen=True)
 class TotalByTag(Query):
-    """The sum of each field over the rows of days in the time shown, a row for each value of a tag."""
+    """Query the sum of each field over the day rows, with a row for each value of a tag."""
 
     rows: Rows
     tag: str
@@ -130,7 +133,7 @@ class TotalByTag(Query):
 
 @dataclass(frozen=True)
 class TopSpans(Query):
-    """The `count` rows with the greatest value of the first field."""
+    """Query the `count` rows with the greatest values of the first field."""
 
     rows: Rows
     count: int = 10
@@ -150,7 +153,7 @@ class TopSpans(Query):
         return [Statement(self.rows.role, flux.pipe(*wide_spans(self.rows), *steps, 'drop(columns: ["_time"])'))]
 
     def influxql(self) -> list[Statement]:
-        """Return one statement; its rows come in the order of time."""
+        """Return one statement. Its rows are in the order of time."""
         first, *others = self.rows.fields
         label = influxql.quote(LABELS[self.rows.measurement])
         text = influxql.select(
@@ -161,7 +164,7 @@ class TopSpans(Query):
 
 
 def wide_spans(rows: Rows) -> tuple[str, ...]:
-    """Write the Flux that has a row for each span, with its name and the fields."""
+    """Return the Flux steps for a row of each span, with its local date, month or year, and the fields."""
     merge = merge_of(rows.fields[0])
     label = rows.having([LABELS[rows.measurement]])
     numbers = flux.pipe(
@@ -177,7 +180,7 @@ def wide_spans(rows: Rows) -> tuple[str, ...]:
 
 
 def merged_spans(rows: Rows) -> str:
-    """Write the InfluxQL that has a row for each span, with its name and the fields."""
+    """Return the InfluxQL for a row of each span, with its local date, month or year, and the fields."""
     return influxql.select(
         [
             influxql.call("first", LABELS[rows.measurement]),
