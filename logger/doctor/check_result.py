@@ -13,10 +13,10 @@ State: TypeAlias = Literal["good", "note", "bad", "left out"]
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """Hold the result of one check. `note`: the checked thing works now, but may stop.
+    """Hold the result of one check. `note`: the checked thing works now, but may stop working.
 
     `cure`: what to do, or empty. `exit_code`: the exit code of `doctor` if this is its first bad result; 0 for
-    results that are not bad. `took_s`: the seconds until the answer, if something was asked. `gateway`: the gateway
+    results that are not bad. `took_s`: the seconds until the answer, if a request was sent. `gateway`: the gateway
     that was checked, if there are several.
     """
 
@@ -38,25 +38,28 @@ def good(name: str, text: str, took_s: float | None = None) -> CheckResult:
 
 
 def note(name: str, text: str, cure: str = "") -> CheckResult:
-    """Make the result of a check of something that works now.
+    """Make the result of a check of something that works now, but may stop working.
 
-    `cure`: what to do so that it continues to work, if anything.
+    `cure`: what to do so that it continues to work; empty if nothing needs to be done.
     """
     return CheckResult(name, "note", text, cure)
 
 
 def bad(name: str, text: str, cure: str, exit_code: int = 78) -> CheckResult:
-    """Make the result of a check of something that does not work. `cure`: what makes it work."""
+    """Make the result of a check of something that does not work. `cure`: how to repair it."""
     return CheckResult(name, "bad", text, cure, exit_code)
 
 
 def skip(name: str, reason: str) -> CheckResult:
-    """Make the result of a check that was left out, or whose subject does not exist here."""
+    """Make the result of a check that was left out, or whose subject does not exist at this site."""
     return CheckResult(name, "left out", reason)
 
 
 def fail(name: str, error: EnvoyLoggerError, cure: str = "") -> CheckResult:
-    """Make the result of a check from an error. The error's own hint is the cure, unless `cure` is given."""
+    """Make the result of a check that raised an error.
+
+    The cure is `cure` if given, otherwise the error's own hint.
+    """
     if isinstance(error, SettingsError):
         problem = error.problems[0]
         return bad(name, f"{problem.setting} {problem.message}", problem.fix, error.exit_code)

@@ -1,4 +1,4 @@
-"""Checks every document that a reading comes from. The first answer also shows whether the sign-in is accepted."""
+"""Checks every document with readings. The first answer also shows whether the gateway accepts the sign-in."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ async def check_documents(
     clock: Clock,
     report: Report,
 ) -> Poll | None:
-    """Report the sign-in, then each document. Return the answers; None if no document could be asked.
+    """Report the sign-in, then each document. Return the answers; None if no document could be requested.
 
-    `refused` replaces `signed_in` if the token is not accepted.
+    If the gateway does not accept the token, `refused` is reported instead of `signed_in`.
     """
     answered, documents = False, dict[str, Document]()
     failures, refusals = dict[str, EnvoyLoggerError](), dict[str, EnvoyLoggerError]()
@@ -60,9 +60,9 @@ async def check_documents(
 
 
 async def _check_document(gateway: Gateway, endpoint: Endpoint) -> tuple[CheckResult, Document | EnvoyLoggerError]:
-    """Ask one document. Return the result of the check, and the document or the error.
+    """Request one document. Return the result of the check, and the document or the error.
 
-    Raises CredentialsError and UnreachableError, which concern every other document, too.
+    Raises CredentialsError and UnreachableError, because these errors concern every other document, too.
     """
     path = endpoint.path
     try:
@@ -70,10 +70,10 @@ async def _check_document(gateway: Gateway, endpoint: Endpoint) -> tuple[CheckRe
     except AbsentError as error:
         return skip(path, "this gateway has no such document"), error
     except NotAllowedError as error:
-        if error.hint:  # another local user may read it
+        if error.hint:  # another local user may read this document
             return bad(path, error.message, error.hint, CredentialsError.exit_code), error
         is_token = gateway.auth_kind == "token"
-        text = "not for the role of this token" if is_token else "this firmware does not open it"
+        text = "not for the role of this token" if is_token else "this firmware does not allow this document"
         return skip(path, text), error
     except (CredentialsError, UnreachableError):
         raise

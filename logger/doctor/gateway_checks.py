@@ -1,7 +1,7 @@
-"""Checks the way to the gateway in steps: name, port, certificate, firmware, sign-in, every document.
+"""Checks the connection to the gateway in steps: name, port, certificate, firmware, sign-in, every document.
 
-Nothing is written into the state folder. The certificate is judged as the recorder judges it, with a copy of the pin
-in a temporary folder.
+Nothing is written into the state folder. The certificate is checked by the recorder's own rules, with a copy of the
+pin in a temporary folder.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _ENDS_SOON_S: Final = 90 * 86400.0
 
 
 class _Steps:
-    """Reports steps that depend on each other. After a bad step the following ones are left out."""
+    """Reports steps that depend on each other. After a bad step the later steps are left out."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
@@ -66,12 +66,11 @@ async def check_gateway(
 ) -> tuple[GatewayInfo | None, Poll | None]:
     """Check every step up to the first bad step.
 
-    Return which gateway answered, and its documents if they could be asked.
-
-    `sign_in` allows a sign-in at Enphase.
+    Return the content of the gateway's `/info`, and its documents if they could be requested. `sign_in`: allow a
+    sign-in at Enphase.
     """
     if not access.address:
-        report(skip("gateway", "there is no address to ask: see the settings"))
+        report(skip("gateway", "there is no address to check: see the settings"))
         return None, None
     steps = _Steps(report)
     if not steps.report(await _check_name(access, clock)) or not steps.report(await _check_port(access, clock)):
@@ -104,7 +103,7 @@ async def _check_name(access: Access, clock: Clock) -> CheckResult:
 
 
 async def _check_port(access: Access, clock: Clock) -> CheckResult:
-    """Find the first port of the address that accepts a connection."""
+    """Find the first port of the gateway's address that accepts a connection."""
     reasons = []
     for host, port in _places_of(access):
         started = clock.monotonic()
@@ -112,15 +111,15 @@ async def _check_port(access: Access, clock: Clock) -> CheckResult:
             async with clock.timeout(_CONNECT_S):
                 _, writer = await asyncio.open_connection(host, port)
         except TimeoutError:
-            reasons.append(f"{port} gives no answer")
+            reasons.append(f"{port} does not answer")
         except ConnectionRefusedError:
             reasons.append(f"{port} refuses the connection")
         except OSError as failure:
             reasons.append(f"{port}: {failure.strerror or failure}")
         else:
             writer.transport.abort()
-            return good(PORT, f"{port} takes connections", clock.monotonic() - started)
-    error = UnreachableError(f"nobody is there at {access.host}: port {', port '.join(reasons)}")
+            return good(PORT, f"{port} accepts connections", clock.monotonic() - started)
+    error = UnreachableError(f"no device answers at {access.host}: port {', port '.join(reasons)}")
     return fail(PORT, error, f"check that the gateway is on and in the same network, or {_FIND}.")
 
 
@@ -132,7 +131,7 @@ def _places_of(access: Access) -> list[tuple[str, int]]:
 
 
 async def _check_identity(access: Access, aside: Access, clock: Clock, steps: _Steps) -> GatewayInfo | None:
-    """Ask which gateway answers, without sending a secret. Report its certificate and firmware."""
+    """Request the gateway's `/info`, without sending a secret. Report the certificate and the firmware."""
     pin, gateway = None, Gateway(aside, clock)
     try:
         pin = pins.load(access.state_dir, access.expected_serial, access.host)
@@ -153,33 +152,40 @@ async def _check_identity(access: Access, aside: Access, clock: Clock, steps: _S
 
 
 def _judge_refused_certificate(access: Access, pin: Pin | None, error: EnvoyLoggerError) -> CheckResult:
-    """Judge the certificate by the error of the first request. The error may have another cause."""
+    """Derive the result for the certificate from the error of the first request, which may have another cause."""
     if isinstance(error, BrokenError) and "TLS handshake" in error.message:
-        return fail(CERTIFICATE, error, "write ENPHASE_GATEWAY without https://, or with the port that speaks it.")
+        return fail(
+            CERTIFICATE, error, "write ENPHASE_GATEWAY without https://, or with the port that accepts https."
+        )
     if isinstance(error, CertificateError) and access.tls == "verify":
-        cure = "set LOGGER_TLS_CA_FILE to its authority, or LOGGER_TLS=pin: a gateway's own certificate has none."
+        cure = (
+            "set LOGGER_TLS_CA_FILE to the authority of the certificate; "
+            "set LOGGER_TLS=pin if the gateway made the certificate itself."
+        )
         return fail(CERTIFICATE, error, cure)
     if isinstance(error, CertificateError | StateError):
         return fail(CERTIFICATE, error)
-    if pin is not None and isinstance(error, GatewayError):  # it answered, so its certificate was accepted
+    if pin is not None and isinstance(error, GatewayError):  # the gateway answered, so its certificate was accepted
         return good(CERTIFICATE, f"the pinned one, {pin.describe()}")
-    return skip(CERTIFICATE, "not known, because nobody answered as a gateway")
+    return skip(CERTIFICATE, "not known, because no gateway answered")
 
 
 def _judge_certificate(access: Access, pin: Pin | None, met: Pin | None, now: float) -> CheckResult:
     """Compare the certificate that the gateway showed (`met`) with the recorder's `pin`; either may be None."""
     if access.tls == "off":
         return note(
-            CERTIFICATE, "LOGGER_TLS=off: nobody checks the certificate, so anybody can answer", "remove LOGGER_TLS."
+            CERTIFICATE,
+            "LOGGER_TLS=off: the certificate is not checked, so any device can answer as the gateway",
+            "remove LOGGER_TLS.",
         )
     if access.tls == "verify":
         return good(CERTIFICATE, f"verified by {access.ca_file or 'the authorities of this system'}")
     if met is None:
-        return good(CERTIFICATE, "none: plain http, as firmware before 7 has it")
+        return good(CERTIFICATE, "none: plain http, as usual before firmware 7")
     if pin is None:
         return note(CERTIFICATE, f"not pinned yet: {met.describe()}", "envoy-logger accept-certificate")
     if pin.fingerprint != met.fingerprint:
-        text = f"renewed: before {pin.describe()}, now {met.describe()}; the recorder accepts it at its next poll"
+        text = f"renewed: before {pin.describe()}, now {met.describe()}; the next poll accepts the new one"
         return note(CERTIFICATE, text)
     if not 0 < met.not_after - now < _ENDS_SOON_S:
         ended = ", ended and still trusted" if met.not_after and met.not_after <= now else ""
@@ -187,7 +193,7 @@ def _judge_certificate(access: Access, pin: Pin | None, met: Pin | None, now: fl
     text = f"the pinned one ends in {format_span(met.not_after - now)}: {met.describe()}"
     if access.tls == "pin-strict":
         return note(
-            CERTIFICATE, text, "run envoy-logger accept-certificate once the gateway has renewed its certificate."
+            CERTIFICATE, text, "run envoy-logger accept-certificate after the gateway has renewed its certificate."
         )
     return note(CERTIFICATE, f"{text}; the gateway renews the certificate, and the recorder accepts the new one")
 
@@ -195,11 +201,14 @@ def _judge_certificate(access: Access, pin: Pin | None, met: Pin | None, now: fl
 async def _check_answers(
     access: Access, aside: Access, info: GatewayInfo, clock: Clock, steps: _Steps, *, sign_in: bool
 ) -> Poll | None:
-    """Check the sign-in, then every document with its token. Return the answers; None if nothing was asked."""
+    """Check the sign-in, then request every document with the token.
+
+    Return the answers; None if nothing was requested.
+    """
     signed_in, token = await check_sign_in(access, info, clock, sign_in=sign_in)
     if token is None and signed_in.state in ("bad", "note"):
         if steps.report(signed_in):
-            steps.report(skip(DOCUMENTS, "not asked without a token"))
+            steps.report(skip(DOCUMENTS, "not requested without a token"))
         return None
     gateway = Gateway(replace(aside, token="" if token is None else token.text), clock)
     try:

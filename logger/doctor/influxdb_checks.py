@@ -1,4 +1,4 @@
-"""Checks InfluxDB: which server answers, whether it is healthy, and what the credentials may do there."""
+"""Checks which InfluxDB answers, whether it is healthy, and which rights the credentials have there."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def check_influxdb(settings: Settings, clock: Clock, report: Report) -> Se
     if server.trouble:
         report(note("influxdb health", server.trouble, _SEE_LOG))
     if server.is_fresh:
-        report(bad(NAME, "nobody has set this InfluxDB up yet", _SET_UP, _UNREACHABLE))
+        report(bad(NAME, "this InfluxDB has not been set up yet", _SET_UP, _UNREACHABLE))
     else:
         await _check_writing(target, write_setup_command(settings, server.dialect), clock, report)
         await _check_reading(target, read_token, server, clock, report)
@@ -48,7 +48,7 @@ async def check_influxdb(settings: Settings, clock: Clock, report: Report) -> Se
 async def _check_writing(target: Target, setup_command: str, clock: Clock, report: Report) -> None:
     """Check with an empty write whether the credentials may write to each bucket. Nothing is stored.
 
-    `setup_command`: what makes credentials that may.
+    `setup_command`: the command that makes credentials with this right.
     """
     writer = Writer(target, clock)
     try:
@@ -77,7 +77,7 @@ async def _check_reading(target: Target, read_token: str, server: Server, clock:
     if not read_token or server.dialect == "1":
         return
     if server.is_other:
-        report(skip("read", "this server accepts writes as InfluxDB does, but answers no query of InfluxDB"))
+        report(skip("read", "this server accepts writes as InfluxDB does, but does not answer InfluxDB's queries"))
         return
     for bucket in dict.fromkeys(target.buckets.values()):
         name = f"read {bucket}"

@@ -21,7 +21,7 @@ from logger.store.folder import is_demo
 
 _MIB: Final = 1024 * 1024
 _LEAST_FREE: Final = 64 * _MIB
-"""Below this a poll may not fit any more; the store keeps 8 MiB aside for itself."""
+"""Least free space in bytes: with less, a poll may not fit. The store reserves 8 MiB for itself."""
 _SKEW_S: Final = 60.0
 _DAY_S: Final = 86400.0
 _UNWELL: Final = 69
@@ -41,13 +41,13 @@ def check_clocks(now: float, gateway: GatewayInfo | None, influxdb: Server | Non
     if now < EARLIEST:
         report(bad(_CLOCK, "this machine's clock is not set, so the gateway is not polled", SET_OURS))
     elif gateway_s is not None and influxdb_s is not None and _agree_against_us(gateway_s, influxdb_s):
-        text = f"this machine's clock is {_describe_skew(-gateway_s)}: gateway and InfluxDB agree on another time"
+        text = f"this machine's clock is {_describe_skew(-gateway_s)}: gateway and InfluxDB have another time"
         report(bad(_CLOCK, text, SET_OURS))
     else:
         report(_judge_gateway_clock(gateway_s))
         if influxdb_s is not None and abs(influxdb_s) >= _SKEW_S:
             text = f"InfluxDB's clock is {_describe_skew(influxdb_s)}"
-            report(note(_CLOCK, text, "turn on time synchronisation there."))
+            report(note(_CLOCK, text, "turn on time synchronisation on InfluxDB's machine."))
 
 
 def _agree_against_us(gateway_s: float, influxdb_s: float) -> bool:
@@ -63,7 +63,7 @@ def _judge_gateway_clock(skew_s: float | None) -> CheckResult:
     cure = "let the gateway reach the internet (NTP, UDP port 123), or restart the gateway."
     if abs(skew_s) <= _DAY_S:
         return note(_CLOCK, f"{text}; the times of the inverters' reports are corrected", cure)
-    return bad(_CLOCK, f"{text}; the inverters' reports keep the gateway's times", cure, _UNWELL)
+    return bad(_CLOCK, f"{text}; the times of the inverters' reports are not corrected", cure, _UNWELL)
 
 
 def _describe_skew(skew_s: float) -> str:
@@ -84,14 +84,14 @@ def check_disk(
     there = _find_existing(folder)
     free, used = measure_free(there), _size_of(folder)
     if free < _LEAST_FREE:
-        text = f"{free // _MIB} MiB free at {there}: recording stops when it is full"
+        text = f"{free // _MIB} MiB free at {there}: recording stops when the disk is full"
         cure = f"free some space there (du -xh {there} | sort -h | tail), or set LOGGER_STATE_DIR to a larger disk."
         report(bad(_DISK, text, cure))
     elif free + used < max_mb * _MIB:
-        text = f"{free // _MIB} MiB free, less than the {max_mb} MiB that the store may take"
+        text = f"{free // _MIB} MiB free, less than the {max_mb} MiB that the store may use"
         report(note(_DISK, text, f"set LOGGER_STORE_MAX_MB to {max(16, (free + used) // _MIB // 2)}."))
     else:
-        report(good(_DISK, f"{free // _MIB} MiB free; the store takes {used // _MIB} of at most {max_mb} MiB"))
+        report(good(_DISK, f"{free // _MIB} MiB free; the store uses {used // _MIB} of at most {max_mb} MiB"))
 
 
 def _find_existing(folder: Path) -> Path:
@@ -107,44 +107,44 @@ def _size_of(folder: Path) -> int:
 
 
 def check_state_folder(folder: Path, report: Report) -> None:
-    """Check that the recorder can use its state folder, and that nobody else can read it."""
+    """Check that the recorder can use its state folder, and that no other user can read the folder."""
     unusable = _judge_folder(folder)
     found = [unusable] if unusable is not None else list(_find_wrong_modes(folder))
-    for result in found or [good(_STATE, f"{folder}, for its owner alone")]:
+    for result in found or [good(_STATE, f"{folder}, readable only by its owner")]:
         report(result)
 
 
 def _judge_folder(folder: Path) -> CheckResult | None:
-    """Return what makes the folder unusable; None for a usable folder."""
+    """Return the result for an unusable folder, with the cause; None for a usable folder."""
     who = f"{os.geteuid()}:{os.getegid()}"
     if not os.path.exists(folder):
         return _judge_missing_folder(folder, who)
     if not folder.is_dir():
-        return bad(_STATE, f"{folder} is no folder", "set LOGGER_STATE_DIR to a folder.")
+        return bad(_STATE, f"{folder} is not a folder", "set LOGGER_STATE_DIR to a folder.")
     if is_read_only(folder):
         mount = next(path for path in (folder, *folder.parents) if path.is_mount())
-        cure = f"run sudo mount -o remount,rw {mount}; if that fails, the disk may be at its end."
+        cure = f"run sudo mount -o remount,rw {mount}; if that fails, the disk may be broken."
         return bad(_STATE, f"{folder} is on a file system that is mounted read-only", cure)
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         cure = "run doctor as the recorder's user, or as root (sudo envoy-logger doctor)"
-        return bad(_STATE, f"{folder} is not for this user ({who})", f"{cure}; or run sudo chown -R {who} {folder}")
+        return bad(_STATE, f"this user ({who}) cannot use {folder}", f"{cure}; or run sudo chown -R {who} {folder}")
     if is_demo(folder):
-        return bad(_STATE, f"{folder} holds the demo's invented data", "set LOGGER_STATE_DIR to another folder.")
+        return bad(_STATE, f"{folder} contains the demo's invented data", "set LOGGER_STATE_DIR to another folder.")
     return None
 
 
 def _judge_missing_folder(folder: Path, who: str) -> CheckResult:
     if os.path.lexists(folder):
-        text = f"{folder} is not for this user ({who}): it belongs to the recorder's"
+        text = f"{folder} belongs to the recorder's user, and this user ({who}) cannot read it"
         return bad(_STATE, text, "sudo envoy-logger doctor")
     if not os.access(_find_existing(folder), os.W_OK | os.X_OK):
         cure = f"sudo mkdir -p {folder} && sudo chown {who} {folder}"
-        return bad(_STATE, f"{folder} is not there, and this user cannot make it", cure)
-    return skip(_STATE, f"{folder} is not there yet; the first poll makes it")
+        return bad(_STATE, f"{folder} does not exist, and this user cannot make it", cure)
+    return skip(_STATE, f"{folder} does not exist yet; the first poll makes it")
 
 
 def _find_wrong_modes(folder: Path) -> Iterator[CheckResult]:
-    """Find files that others can read, and files that the folder's owner cannot read."""
+    """Find files that other users can read, and files that the folder's owner cannot read."""
     own = folder.stat()
     if own.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         yield bad(_STATE, f"{folder} is open to other users", f"chmod 700 {folder}")
@@ -164,9 +164,9 @@ def _find_wrong_modes(folder: Path) -> Iterator[CheckResult]:
 
 
 def check_daemon(status: dict[str, Json] | None, now: float, start_command: str, report: Report) -> None:
-    """Check by the status file whether a recorder runs, whether it is alive, and what problems it has."""
+    """Check by the status file whether a recorder runs, whether it still responds, and which problems it has."""
     if status is None:
-        report(skip(_DAEMON, "none has run with these settings"))
+        report(skip(_DAEMON, "no recorder has run with these settings"))
     else:
         report(_judge_status(status, now, start_command))
 
@@ -176,8 +176,8 @@ def _judge_status(status: dict[str, Json], now: float, start_command: str) -> Ch
     age, pid, troubles = format_span(now - written_at), status.get("pid"), status.get("troubles")
     if now >= alive_until:
         if isinstance(pid, int) and Path(f"/proc/{pid}").exists() and now - alive_until < _DAY_S:
-            cure = "restart the recorder (systemctl restart envoy-logger, or its container); its log tells why."
-            return bad(_DAEMON, f"process {pid} has not moved for {age}", cure, _UNWELL)
+            cure = "read the recorder's log; then restart it (systemctl restart envoy-logger, or its container)."
+            return bad(_DAEMON, f"process {pid} has not responded for {age}", cure, _UNWELL)
         return note(_DAEMON, f"not running; its last status is {age} old", start_command)
     text = f"process {pid} runs, status of {age} ago"
     outlets = status.get("outlets")

@@ -10,13 +10,13 @@ from logger.settings.definitions import Mqtt
 
 
 async def check_mqtt(settings: Mqtt, report: Report) -> None:
-    """Connect to the broker once, and publish nothing. Without MQTT_URL nothing is reported."""
+    """Connect to the broker once, and publish nothing. Without MQTT_URL, report nothing."""
     if not settings.url:
         return
-    from logger.mqtt.broker import connect  # needs the extra that is installed for MQTT alone
+    from logger.mqtt.broker import connect  # imports paho, which is installed only for MQTT
 
     try:
         async with connect(settings, f"envoy-logger-doctor-{os.getpid()}"):
-            report(good("mqtt", f"{settings.url} takes the sign-in"))
+            report(good("mqtt", f"{settings.url} accepts the sign-in"))
     except BrokerError as error:
         report(fail("mqtt", error))

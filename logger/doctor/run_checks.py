@@ -1,4 +1,4 @@
-"""Runs every check of `doctor`. Each check builds on the results of the checks before it."""
+"""Runs every check of `doctor`. Each check uses the results of the checks before it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def run_checks(
     *,
     sign_in: bool,
 ) -> None:
-    """Run every check and report its result at once. Nothing is changed, so a recorder may be running.
+    """Run every check and report each result immediately. Nothing is changed, so a recorder may be running.
 
     `chosen`: the gateways to check. `problems`: the problems of the settings. `sign_in`: allow a sign-in at Enphase.
     """
@@ -54,8 +54,8 @@ async def run_checks(
                 continue
             first = met.setdefault(gateway.serial, each.enphase.gateway)
             if first != each.enphase.gateway:
-                cure = f"remove one of both entries from {settings.enphase.gateways_file}."
-                report_one(note("gateway", f"{gateway.serial} answers at {first} too and is polled once", cure))
+                cure = f"remove one of the two entries from {settings.enphase.gateways_file}."
+                report_one(note("gateway", f"{gateway.serial} answers at {first}, too; it is polled only once", cure))
     check_disk(settings.state_dir, settings.recorder.store_max_mb, report)
     check_state_folder(settings.state_dir, report)
     check_daemon(status_file.read(settings.runtime_dir), clock.time(), settings.start_command, report)
@@ -63,7 +63,7 @@ async def run_checks(
 
 
 def _report_closed(closed: Sequence[Problem], settings: Settings, clock: Clock, report: Report) -> None:
-    """Report a settings file that cannot be read. Without it only a running recorder can be checked."""
+    """Report a settings file that cannot be read. Without this file only a running recorder can be checked."""
     for problem in closed:
         report(bad("settings", f"{problem.setting} ({problem.origin}) {problem.message}", problem.fix))
     for name in ("gateway", "influxdb", "state folder"):
@@ -91,14 +91,24 @@ def _report_of(gateway: str, report: Report) -> Report:
 
 
 def check_settings(settings: Settings, problems: tuple[Problem, ...], report: Report) -> None:
-    """Report each problem and each warning of the settings and the layout file. Also report good settings."""
+    """Report each problem and each warning of the settings and the layout file.
+
+    Also report settings without a fault.
+    """
     name = "settings"
     found = [*problems, *layout_problems(settings), *tariff_problems(settings)]
     for problem in found:
         report(bad(name, f"{problem.setting} ({problem.origin}) {problem.message}", problem.fix))
     for warning in settings.warnings:
         text, _, cure = warning.partition(" Try: ")
-        report(note(name, text, cure or "correct or remove it; `envoy-logger check --show` lists what is read."))
+        report(
+            note(
+                name,
+                text,
+                cure
+                or "correct or remove the setting; `envoy-logger check --show` lists the settings that are read.",
+            )
+        )
     if not found:
         places = sorted({origin.partition(",")[0] for origin in settings.origins.values()})
         report(good(name, f"{len(settings.origins)} set" + (f", by {', '.join(places)}" if places else "")))

@@ -1,4 +1,4 @@
-"""Writes the whole command by which `setup` gives this recorder credentials that may write."""
+"""Writes the complete `setup` command that gives this recorder credentials for writing."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from logger.settings.environment import read_variables
 from logger.settings.load import Settings
 
 _COMPOSE_FILE: Final = "/tokens/recorder/influxdb_token"
-"""Where deploy/compose keeps the recorder's token; its service `setup` renews it."""
+"""The file of the recorder's token in deploy/compose, whose service `setup` renews the token."""
 
 
 def write_setup_command(settings: Settings, dialect: Dialect, admin_token: Path = places.ADMIN_TOKEN) -> str:
-    """Write what makes a token that may write to the buckets (2.x); empty for other generations.
+    """Return the command that makes a token with the right to write to the buckets (2.x).
 
-    On 1.x a name and a password are to be checked first, and on 3.x `setup` makes no token. `admin_token`: the file
-    in which the installer keeps the administrator's token of InfluxDB.
+    Return an empty text for other generations: on 1.x the user and password need a check first, and on 3.x `setup`
+    makes no token. `admin_token`: the file in which the installer stores the administrator's token of InfluxDB.
     """
     if dialect != "2":
         return ""
     file = _find_file(settings)
     if file == _COMPOSE_FILE:
-        return "run deploy/compose/setup again: it makes a token that may."
+        return "run deploy/compose/setup again: this makes a token that may write."
     is_service, is_kept = settings.env_file == places.INSTALLED, admin_token.exists()
     parts = (
         "run sudo envoy-logger setup" if is_service else "run envoy-logger setup",
@@ -39,7 +39,7 @@ def write_setup_command(settings: Settings, dialect: Dialect, admin_token: Path 
 
 
 def _find_file(settings: Settings) -> str:
-    """Return the file from which the settings read the token; empty if they hold it themselves."""
+    """Return the file from which the settings read the token; empty if the settings contain the token itself."""
     origin = settings.origins.get("INFLUXDB_TOKEN", "")
     if origin.endswith(", INFLUXDB_TOKEN_FILE"):
         dotenv = parse_env(read_env_text(settings.env_file))[0] if settings.env_file else {}

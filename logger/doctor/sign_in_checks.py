@@ -1,4 +1,4 @@
-"""Checks the sign-in at this gateway, and whether it will continue to work. Signs in only if that is allowed."""
+"""Checks the sign-in at this gateway, and whether it will continue to work. Signs in only if allowed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def check_sign_in(
     if kind == "open":
         return good(SIGN_IN, "none needed"), None
     if kind == "digest":
-        return good(SIGN_IN, f"user {access.local_username or 'envoy'}, for the paths that ask for one"), None
+        return good(SIGN_IN, f"user {access.local_username or 'envoy'}, for the paths that need a sign-in"), None
     try:
         token = await _find_token(access if sign_in else replace(access, username="", password=""), info, clock)
     except EnvoyLoggerError as error:
@@ -49,16 +49,16 @@ def _is_pasted(access: Access, token: Token | None) -> bool:
 
 
 def _judge_token(access: Access, info: GatewayInfo, token: Token, now: float) -> CheckResult:
-    """Judge how long the token lasts, and whether the recorder can fetch the next one."""
-    origin = "pasted" if _is_pasted(access, token) else "kept"
+    """Check how long the token is valid, and whether the recorder can fetch the next token."""
+    origin = "pasted" if _is_pasted(access, token) else "stored"
     text = f"{origin} token of role {token.user}, {format_span(token.expires_at - now)} left"
     if now < token.renew_at:
         if token.user == "installer":
-            cure = "set ENPHASE_USERNAME to the owner's account: its tokens last a year."
+            cure = "set ENPHASE_USERNAME to the owner's account, whose tokens last a year."
             return note(SIGN_IN, f"{text}: an installer's token lasts 12 hours", cure)
         return good(SIGN_IN, text)
     if not access.has_account:
-        return note(SIGN_IN, f"{text}, and there is no account to renew the token", tokens.PASTE)
+        return note(SIGN_IN, f"{text}, and no account is set to renew the token", tokens.PASTE)
     try:
         check_allowed(access, info.serial, now)
     except CredentialsError as error:
@@ -69,21 +69,21 @@ def _judge_token(access: Access, info: GatewayInfo, token: Token, now: float) ->
 def _explain_no_token(
     access: Access, info: GatewayInfo, error: EnvoyLoggerError, now: float, *, tried: bool
 ) -> CheckResult:
-    """Make the result for a missing token: what forbids a sign-in, or that no sign-in was tried yet."""
+    """Make the result for a missing token: the reason why no sign-in is allowed, or that no sign-in was tried yet."""
     if tried or not access.has_account or isinstance(error, StateError):
         return fail(SIGN_IN, error)
     try:
         check_allowed(access, info.serial, now)
     except EnvoyLoggerError as reason:
         return fail(SIGN_IN, reason)
-    text = "no token is kept yet; the recorder signs in at its first poll"
+    text = "no token is stored yet; the recorder signs in at its first poll"
     return note(SIGN_IN, text, "envoy-logger doctor --sign-in")
 
 
 def refuse_token(access: Access, token: Token | None) -> CheckResult:
-    """Make the result for a token that the gateway no longer accepts although it has not expired."""
-    origin = "pasted" if _is_pasted(access, token) else "kept"
-    text = f"the gateway refuses the {origin} token, though it has not expired"
+    """Make the result for a token that the gateway refuses, although the token has not expired."""
+    origin = "pasted" if _is_pasted(access, token) else "stored"
+    text = f"the gateway refuses the {origin} token, although the token has not expired"
     if access.has_account:
         cure = "run envoy-logger once, or wait: the recorder gets another token at its next poll."
         return bad(SIGN_IN, text, cure, 77)

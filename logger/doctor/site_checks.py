@@ -1,4 +1,4 @@
-"""Check the site by the gateway's figures: how its CTs are clamped, and whether figures contradict each other."""
+"""Check the site by the gateway's figures: whether the CTs are clamped correctly, and whether figures contradict."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SITE, _VALUES = "site", "values"
 
 
 def check_site(found: Poll, site: Site, report: Report) -> None:
-    """Report each fault of the site and each missing value that one poll shows. Also report a site without any."""
+    """Report each fault of the site and each missing value in one poll. Also report a site without faults."""
     result = read(found, site)
     warnings, missing = list_warnings(result), group_reasons(list_missing(result))
     for warning in warnings:
@@ -21,6 +21,6 @@ def check_site(found: Poll, site: Site, report: Report) -> None:
         cures = (error.hint for error in errors if error.message in reason)
         report(note(_VALUES, f"{', '.join(names)}: absent, because {reason}", next(cures, "")))
     if not missing:
-        report(good(_VALUES, "every value that this site should have is there"))
+        report(good(_VALUES, "every value that this site should have is present"))
     if not warnings:
         report(good(_SITE, "the figures of this poll do not contradict each other"))

@@ -133,7 +133,7 @@ def test_a_site_that_is_well_has_no_complaint_and_nothing_is_touched(patient: Pa
     before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in patient.state.iterdir()}
     found = patient.looked_at()
     assert {check.state for check in found} == {"good", "left out"}
-    assert re.match(r"kept token of role owner, 300 days left$", of(found, "sign-in").text)
+    assert re.match(r"stored token of role owner, 300 days left$", of(found, "sign-in").text)
     assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in patient.state.iterdir()} == before
     documents = [check for check in found if check.name.startswith("/")]
     assert len(documents) >= 15
@@ -335,7 +335,7 @@ FAULTS = {
     "no authority vouches": Induced(
         _setting(LOGGER_TLS="verify"), "certificate", "LOGGER_TLS_CA_FILE.*LOGGER_TLS=pin", 69
     ),
-    "nobody checks": Induced(_setting(LOGGER_TLS="off"), "certificate", "remove LOGGER_TLS"),
+    "the certificate is not checked": Induced(_setting(LOGGER_TLS="off"), "certificate", "remove LOGGER_TLS"),
     "it hangs": Induced(_silent, "firmware", "restart the device", 69),
     "it starts up": Induced(_busy, "firmware", "restart the gateway if this lasts", 69),
     "something else answers": Induced(_web_page, "firmware", "check ENPHASE_GATEWAY", 69),
@@ -369,7 +369,7 @@ FAULTS = {
     "a kept token open to all": Induced(_token_is_open, "state folder", "^chmod 600 /.*token-", 78),
     "the demo's state folder": Induced(_state_is_the_demo, "state folder", "another folder", 78),
     "a daemon that stands still": Induced(
-        _daemon_stands_still, "daemon", "^restart the recorder .systemctl restart envoy-logger", 69
+        _daemon_stands_still, "daemon", "then restart it .systemctl restart envoy-logger", 69
     ),
     "a daemon in trouble": Induced(_daemon_has_trouble, "daemon", "^envoy-logger status"),
     "a secret open to all": Induced(_secret_is_open, "settings", "^chmod 600 /.*password"),
@@ -571,7 +571,7 @@ def test_beside_a_running_daemon_it_uses_its_token_and_is_well(site: BackgroundS
         )
         done = program(tmp_path, "doctor", settings=site.settings)
         assert done.code == 0, done.out
-        assert "kept token of role owner, 365 days left" in done.out
+        assert "stored token of role owner, 365 days left" in done.out
         assert re.search(r"^[✓!] daemon +process \d+ runs", done.out, re.M)
         assert done.err == ""
         assert recorder.terminate() == 0
