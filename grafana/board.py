@@ -17,8 +17,8 @@ class Panel:
     """Hold one panel, which a function of `kinds.py` makes. All texts are English; `render.py` translates them.
 
     `says`: the description in the panel's corner and in docs/dashboards.md. `absent`: the text that the panel shows
-    if nothing was recorded. `options`, `custom`: Grafana's settings of this kind of panel. `points`: the greatest number
-    of points that the panel requests; 0 stands for one point a pixel of its width.
+    if nothing was recorded. `options`, `custom`: Grafana's settings of this kind of panel. `points`: the greatest
+    number of points that the panel requests; 0 stands for one point a pixel of its width.
     """
 
     title: str

@@ -14,31 +14,39 @@ _HEAD: Final = """\
 # The boards
 
 `python -m grafana.build` makes this page from the source in `grafana/`. [grafana/README.md](../grafana/README.md)
-says how the boards are installed or imported by hand.
+describes how to install the boards, and how to import them by hand.
 
-The page shows the query of each panel, for people who build boards of their own. Grafana replaces these words:
+The page shows the query of each panel, for readers who build their own boards. Grafana replaces these words:
 
 | in a query | stands for |
 |---|---|
 | `${gateway:regex}` | the serial numbers of the chosen gateways; `${group:regex}` and `${inverter:regex}` likewise |
 | `${bucket}`, `${bucket_devices}`, `${bucket_daily}` | the three buckets; InfluxQL has a data source for each |
 | `v.timeRangeStart`, `v.timeRangeStop`, `$timeFilter` | the time shown |
-| `v.windowPeriod`, `$__interval` | the width of a window of time, about one for each pixel |
+| `${__from}`, `${__to}` | the begin and the end of the time shown, in milliseconds |
+| `v.windowPeriod`, `$__interval` | the width of a window of time, about one window for each pixel |
 | `${gap}` | five minutes, or a three-hundredth of the time shown if that is longer |
 | `${label:raw}` | the tag that names an inverter: `panel`, or `serial` without a layout file |
 
-Local days, months and years come from the recorder's own rows ([fields](fields.md)), so that no query asks for a time
-zone. Values of several gateways are added up, except for percentages, voltages and temperatures: their mean is shown.
+The recorder writes a row for each local day, month and year ([fields](fields.md)). The boards read these rows, so that
+no query contains a time zone. The boards add up the energies and powers of several gateways. Of percentages, voltages
+and temperatures of several gateways they show the mean.
 
-Grafana's units for power and energy go down to thousandths. Therefore a value mapping of each panel writes `< 1 W`
-and `< 1 Wh` instead of mW and mWh. 0 remains 0.
+Grafana writes small powers in mW and small energies in mWh. A value mapping of each panel writes `< 1 W` and `< 1 Wh`
+instead. A value of 0 is written as 0.
 
-Every panel can be opened over two years. With a point a minute, one gateway and three phases, the slowest panel then
-takes InfluxDB 1.2 seconds of processor time in InfluxQL on 1.6.7 (*Power*), 0.8 seconds in InfluxQL on 2.9.1
-(*Voltage of each phase*), and 0.6 seconds in Flux (*Ninety days, against the group*). InfluxDB repeats a statement
-within a statement for each column of the outer one, so InfluxQL has one statement for each curve. *The sun of a year,
-hour by hour* always shows one year. Its query takes 0.5 seconds in Flux, and 0.2 seconds in InfluxQL on InfluxDB
-1.6.7.
+Each panel can show two years. The following times are the processor time of InfluxDB for two years, with a point a
+minute, one gateway and three phases:
+
+| query language, InfluxDB | slowest panel | processor time in s |
+|---|---|---|
+| InfluxQL, 1.6.7 | *Power* | 1.2 |
+| InfluxQL, 2.9.1 | *Voltage of each phase* | 0.8 |
+| Flux, 2.9.1 | *Ninety days, % of its group* | 0.6 |
+
+In InfluxQL, a panel has one statement for each curve, because InfluxDB repeats a subquery for each column of the outer
+statement. The panel *The sun of a year, hour by hour* always shows one year. Its query takes 0.5 seconds of processor
+time in Flux, and 0.2 seconds in InfluxQL on InfluxDB 1.6.7.
 """
 
 
@@ -62,10 +70,10 @@ def _describe_board(board: Board, pictures: Path) -> Iterator[str]:
 
 
 def _describe_panel(panel: Panel) -> Iterator[str]:
-    title = panel.title.replace(": ${group}", "") or "The numbers at the top"
+    title = panel.title.replace(": ${group}", "") or "Numbers at the top"
     yield f"**{title}** — {panel.says}"
     yield ""
-    yield f"Without data the panel says: *{panel.absent}*"
+    yield f"Without data, the panel shows: *{panel.absent}*"
     yield ""
     for dialect, (name, fence) in _NAMES.items():
         statements = [statement for query in panel.queries for statement in query.statements(dialect)]

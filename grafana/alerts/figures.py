@@ -103,7 +103,7 @@ class Course(Figure):
 
 @dataclass(frozen=True)
 class Heard(Figure):
-    """Compute 0 if no field has had a value for 20 minutes (InfluxQL: 20 to 30 minutes), otherwise a number above 0."""
+    """Compute 0 if no field has had a value for 20 minutes (InfluxQL: 20 to 30), otherwise a number above 0."""
 
     def flux(self) -> str:
         """Return the query in Flux, which keeps only the times, because the fields have several types."""
@@ -117,7 +117,7 @@ class Heard(Figure):
         )
 
     def influxql(self) -> str:
-        """Return the query in InfluxQL, which counts the values of the last 10 minutes and of the 20 minutes before."""
+        """Return the query in InfluxQL, which counts the values of the last 10 minutes and the 20 minutes before."""
         counts = " + ".join(f'count("{field}")' for field in self.fields)
         each = self._select(f'{counts} AS "n"', "10m", "0")
         return select(['moving_average("n", 3)'], f"({each})", f"GROUP BY {self._columns}")

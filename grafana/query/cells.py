@@ -1,8 +1,8 @@
 """Query cells: a value for each panel and each time, or for each panel and each hour of the day.
 
 An answer has a row for each cell. Grafana turns rows into columns, and sorts them by `PLACE`: by group, then by
-length of the name, then by name, so that E2 is before E10. InfluxQL cannot compute the length of a name. Therefore three
-statements read the names with one digit at the end, the names with two digits, and all other names.
+length of the name, then by name, so that E2 is before E10. InfluxQL cannot compute the length of a name. Therefore
+three statements read the names with one digit at the end, the names with two digits, and all other names.
 """
 
 from __future__ import annotations

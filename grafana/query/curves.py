@@ -269,8 +269,8 @@ class Shade(OneColumn):
     """Query 1 for each window in which a condition holds, and 0 for each other window: a band behind curves.
 
     With `when`, the condition is that a string field had this value. Without `when`, the condition is that `rows`
-    have no value; these windows are at least five minutes long (the hidden choice `gap`), so that a recorder with a longer
-    interval has no stripes.
+    have no value; these windows are at least five minutes long (the hidden choice `gap`), so that a recorder with a
+    longer interval has no stripes.
     """
 
     when: str = ""

@@ -162,7 +162,8 @@ def test_errors_arrive_as_what_they_are_and_do_not_end_the_conversation(tmp_path
             with pytest.raises(EnvoyLoggerError, match="does not understand the request: n: Missing required"):
                 await there.ask(Newer.double)
             with pytest.raises(
-                EnvoyLoggerError, match="answers 'answer' in a form that this command does not know\nTry: run systemctl restart"
+                EnvoyLoggerError,
+                match="answers 'answer' in a form that this command does not know\nTry: run systemctl restart",
             ):
                 await there.ask(Newer.answer)
             assert await there.ask(Odd.double, 7) == [7, 7]
