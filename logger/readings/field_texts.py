@@ -16,7 +16,7 @@ _BUCKETS: Final = {
 _TIMES: Final = {
     "tick": "the tick",
     "report": "the inverter's own report",
-    **{span: f"the first instant of the {span}" for span in ("hour", "day", "month", "year")},
+    **{span: f"the first second of the {span}" for span in ("hour", "day", "month", "year")},
 }
 _UNITS: Final = {
     "w": "W",
@@ -36,15 +36,15 @@ _UNITS: Final = {
 _HEAD: Final = """\
 # Every field
 
-This page is made from the table in `logger/readings/table.py`; `envoy-logger fields` prints the same. If a field has
-several sources, they are read in the given order: a later source is used only if the gateway surely lacks all earlier
-ones. A value that is missing or not plausible is left out.
+This page lists every field. It is made from the table in `logger/readings/table.py`; `envoy-logger fields` prints the
+same table. If a field has several sources, the recorder tries them in the given order. A later source is used only if
+the gateway surely lacks all earlier sources. If a value is missing or implausible, the field is left out.
 
 Every point has the tag `gateway` (the gateway's serial number). If you name the site, every point also has the tag
 `site`. Points of a site of several gateways (`envoy_site`, `envoy_site_day`) have only the tag `site`. Points of
 inverters also have the tags of the layout file (`LOGGER_LAYOUT_FILE`): `panel`, `panel_group`, `panel_row`,
-`panel_column`, and any further tag in that file. The tag `serial` identifies an inverter. If a panel gets another
-name in the layout file, a new series begins.
+`panel_column`, and any further tag of the layout file. The tag `serial` identifies an inverter. If you rename a panel
+in the layout file, a new series begins.
 """
 
 
@@ -123,7 +123,7 @@ def markdown() -> str:
             [
                 "## Counters",
                 "",
-                "The lifetime energies are computed from these alone, after validation has accepted their values.",
+                "The lifetime energies are computed only from validated values of these counters.",
                 "",
                 "| counter | meaning | sources, in order |",
                 "|---|---|---|",

@@ -21,17 +21,17 @@ _OWN = ("envoy_event", "envoy_logger")
 _HEAD = """\
 # Supported gateways
 
-This page lists the recorded gateways. For each gateway this page shows the measurements of a recorder's first poll
-with their sources, and the fields that are absent with the reason. `python -m tests.fields.documents` makes this page
-from the recordings. If your gateway is not in the list, you can record it with `envoy-logger capture`.
+This page lists the gateways of which a recording exists. For each recorded gateway this page shows the measurements
+of the first poll with their sources, and the absent fields with the reason. `python -m tests.fields.documents` writes
+this page from the recordings. If your gateway is not in the list, you can record it with `envoy-logger capture`.
 """
 _PRODUCTS = Path(__file__).with_name("products.md")
 _RECORDED = """\
-## What was recorded
+## Recordings
 
 The generations are: G0 before firmware 3.9, G1 up to 3.18, G2 firmware 4 and 5, G3 firmware 7, G4 firmware 8 up to
-8.2, G5 firmware 8.3, and G5N firmware 8.3 with the new metering. S means without meters in use, M means with meters
-in use.
+8.2, G5 firmware 8.3, and G5N firmware 8.3 with the new metering. The letter S means that no meter is in use, and M
+means that meters are in use.
 """
 
 
@@ -71,7 +71,7 @@ def supported_gateways() -> str:
             _PRODUCTS.read_text(encoding="utf-8").rstrip("\n"),
             "",
             _RECORDED,
-            "Points of a first poll:",
+            "The table shows the number of points of each measurement in the first poll:",
             "",
             *table,
             "",
