@@ -1,1 +1,1 @@
-"""Defines, reads and checks every setting of the program."""
+"""Define, read and check every setting of the program."""

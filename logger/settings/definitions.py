@@ -1,4 +1,4 @@
-"""Defines every setting: name, default, check and description."""
+"""Define every setting: name, default, check and description."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from logger.settings.value_types import (
 
 
 class Group(BaseSettings):
-    """Base of the setting groups; one group for each prefix of variables. Frozen."""
+    """Base class of the groups of settings, one group for each prefix of variables. The values do not change."""
 
     model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True, extra="forbid")
 
@@ -45,13 +45,13 @@ class Group(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Replace the sources of pydantic-settings by SOURCES, which read from the given inputs."""
+        """Return the sources of SOURCES in place of pydantic-settings' own sources; they read the given inputs."""
         inputs: Inputs = init_settings()["inputs"]
         return tuple(source(settings_cls, inputs) for source in SOURCES)
 
 
 class Enphase(Group):
-    """The gateway and the account at Enphase."""
+    """Hold the settings of the gateway and of the account at Enphase."""
 
     model_config = SettingsConfigDict(env_prefix="ENPHASE_")
 
@@ -62,7 +62,7 @@ class Enphase(Group):
     )
     serial: Serial = Field(
         "",
-        description="Serial number of the gateway. If empty, the gateway tells it; if given, another one is refused.",
+        description="Serial number of the gateway. A gateway with another serial is refused. Empty: any gateway.",
     )
     gateways_file: FilePath = Field(
         "",
@@ -73,66 +73,69 @@ class Enphase(Group):
     token: GatewayToken = Field(
         SecretStr(""), description="A token pasted from entrez.enphaseenergy.com, instead of the account."
     )
-    local_username: str = Field("envoy", description="User for gateways before version 7.")
+    local_username: str = Field("envoy", description="User at gateways with firmware before 7.")
     local_password: SecretStr = Field(
-        SecretStr(""), description="Password of that user. If empty: the last six characters of the serial number."
+        SecretStr(""), description="Password of ENPHASE_LOCAL_USERNAME. Empty: the last six characters of the serial."
     )
     login_url: Url = Field(
-        "https://enlighten.enphaseenergy.com/login/login.json", description="Where to sign in at Enphase."
+        "https://enlighten.enphaseenergy.com/login/login.json", description="URL of the sign-in at Enphase."
     )
     token_url: Url = Field(
-        "https://entrez.enphaseenergy.com/tokens", description="Where to fetch the gateway's token."
+        "https://entrez.enphaseenergy.com/tokens", description="URL of the gateway's token at Enphase."
     )
 
 
 class Influxdb(Group):
-    """The database."""
+    """Hold the settings of InfluxDB."""
 
     model_config = SettingsConfigDict(env_prefix="INFLUXDB_")
 
     url: Url = Field(
         "",
-        description="Address of InfluxDB. Empty: everything is kept in the embedded store.",
+        description="Address of InfluxDB. Empty: all readings stay in the recorder's own store.",
         examples=["http://localhost:8086"],
     )
     api: Literal["auto", "1", "2", "3"] = Field("auto", description="Generation of InfluxDB: auto, 1, 2 or 3.")
     token: InfluxToken = Field(SecretStr(""), description="Token that may write to the buckets (2.x, 3.x).")
     org: Line = Field("", description="Organisation (2.x).")
     username: str = Field("", description="User (1.x with authentication).")
-    password: SecretStr = Field(SecretStr(""), description="Password of that user (1.x).")
+    password: SecretStr = Field(SecretStr(""), description="Password of INFLUXDB_USERNAME (1.x).")
     admin_token: InfluxToken = Field(
-        SecretStr(""), description="Token that may create buckets and tokens; used by `setup` alone."
+        SecretStr(""), description="Token that may create buckets and tokens; only `setup` uses it."
     )
     read_token: InfluxToken = Field(
         SecretStr(""),
-        description="Token that may read the buckets (2.x, 3.x); used by `query`, `backfill` and `doctor` alone.",
+        description="Token that may read the buckets (2.x, 3.x); only `query`, `backfill` and `doctor` use it.",
     )
     bucket: Bucket = Field(
-        "envoy", description="Gateway totals, every minute. On 1.x: database or database/retention-policy."
+        "envoy",
+        description="Bucket of the gateway totals, every minute. On 1.x: database or database/retention-policy.",
     )
-    bucket_devices: Bucket = Field("envoy_devices", description="Inverters and batteries, every five minutes.")
-    bucket_daily: Bucket = Field("envoy_daily", description="One row a day.")
+    bucket_devices: Bucket = Field(
+        "envoy_devices", description="Bucket of inverters and batteries, every five minutes."
+    )
+    bucket_daily: Bucket = Field("envoy_daily", description="Bucket of days, months, years and hours.")
 
     @property
     def buckets(self) -> dict[Role, str]:
-        """Return role → bucket."""
+        """Return the bucket of each role, by role."""
         return dict(zip(ROLES, (self.bucket, self.bucket_devices, self.bucket_daily), strict=True))
 
 
 class Mqtt(Group):
-    """The MQTT broker, for Home Assistant and others."""
+    """Hold the settings of the MQTT broker, for Home Assistant and other programs."""
 
     model_config = SettingsConfigDict(env_prefix="MQTT_")
 
     url: MqttUrl = Field(
         "",
-        description="Address of the broker: mqtt://host, or mqtts://host with TLS. Empty: nothing is published.",
+        description="Address of the broker: mqtt://host, or mqtts://host with TLS. Empty: no MQTT.",
         examples=["mqtt://localhost:1883"],
     )
     username: str = Field("", description="User at the broker.")
-    password: SecretStr = Field(SecretStr(""), description="Password of that user.")
+    password: SecretStr = Field(SecretStr(""), description="Password of MQTT_USERNAME.")
     ca_file: FilePath = Field(
-        "", description="Certificate of the CA that signed the broker's, in PEM form. Empty: the system's CAs."
+        "", description="File with the CA certificate of the broker, in PEM form. Empty: the system's CAs."
     )
     topic: TopicName = Field("envoy", description="First part of every topic.")
     discovery_prefix: TopicName = Field(
@@ -146,7 +149,7 @@ class Mqtt(Group):
 
 
 class RecorderSettings(Group):
-    """The recorder itself."""
+    """Hold the settings of the recorder itself."""
 
     model_config = SettingsConfigDict(env_prefix="LOGGER_")
 
@@ -171,18 +174,18 @@ class RecorderSettings(Group):
         None,
         gt=0,
         allow_inf_nan=False,
-        description="The most power, in W, that the site can have; faster increases of a counter are "
-        "treated as suspect. Empty: 25 kW a phase, or 500 W an inverter if that is more.",
+        description="The greatest power of the site, in W; faster increases of a counter are "
+        "not believed at first. Empty: 25 kW for each phase, or 500 W for each inverter if that is more.",
     )
     layout_file: FilePath = Field(
         "",
         description="CSV or TOML file that names the panels: serial, panel, group, row, column and any further tag. "
-        "Read again when it changes. `devices --layout` prints one to begin with.",
+        "The file is read again when it changes. `devices --layout` prints a file to fill in.",
     )
     tariff_file: FilePath = Field(
         "",
         description="TOML file with your prices for grid energy, by date and time of use: docs/tariffs.md. "
-        "Read again when it changes. Empty: no costs are recorded.",
+        "The file is read again when it changes. Empty: no costs are recorded.",
     )
     panel_alert_percent: float = Field(
         80.0,
@@ -194,32 +197,34 @@ class RecorderSettings(Group):
     )
     http: ListenAddress = Field(
         "127.0.0.1:9817",
-        description="Where the page, the JSON API and the health checks are served, as host:port. The default "
-        "answers to this machine alone; 0.0.0.0:9817 answers to the whole network; off serves nothing.",
+        description="Address of the page, the JSON API and the health checks, as host:port. The default "
+        "answers only this machine; 0.0.0.0:9817 answers the whole network; off serves no page.",
     )
     http_hosts: HostNames = Field(
         "",
-        description="Names under which the page is also reached, such as that of a reverse proxy; with commas in "
-        "between. IP addresses, localhost and this machine's own name need not be listed.",
+        description="Further host names of the page, such as that of a reverse proxy, with commas in "
+        "between. IP addresses, localhost and this machine's own name are always allowed.",
     )
     http_password: SecretStr = Field(
-        SecretStr(""), description="Password that the page and the API ask for. Empty: they ask for none."
+        SecretStr(""), description="Password for the page and the API. Empty: no password is needed."
     )
-    keep_days: int = Field(30, ge=0, le=3650, description="Days that delivered rows stay in the store.")
-    store_max_mb: int = Field(
-        2048, ge=16, le=4_000_000, description="The most that the store may take on disk, in MB."
-    )
+    keep_days: int = Field(30, ge=0, le=3650, description="Days for which delivered rows stay in the store.")
+    store_max_mb: int = Field(2048, ge=16, le=4_000_000, description="The greatest size of the store on disk, in MB.")
     shard: Shard = Field(
         "",
-        description="Which share of ENPHASE_GATEWAYS_FILE this recorder takes, such as 2/8; pod/8 takes the number "
-        "from the pod's name in a Kubernetes StatefulSet. Empty: all.",
+        description="The share of ENPHASE_GATEWAYS_FILE for this recorder, such as 2/8; pod/8 takes the number "
+        "from the pod's name in a Kubernetes StatefulSet. Empty: all gateways.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="How much is logged.")
-    log_format: Literal["text", "json"] = Field("text", description="text, or json: one object a line.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severity of the logged lines."
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Format of the log: text, or json with one object a line."
+    )
 
     @property
     def http_address(self) -> tuple[str, int] | None:
-        """Return host and port at which the page is served; None if it is not served."""
+        """Return host and port of the page; None if the page is not served."""
         if self.http == "off":
             return None
         host, _, port = self.http.rpartition(":")
@@ -231,7 +236,7 @@ GROUPS: tuple[type[Group], ...] = (Enphase, Influxdb, RecorderSettings, Mqtt)
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """Describes one setting for people. The default is text, and empty for a secret."""
+    """Describe one setting for people. The default is a text, and empty for a secret."""
 
     variable: str
     default: str
@@ -255,7 +260,7 @@ def _describe(group: type[Group], name: str) -> Description:
 
 
 DESCRIPTIONS: Final = tuple(_describe(group, name) for group in GROUPS for name in group.model_fields)
-"""Every setting in order; the source of `.env.example`, the README's table and `check --show`."""
+"""Every setting in order: the source of `.env.example`, of the README's table and of `check --show`."""
 KNOWN_NAMES: Final = frozenset(
     name for item in DESCRIPTIONS for name in (item.variable, *([f"{item.variable}_FILE"] if item.secret else []))
 )

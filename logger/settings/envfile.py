@@ -1,4 +1,4 @@
-"""Reads settings files (`.env`) without interpolation, and changes single lines without changing the others.
+"""Read settings files (`.env`) without interpolation, and change single lines without changing the other lines.
 
 Values are written without quotes, so that dotenv, systemd's EnvironmentFile and compose read the same value. A value
 that these three would read differently is refused.
@@ -31,9 +31,9 @@ def read_env_text(path: Path) -> str:
 
 
 def is_there(path: Path) -> bool:
-    """Return True if the path is a file. Raises PermissionError if this user may not look into its folder."""
+    """Return True if the path is a file. Raises PermissionError if this user may not read its folder."""
     try:
-        return stat.S_ISREG(path.stat().st_mode)  # is_file() says False of a closed folder from Python 3.14 on
+        return stat.S_ISREG(path.stat().st_mode)  # is_file() hides an unreadable folder from Python 3.14 on
     except PermissionError:
         raise
     except OSError:
@@ -43,7 +43,7 @@ def is_there(path: Path) -> bool:
 def parse_env(text: str) -> tuple[dict[str, str], list[tuple[int, list[str]]]]:
     """Parse the text of a settings file.
 
-    Return variable → value. Return also, for each line that cannot be parsed, its number and the words in it.
+    Return the values by variable, and the number and the words of each line that cannot be parsed.
     """
     values: dict[str, str] = {}
     broken = []
@@ -58,35 +58,35 @@ def parse_env(text: str) -> tuple[dict[str, str], list[tuple[int, list[str]]]]:
 
 
 def explain_unfit(value: str) -> str:
-    """Return why `value` cannot be written to a settings file; empty if it can."""
+    """Return the reason why `value` cannot be written to a settings file; empty for a writable value."""
     if not value.isprintable():
-        return "holds a line break or another control character"
+        return "contains a line break or another control character"
     if value != value.strip():
         return "begins or ends with a space"
     if any(character in value for character in "$\\"):
-        return "holds $ or a backslash, which compose and systemd replace"
+        return "contains $ or a backslash, which compose and systemd replace"
     if value[:1] in ("'", '"') or re.search(r"(^|\s)#", value):
-        return "begins with a quote, or holds # where a comment would begin"
+        return "begins with a quote, or contains # where a comment would begin"
     return ""
 
 
 def change_env(text: str, values: Mapping[str, str | None]) -> str:
-    """Set each variable in `text`, or remove it if its value is None. A new file gets a heading.
+    """Return `text` with each variable set, or removed if its value is None. A new file gets a heading.
 
-    If several lines set one variable, the last of these lines is changed, because every reader uses the last. The
-    earlier lines are removed. Raises ValueError for a value that cannot be written.
+    If several lines set one variable, the last line is changed, because every program uses the last line. The earlier
+    lines are removed. Raises ValueError for a value that cannot be written.
     """
     for name, value in values.items():
         if value is not None and (reason := explain_unfit(value)):
             raise ValueError(f"{name} {reason}")
-    lines = re.split(r"\r\n|\r|\n", (text or _HEAD).rstrip("\r\n"))  # splitlines would also split within a value
+    lines = re.split(r"\r\n|\r|\n", (text or _HEAD).rstrip("\r\n"))  # splitlines would also split a value
     for name, value in values.items():
         lines = _set(lines, name, value)
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def _set(lines: list[str], name: str, value: str | None) -> list[str]:
-    """Set a variable in its last line, else in place of its commented line, else at the end."""
+    """Return the lines with a variable set: in its last line, else in its commented line, else at the end."""
     set_at = [index for index, line in enumerate(lines) if _variable_in(line) == name]
     at = set_at[-1] if set_at else next((i for i, line in enumerate(lines) if line.startswith(f"#{name}=")), None)
     if value is None:
@@ -97,6 +97,6 @@ def _set(lines: list[str], name: str, value: str | None) -> list[str]:
 
 
 def _variable_in(line: str) -> str:
-    """Return the variable that a line sets; empty if it sets none."""
+    """Return the variable that a line sets; empty for a line that sets no variable."""
     found = re.match(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=", line)
     return found[1] if found else ""

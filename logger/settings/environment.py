@@ -1,4 +1,4 @@
-"""Reads this process's environment. Only this module and `__main__` do that."""
+"""Read the environment of this process. Only this module and `__main__` read the environment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def read_variables() -> Mapping[str, str]:
 
 
 def read_own_variables() -> dict[str, str]:
-    """Return the settings in the environment, by variable. These settings replace those of every file."""
+    """Return the settings in the environment, by variable. These settings take precedence over settings files."""
     return {name: value for name in KNOWN_NAMES if (value := os.environ.get(name))}
 
 
@@ -26,16 +26,16 @@ def is_under_journal() -> bool:
 
 
 def read_notify_socket() -> str:
-    """Return the address of systemd's notification socket; empty without one."""
+    """Return the address of systemd's notification socket; empty without such a socket."""
     return os.environ.get("NOTIFY_SOCKET", "")
 
 
 def read_hostname(variables: Mapping[str, str] = os.environ) -> str:
-    """Return the machine's name. In a container it is the name of the container or pod."""
+    """Return the machine's host name; in a container, the name of the container or pod."""
     return variables.get("HOSTNAME") or platform.node()
 
 
 def find_system_zone() -> str:
-    """Return the machine's IANA time zone; UTC if it cannot be found."""
+    """Return the machine's IANA time zone; UTC if the time zone cannot be found."""
     name = os.environ.get("TZ", "").removeprefix(":") or os.path.realpath("/etc/localtime").partition("/zoneinfo/")[2]
     return name if is_zone(name) else "UTC"

@@ -1,4 +1,4 @@
-"""Finds the settings file of a command: `.env` in this folder, else the installed service's."""
+"""Find the settings file of a command: `.env` in this folder, or the settings file of the installed service."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ NEAREST: Final = Path(".env")
 def find_env_file(variables: Mapping[str, str]) -> Path:
     """Return the path of the settings file: the installed service's file, or `.env` in this folder.
 
-    The service's file is chosen if it exists and nothing nearer has settings. Nearer are the environment of a service
-    or a container, and a `.env` that has any setting of this program.
+    The service's file is chosen if it exists and two other places have no settings of this program: the environment
+    of a service or a container, and the `.env` in this folder.
     """
     is_given = any(
         name in variables for name in ("ENPHASE_GATEWAY", "ENPHASE_GATEWAYS_FILE", "CREDENTIALS_DIRECTORY")
@@ -38,7 +38,7 @@ def _has_settings(path: Path) -> bool:
 
 
 def _may_be_there(path: Path) -> bool:
-    """Return True if the file exists, or if this user may not look into its folder."""
+    """Return True if the file exists, or if this user may not read its folder."""
     try:
         return is_there(path)
     except PermissionError:

@@ -1,7 +1,7 @@
-"""Reads the gateways file (TOML, one table for each gateway). Every problem is named with its line.
+"""Read the gateways file (TOML, one table for each gateway), and name every problem with its line.
 
-Each table becomes settings of its own: the settings in the table, and the common settings for all others. The file
-holds no secrets; it names the files of secrets.
+Each table becomes the settings of one gateway: the settings in the table, and common settings for all other
+variables. The file contains no secrets, but the paths of secret files.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SECRETS: Final = {
     "token_file": "ENPHASE_TOKEN",
     "local_password_file": "ENPHASE_LOCAL_PASSWORD",
 }
-"""Key that names a file → the secret in that file."""
+"""Key with the path of a secret file → the name of the secret."""
 _NAMES: Final = {
     "address": "ENPHASE_GATEWAY",
     "serial": "ENPHASE_SERIAL",
@@ -42,26 +42,26 @@ _NAMES: Final = {
     "tariff_file": "LOGGER_TARIFF_FILE",
     "panel_alert_percent": "LOGGER_PANEL_ALERT_PERCENT",
 }
-"""Key → the setting that it replaces for that gateway."""
+"""Key → the setting that the key replaces for its gateway."""
 KEYS: Final = {**_NAMES, **SECRETS}
 _PATHS: Final = ("tls_ca_file", "layout_file", "tariff_file")
 _INLINE: Final = {name.removesuffix("_file"): name for name in SECRETS}
 _WORDS: Final = {
     "missing": "is missing",
-    "extra_forbidden": f"is no key of this file; it knows {', '.join(KEYS)}",
+    "extra_forbidden": f"is not a key of this file; its keys are {', '.join(KEYS)}",
     "string_type": "must be a text in quotes",
     "float_type": "must be a number",
     "finite_number": "must be a finite number",
     "model_type": "must be a table",
     "string_too_short": "is empty",
 }
-"""Kind of pydantic error → what is wrong, in the file's words."""
+"""Kind of pydantic error → the mistake, in the terms of the gateways file."""
 _FIX: Final = "correct that line; docs/several-gateways.md shows a file."
 _Path = Annotated[FilePath, Field(min_length=1), AfterValidator(lambda path: path.strip())]
 
 
 class _GatewayTable(BaseModel):
-    """One table of the file."""
+    """Hold one table of the gateways file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
@@ -84,7 +84,7 @@ class _GatewayTable(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class GatewayEntry:
-    """One gateway of the file: its values, its secrets and their origins, each by the name of the setting."""
+    """Hold one gateway of the file: its values, its secrets and their origins, by the name of the setting."""
 
     values: Mapping[str, object]
     secrets: Mapping[str, str]
@@ -93,12 +93,12 @@ class GatewayEntry:
 
     @property
     def key(self) -> str:
-        """Return what distinguishes this gateway from the others: its serial, else its address."""
+        """Return the key that distinguishes this gateway from other gateways: its serial, else its address."""
         return str(self.values.get("ENPHASE_SERIAL") or self.values["ENPHASE_GATEWAY"])
 
 
 def read_gateways(path: Path, inputs: Inputs) -> tuple[GatewayEntry, ...]:
-    """Read the file's gateways. Each problem is added to `inputs`."""
+    """Read the gateways of the file at `path`. Add each problem to `inputs`."""
     origin = inputs.origins[SETTING]
     try:
         text = path.read_text(encoding=ENCODING)
@@ -116,14 +116,14 @@ def read_gateways(path: Path, inputs: Inputs) -> tuple[GatewayEntry, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _GatewaysFile:
-    """Checks one file. Problems are added to `inputs`."""
+    """Check one gateways file, and add its problems to `inputs`."""
 
     path: Path
     text: str
     inputs: Inputs
 
     def read(self, found: Mapping[str, object]) -> tuple[GatewayEntry, ...]:
-        """Check every table and read the secrets that they name."""
+        """Return the gateways of all tables, checked and with the secrets that the tables name."""
         for name in found.keys() - {TABLE}:
             fix = f"begin each gateway with [[{TABLE}]]."
             self._complain(name, (name,), "is not in a table of a gateway", fix)
@@ -137,7 +137,7 @@ class _GatewaysFile:
         return tuple(self._read_entry(table, at) for at, table in enumerate(checked) if table is not None)
 
     def _check(self, table: object, at: int) -> _GatewayTable | None:
-        """Check one table, and return its gateway; None if something in the table is wrong."""
+        """Check one table, and return its gateway; None if the table has a mistake."""
         try:
             return _GatewayTable.model_validate(table)
         except ValidationError as error:
@@ -146,13 +146,13 @@ class _GatewaysFile:
                 message = _WORDS.get(item["type"]) or _first_small(str(item["msg"]))
                 fix = _FIX
                 if key in _INLINE:
-                    message = "is a secret, and this file holds none"
-                    fix = f"write it into a file that only the recorder can read, and name that by {_INLINE[key]}."
+                    message = "is a secret, and this file must not contain secrets"
+                    fix = f"write it into a file for the recorder alone, and give the path as {_INLINE[key]}."
                 self._complain(key, (TABLE, at, *item["loc"]), message, fix)
             return None
 
     def _find_doubles(self, tables: list[tuple[int, _GatewayTable]]) -> None:
-        """Add a problem for each address and each serial that two tables have."""
+        """Add a problem for each address and each serial that occurs in two tables."""
         for key in ("address", "serial"):
             values = [(at, str(getattr(table, key) or "").lower()) for at, table in tables]
             counted = Counter(value for _, value in values if value)
@@ -160,8 +160,8 @@ class _GatewaysFile:
             for at, value in values:
                 if counted[value] > 1 and at != first[value]:
                     earlier = self._line((TABLE, first[value], key))
-                    message = f"is that of the gateway at line {earlier} too"
-                    self._complain(key, (TABLE, at, key), message, "remove one of both tables.")
+                    message = f"is also that of the gateway at line {earlier}"
+                    self._complain(key, (TABLE, at, key), message, "remove one of the two tables.")
 
     def _read_entry(self, table: _GatewayTable, at: int) -> GatewayEntry:
         given = {key: value for key, value in table if value is not None and value != ""}
@@ -179,7 +179,8 @@ class _GatewaysFile:
     def _read_secret(self, key: str, name: str, origin: str) -> tuple[str, str]:
         """Read a secret from the named file. Return the secret and its origin.
 
-        A bare name is a file in one of the secrets folders, or beside this file. Any other name is a path.
+        A name without a slash is a file in one of the secrets folders, or beside the gateways file. Another name is a
+        path.
         """
         path = next(self._list_folder_files(name), None) if "/" not in name else None
         path = path or self._beside(name)
@@ -196,7 +197,7 @@ class _GatewaysFile:
                     yield path
 
     def _beside(self, path: str) -> Path:
-        """Return a path. A relative path starts at the folder of this file."""
+        """Return a path, where a relative path begins at the folder of the gateways file."""
         return self.path.parent / Path(path).expanduser()
 
     def _complain(self, key: str, where: tuple[str | int, ...], message: str, fix: str) -> None:

@@ -1,4 +1,4 @@
-"""Makes the settings of each gateway: the common settings, changed by the gateway's table in the gateways file."""
+"""Make the settings of each gateway: the common settings, changed by the gateway's table in the gateways file."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def list_gateways(settings: Settings, inputs: Inputs) -> tuple[Settings, ...] | None:
-    """Make the settings of each gateway of the gateways file.
+    """Return the settings of each gateway in the gateways file.
 
-    Only the gateways of this shard are listed. Return None without a gateways file.
+    Only the gateways of this shard are included. Return None without a gateways file.
     """
     if not settings.enphase.gateways_file:
         return None

@@ -1,8 +1,8 @@
-"""Reads and checks every setting of the program.
+"""Read and check every setting of the program.
 
-The first source with a value wins: environment, `.env`, `<NAME>_FILE` (secrets only), the secrets folders
+The first source with a value is used: environment, `.env`, `<NAME>_FILE` (secrets only), the secrets folders
 (`$CREDENTIALS_DIRECTORY`, `/run/secrets`, `credentials` beside `.env`), defaults. All problems are reported
-together, and no message shows a value.
+together. Messages do not show values.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ G = TypeVar("G", bound=Group)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings, as read at one time.
+    """Hold all settings, as they were read at one time.
 
     `origins`: variable → source of its value. `warnings`: texts for the log. `env_file`: the settings file. `listed`:
-    the settings of each gateway in the gateways file that this shard records; None without such a file. In each of
-    these, `sharing` is the number of gateways in the file with the same account, and `pasted_as` is the key in the
-    file for the token.
+    the settings of each gateway in the gateways file that this shard records; None without such a file. In the
+    settings of such a gateway, `sharing` is the number of gateways with the same account in the gateways file, and
+    `pasted_as` is the key of the token in this file.
     """
 
     enphase: Enphase
@@ -56,13 +56,13 @@ class Settings:
 
     @property
     def values(self) -> dict[str, object]:
-        """Return variable → value of every setting."""
+        """Return the value of every setting, by variable."""
         groups: tuple[Group, ...] = (self.enphase, self.influxdb, self.recorder, self.mqtt)
         return {variable_of(type(group), name): value for group in groups for name, value in group}
 
     @property
     def secrets(self) -> dict[str, str]:
-        """Return variable → secret for every secret that is set."""
+        """Return every secret that is set, by variable."""
         return {
             name: value.get_secret_value()
             for name, value in self.values.items()
@@ -113,7 +113,7 @@ def load_settings(
 ) -> Settings:
     """Read and check every setting. `require`: variables that must be set.
 
-    `further` returns more problems. Raises SettingsError with all problems.
+    `further`: a check that returns further problems. Raises SettingsError with all problems.
     """
     settings, problems = inspect_settings(env_file, environ=environ, require=require, further=further)
     if problems:
@@ -150,7 +150,7 @@ def inspect_settings(
 def reread_settings(settings: Settings) -> Settings:
     """Read the settings again. Values from the environment do not change.
 
-    Returns the old settings if something is wrong now, so that a running recorder continues with them.
+    Returns the old settings if the new settings have a problem, so that a running recorder continues.
     """
     if settings.env_file is None:
         return settings
@@ -161,7 +161,7 @@ def reread_settings(settings: Settings) -> Settings:
 
 
 def _read_env_file(inputs: Inputs) -> None:
-    """Read `.env`. A broken line is a problem if it names a setting, else a warning."""
+    """Read `.env` into `inputs`. A broken line is a problem if it names a setting, else a warning."""
     if (path := inputs.env_file) is None:
         return
     try:
@@ -182,7 +182,7 @@ def _read_env_file(inputs: Inputs) -> None:
 
 
 def _build(group: type[G], inputs: Inputs) -> G:
-    """Read one group of settings. A wrong value becomes a problem, and its default is used."""
+    """Return one group of settings. A wrong value becomes a problem, and is replaced by the default."""
     try:
         return group(inputs)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Finds misspelt variables: warns with the right name, and reports a misnamed INFLUXDB_URL as a problem."""
+"""Find misspelt variables: warn with the right name, and report a misnamed INFLUXDB_URL as a problem."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _IMAGE: Final = re.compile(
     r"COORDINATOR_|RETENTION_|CONTINUOUS_|CONFIG|INIT_|LOGGING_|MONITOR_|SUBSCRIBER_|BIND_ADDRESS|CREATE_USER_|"
     r"GRAPHITE_|COLLECTD_|OPENTSDB_|UDP_|TLS_)\w*"
 )
-"""Variables of InfluxDB's own container image, which may share the recorder's environment; no warning for them."""
+"""The variables of InfluxDB's own container image, which cause no warning in the recorder's environment."""
 _OURS: Final = ("ENPHASE_", "INFLUXDB_", "LOGGER_")
 _NEAR: Final = re.compile(r"(INFLUX_|INFLUXDB2_|INFLUXDB_V2_|ENVOY_|ENPHASE_|INFLUXDB_|LOGGER_|ENVOY_LOGGER_)\w+")
 _URL_LIKE: Final = re.compile(
@@ -30,11 +30,11 @@ _MEANT: Final = (
     (re.compile(r"ENVOY_LOGGER_(\w+)"), r"LOGGER_\1"),
     (re.compile(r"ENVOY_(\w+)"), r"ENPHASE_\1"),
 )
-"""Names that other programs use → our name, or the text for which the nearest setting is searched."""
+"""Name that other programs use → the name of our setting, or a text that is similar to this name."""
 
 
 def warn_of_strangers(names: Iterable[str]) -> list[str]:
-    """Return a warning for each variable that looks like a setting of this program but is not one."""
+    """Return a warning for each variable whose name is similar to a setting of this program."""
     warnings = []
     for name in sorted(names):
         if name in KNOWN_NAMES or not _NEAR.fullmatch(name) or _KUBERNETES.fullmatch(name) or _IMAGE.fullmatch(name):
@@ -47,13 +47,13 @@ def warn_of_strangers(names: Iterable[str]) -> list[str]:
 
 
 def _guess(name: str) -> str:
-    """Return the setting that was probably meant; empty if none is similar."""
+    """Return the setting that was probably meant; empty without a similar setting."""
     meant = next((form.sub(ours, name) for form, ours in _MEANT if form.fullmatch(name)), name)
     return next(iter(difflib.get_close_matches(meant, KNOWN_NAMES, n=1, cutoff=0.8)), "")
 
 
 def find_misnamed_url(names: Iterable[str]) -> list[Problem]:
-    """Return a problem for each variable that looks like the database's address but is not INFLUXDB_URL."""
+    """Return a problem for each variable whose name means the database's address and is not INFLUXDB_URL."""
     return [
         Problem(
             name,

@@ -1,4 +1,4 @@
-"""Writes the settings as text: `.env.example`, the README's table, `check --show`."""
+"""Write the settings as text: `.env.example`, the README's table, `check --show`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def show_value(settings: Settings, item: Description) -> str:
 
 
 def render_env_example() -> str:
-    """Write the text of `.env.example`. dotenv, systemd and compose read it with the same result."""
+    """Return the text of `.env.example`, which dotenv, systemd and compose read with the same result."""
     lines = [
         "# Settings of envoy-logger. Copy to .env and fill in; every line can also be an environment variable.",
         "# Secrets belong in files of their own: NAME_FILE=/path/to/file (one value, nothing else in it).",
@@ -36,7 +36,7 @@ def render_env_example() -> str:
 
 
 def render_settings_table() -> str:
-    """Write every setting as a Markdown table, for the README."""
+    """Return a Markdown table with every setting, for the README."""
     lines = ["| variable | default | meaning |", "|---|---|---|"]
     for item in DESCRIPTIONS:
         name = f"`{item.variable}`" + (" (secret)" if item.secret else "")

@@ -1,7 +1,7 @@
-"""Sources of settings for pydantic-settings: environment, `.env`, secret files, folders of secret files.
+"""Define the sources of settings: environment, `.env`, secret files, folders of secret files.
 
-The sources of pydantic-settings itself would also read `influxdb_url`, replace `$` in `.env`, and stop at the first
-unreadable file. They also do not record the origin of a value.
+pydantic-settings has sources of its own, which are not used for four reasons. They also read names in small letters,
+replace `$` in `.env`, stop at the first unreadable file, and do not record the origin of a value.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from logger.errors import Problem
 
 ENCODING: Final = "utf-8-sig"
-"""UTF-8, with or without the byte order mark that editors on Windows write."""
+"""The encoding of settings files: UTF-8, with or without the byte order mark of editors on Windows."""
 _MOST_LETTERS: Final = 64 * 1024
-"""Most characters read of a secret file; a longer file is the wrong file."""
+"""The greatest number of characters that are read of a secret file. A longer file contains no secret."""
 CREDENTIALS: Final = "credentials"
-"""The folder of secret files beside the settings file; systemd passes it to the daemon, commands read it directly."""
+"""The folder of secret files beside the settings file. systemd passes it to the recorder; commands read it."""
 
 
 SUDO: Final = "run the same command with sudo, or make this user its owner."
-"""How to read what is closed to this user."""
+"""The fix for a file that this user may not read."""
 
 
 @dataclass(slots=True)
 class Inputs:
-    """The inputs of one reading of the settings, and its results.
+    """Hold the inputs of one reading of the settings, and the results of this reading.
 
     `variables`: the process's environment. `dotenv`: the values in `env_file`; without such a file no secrets folder
-    is read. `origins`: variable → source of its value. `hidden`: settings that may be in a file or folder that this
-    user may not read.
+    is read. `origins`: variable → source of its value. `hidden`: settings that may be in an unreadable file or
+    folder.
     """
 
     variables: Mapping[str, str]
@@ -50,12 +50,12 @@ class Inputs:
 
     @property
     def layers(self) -> tuple[tuple[Mapping[str, str], str], ...]:
-        """Return the variables of the environment and of `.env`, each with the name of the source."""
+        """Return the variables of the environment and those of `.env`, each group with the name of its source."""
         return (self.variables, "environment"), (self.dotenv, str(self.env_file))
 
     @property
     def folders(self) -> list[Path]:
-        """Return the secrets folders: systemd's, the container's, and the one beside `.env`."""
+        """Return the secrets folders: those of systemd and of the container, and the folder beside `.env`."""
         if self.env_file is None:
             return []
         given = self.variables.get("CREDENTIALS_DIRECTORY")
@@ -77,10 +77,7 @@ class Inputs:
         return secret
 
     def report_closed(self, folder: Path, variable: str, error: PermissionError) -> None:
-        """Add a problem for a secrets folder that this user may not read.
-
-        The problem is added once, and not for each secret.
-        """
+        """Add a problem for a secrets folder that this user may not read, once for all secrets."""
         if folder.name == CREDENTIALS and variable not in self.hidden:
             self.hidden.add(variable)
             closed = Problem(str(folder), "folder", f"cannot be read: {reason_of(error)}", SUDO)
@@ -88,17 +85,17 @@ class Inputs:
 
 
 def variable_of(group: type[BaseSettings], field_name: str) -> str:
-    """Return the environment variable of a field."""
+    """Return the environment variable of a setting's field."""
     return f"{group.model_config.get('env_prefix', '')}{field_name}".upper()
 
 
 def is_secret(info: FieldInfo) -> bool:
-    """Return True if the field is a secret, which is never shown."""
+    """Return True if the field is a secret, which must not be shown."""
     return info.annotation is SecretStr
 
 
 class _Source(PydanticBaseSettingsSource):
-    """Base of the sources. A source reads only fields that have no value and no problem from an earlier source."""
+    """Base class of the sources. A source reads only fields without a value and a problem from earlier sources."""
 
     for_secrets: ClassVar[bool] = False
 
@@ -107,7 +104,7 @@ class _Source(PydanticBaseSettingsSource):
         self.inputs = inputs
 
     def __call__(self) -> dict[str, Any]:
-        """Return field name → value from this source. An empty value counts as not set."""
+        """Return the values from this source by field name. An empty value counts as not set."""
         wrong = {problem.setting for problem in self.inputs.problems}
         asked = {
             name: self.get_field_value(info, name)[0]
@@ -117,7 +114,7 @@ class _Source(PydanticBaseSettingsSource):
         return {name: value for name, value in asked.items() if value}
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str, str, bool]:
-        """Return the value of one field, empty if it has none, and record its origin."""
+        """Return the value of one field (empty without a value), and record the origin of the value."""
         variable = variable_of(self.settings_cls, field_name)
         value, origin = self.find(variable) if is_secret(field) or not self.for_secrets else ("", "")
         if value:
@@ -126,11 +123,11 @@ class _Source(PydanticBaseSettingsSource):
 
     @abstractmethod
     def find(self, variable: str) -> tuple[str, str]:
-        """Return a variable's value and its origin; both empty without a value."""
+        """Return a variable's value and the value's origin; both are empty without a value."""
 
 
 class Environment(_Source):
-    """Reads settings from the process's environment."""
+    """Read settings from the process's environment."""
 
     def find(self, variable: str) -> tuple[str, str]:
         """Return a variable's value and its origin; the value is empty if it is not set."""
@@ -138,7 +135,7 @@ class Environment(_Source):
 
 
 class EnvFile(_Source):
-    """Reads settings from `.env`."""
+    """Read settings from `.env`."""
 
     def find(self, variable: str) -> tuple[str, str]:
         """Return a variable's value and its origin; the value is empty if it is not set."""
@@ -146,7 +143,7 @@ class EnvFile(_Source):
 
 
 class SecretFiles(_Source):
-    """Reads secrets from the files that `<NAME>_FILE` names, in the environment or in `.env`."""
+    """Read secrets from the files in the variables `<NAME>_FILE` of the environment or of `.env`."""
 
     for_secrets = True
 
@@ -160,7 +157,7 @@ class SecretFiles(_Source):
 
 
 class SecretFolders(_Source):
-    """Reads secrets from files in the secrets folders, named `<variable>` or `envoy_logger_<variable>`."""
+    """Read secrets from files in the secrets folders, with the names `<variable>` or `envoy_logger_<variable>`."""
 
     for_secrets = True
 
@@ -181,7 +178,7 @@ class SecretFolders(_Source):
 
 
 SOURCES: Final = (Environment, EnvFile, SecretFiles, SecretFolders)
-"""The sources in order; the first with a value wins."""
+"""The sources in order. The value of a setting is that of the first source with a value."""
 
 
 def read_secret(path: Path) -> str:
@@ -194,7 +191,7 @@ def read_secret(path: Path) -> str:
 
 
 def reason_of(error: OSError | UnicodeDecodeError) -> str:
-    """Return why a file cannot be read, as text for people."""
+    """Return the reason why a file cannot be read, as text for people."""
     return (error.strerror or type(error).__name__) if isinstance(error, OSError) else "it is not UTF-8 text"
 
 

@@ -1,4 +1,4 @@
-"""Types of the settings' values. A wrong value raises ValueError with the reason, never with the value."""
+"""Define the types of the settings' values. A wrong value raises ValueError with the reason, not with the value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import AfterValidator, SecretStr
 
 
 def _require(is_good: Callable[[str], object], message: str) -> AfterValidator:
-    """Make a validator that accepts an empty or a good value and raises ValueError(`message`) for others."""
+    """Return a validator that accepts empty and valid values, and raises ValueError(`message`) for other values."""
 
     def check(value: str | SecretStr) -> str | SecretStr:
         text = value.get_secret_value() if isinstance(value, SecretStr) else value
@@ -25,7 +25,7 @@ def _require(is_good: Callable[[str], object], message: str) -> AfterValidator:
 
 
 def is_zone(name: str) -> bool:
-    """Return True if the IANA database has a time zone of this name."""
+    """Return True if the IANA database has a time zone with this name."""
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -34,7 +34,7 @@ def is_zone(name: str) -> bool:
 
 
 def _split(address: str, message: str) -> SplitResult:
-    """Split an address. Raise ValueError for a bad port or credentials, and with `message` for any other fault."""
+    """Return the parts of an address. Raise ValueError for a wrong port, for credentials, and else with `message`."""
     try:
         parts = urlsplit(address)
     except ValueError:
@@ -42,9 +42,9 @@ def _split(address: str, message: str) -> SplitResult:
     try:
         _ = parts.port
     except ValueError:
-        raise ValueError("has a port that is no number from 1 to 65535") from None
+        raise ValueError("has a port that is not a number from 1 to 65535") from None
     if parts.username or parts.password:
-        raise ValueError("carries a user or password; they have settings of their own")
+        raise ValueError("contains a user or a password, which have settings of their own")
     return parts
 
 
@@ -57,7 +57,7 @@ def _check_url(value: str, *schemes: str) -> str:
     if parts.scheme not in schemes or not re.fullmatch(r"[A-Za-z0-9._:%-]+", parts.hostname or ""):
         raise ValueError(message)
     if parts.query or parts.fragment:
-        raise ValueError("has a part behind ? or #, which an address does not need")
+        raise ValueError("has a part after ? or #, which must be removed")
     return value.rstrip("/")
 
 
@@ -65,7 +65,7 @@ def _check_mqtt_url(value: str) -> str:
     """Check that a value is mqtt(s)://host[:port] or empty. Remove a slash at the end."""
     found = _check_url(value, "mqtt", "mqtts")
     if urlsplit(found).path:
-        raise ValueError("has a part behind the host, which this address does not need")
+        raise ValueError("has a part after the host, which must be removed")
     return found
 
 
@@ -93,7 +93,7 @@ def _check_listen_address(value: str) -> str:
     if value.lower() in _OFF:
         return "off"
     place = f"127.0.0.1:{value}" if value.isdecimal() else value
-    message = "is not host:port, such as 127.0.0.1:9817 or 0.0.0.0:9817, and not off"
+    message = "is neither off nor host:port, such as 127.0.0.1:9817 or 0.0.0.0:9817"
     parts = _split(f"//{place}", message)
     if parts.path or parts.query or parts.fragment or parts.port is None or not parts.hostname:
         raise ValueError(message)
@@ -130,14 +130,14 @@ Line = Annotated[
     str,
     _require(
         lambda text: text == text.strip() and text.isprintable(),
-        "begins or ends with a space, or holds a control character",
+        "begins or ends with a space, or contains a control character",
     ),
 ]
 Bucket = Annotated[
     Line,
     _require(
         re.compile(r'[^_"\\][^"\\]*').fullmatch,
-        "is not a bucket's name: it begins with _, or holds \" or a backslash",
+        "is not a bucket's name: it begins with _, or contains \" or a backslash",
     ),
     _require(re.compile(r"[^/]+(/[^/]+)?").fullmatch, "is neither a name nor database/retention-policy"),
 ]
@@ -145,14 +145,14 @@ TopicName = Annotated[
     str,
     _require(
         re.compile(r"[^\s/+#$][^\s+#]*(?<!/)").fullmatch,
-        "is not a topic: it begins or ends with a slash, or holds a space, + or #",
+        "is not a topic: it begins or ends with a slash, or contains a space, + or #",
     ),
 ]
 InfluxToken = Annotated[
     SecretStr,
     _require(
         re.compile(r"[\x21-\x7e]+").fullmatch,
-        "is not a token: it holds a space, a line break or a letter that no token has",
+        "is not a token: it contains a space, a line break or a letter that no token has",
     ),
 ]
 GatewayToken = Annotated[
@@ -162,4 +162,4 @@ GatewayToken = Annotated[
         "is not a token: a token is three parts separated by dots, and nothing else",
     ),
 ]
-"""A token of the right form; its gateway and its end are checked where the token is used."""
+"""A gateway's token of the right form. Its gateway and its expiry are checked where the token is used."""

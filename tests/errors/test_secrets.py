@@ -195,7 +195,7 @@ def test_wrong_credentials_are_named_and_not_shown(site: BackgroundSimulator, tm
         },
     )  # fmt: skip
     assert unsendable.code == 78
-    assert "is not a token: it holds a space, a line break or a letter that no token has\nTry: " in unsendable.err
+    assert "is not a token: it contains a space, a line break or a letter that no token has\nTry: " in unsendable.err
     nothing_leaked(
         tmp_path, *(text for done in (refused, foreign, malformed, unsendable) for text in (done.out, done.err)),
         secrets=(*PLAIN, no_token, text),
