@@ -21,7 +21,7 @@ def _of_day(name: str, meaning: str) -> tuple[Field, ...]:
 
 _ENERGIES: Final = (
     *_of_day("production", "Produced"),
-    *_of_day("consumption", "Consumed as the gateway counts"),
+    *_of_day("consumption", "Consumed, as the gateway counts,"),
     *_of_day("load", "Consumed by the house itself"),
     *_of_day("net", "Imported minus exported"),
     *_of_day("grid_import", "Imported"),

@@ -105,7 +105,7 @@ TOTALS = Measurement(
             made_of="production_power_w + net_power_w with a net CT, if of the same time and not below zero"),
         *_energies(
             "consumption",
-            "Consumed as the gateway counts",
+            "Consumed, as the gateway counts,",
             "production + import − export with a net CT, else counter consumption",
         ),
         Field("load_power_w", "Power of the house itself.",
@@ -117,8 +117,8 @@ TOTALS = Measurement(
         *_energies("net", "Imported minus exported", "import − export with a net CT, else consumption − production"),
         *_energies("grid_import", "Imported", "counter import"),
         *_energies("grid_export", "Exported", "counter export"),
-        *_energies("grid_import_balanced", "Imported, balanced over the phases", _BALANCED),
-        *_energies("grid_export_balanced", "Exported, balanced over the phases", _BALANCED),
+        *_energies("grid_import_balanced", "Imported, balanced over the phases,", _BALANCED),
+        *_energies("grid_export_balanced", "Exported, balanced over the phases,", _BALANCED),
         AGE,
     ),
 )
