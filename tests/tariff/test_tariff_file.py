@@ -87,7 +87,7 @@ def test_every_example_of_the_documentation_is_good() -> None:
         ("sell = 0.082", "sel = 0.082", "line 7: sel is not a key of a [[period]]; did you mean sell?"),
         ("buy = 0.3\n", "buy = 0.3\nprices = 'p'\n", "line 12: prices is not a key of a [[period]]; it belongs"),
         ('name = "night"', 'name = "a\\nb"', "line 14: name must be one line of text"),
-        ("from = 2025-01-01", "from = 2024-01-01", "from 2024-01-01 is also the first day of another period"),
+        ("from = 2025-01-01", "from = 2024-01-01", "line 10: from 2024-01-01 is also the first day"),
     ],
 )  # fmt: skip
 def test_each_problem_is_named_with_its_line(old: str, new: str, problem: str) -> None:
