@@ -1,4 +1,4 @@
-"""Give the time to the whole program, and format times for people.
+"""Provide the clock of the whole program, and format times for people.
 
 All code that waits or needs the time uses a Clock, so that tests and the demo can run the code faster.
 """
@@ -14,7 +14,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Gives wall-clock and monotonic time in seconds, waits, and ends a block of code after a time limit."""
+    """Returns wall-clock and monotonic time in seconds, waits, and ends a block of code after a time limit."""
 
     def time(self) -> float:
         """Return the unix time in seconds."""
@@ -46,7 +46,7 @@ async def wait_really(event: asyncio.Event, seconds: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SystemClock:
-    """Gives the time of this machine's clock."""
+    """Returns the time of this machine's clock."""
 
     def time(self) -> float:
         """Return the unix time in seconds."""

@@ -1,6 +1,6 @@
 """Sign requests with HTTP Digest (RFC 2617 and 7616), which gateways before firmware 7 need.
 
-Pure, except that it draws random nonces.
+Pure, except for random nonces.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class Problem:
 
 
 class SettingsError(EnvoyLoggerError):
-    """One or more settings are wrong. All problems are listed at once."""
+    """One or more settings are wrong. The text lists all problems."""
 
     exit_code = 78
 
@@ -161,7 +161,7 @@ class NotAllowedError(GatewayError):
 
 
 class NotAGatewayError(GatewayError):
-    """Something that is not an Enphase gateway answers at this address."""
+    """A device that is not an Enphase gateway answers at this address."""
 
 
 class SerialDiffersError(GatewayError):

@@ -32,7 +32,7 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 
 def _beside(path: Path, data: bytes, mode: int) -> Path:
-    """Write the content to a temporary file beside `path`, and wait until it is on the disk. Return its path."""
+    """Write `data` to a temporary file beside `path`, and wait for the disk. Return the temporary file's path."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -97,7 +97,7 @@ def describe_write_error(path: Path, error: OSError) -> StateError:
 
 
 def refuse_unwritable(folder: Path) -> None:
-    """Raise OSError if this user may not write into `folder`, or if it is mounted read-only."""
+    """Raise OSError if this user may not write into `folder`, or if `folder` is mounted read-only."""
     if not os.access(folder, os.W_OK | os.X_OK):
         number = errno.EROFS if is_read_only(folder) else errno.EACCES
         raise OSError(number, os.strerror(number))
@@ -109,7 +109,7 @@ def is_read_only(folder: Path) -> bool:
 
 
 def hand_over(path: Path) -> None:
-    """Give `path` to the owner of its folder, if this process is root. Otherwise do nothing."""
+    """If this process is root, make the owner of the folder of `path` the owner of `path`."""
     if os.geteuid() == 0:
         owner = path.parent.stat()
         os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

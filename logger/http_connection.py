@@ -97,7 +97,7 @@ class HttpConnection(asyncio.Protocol):
         return data
 
     def rest(self) -> bool:
-        """Prepare the connection for the next request. Return False if it can carry no further request."""
+        """Prepare the connection for the next request. Return False if no further request is possible."""
         is_done = self._is_complete and self._http.our_state is self._http.their_state is h11.DONE
         if not is_done or not self.is_open or self._http.trailing_data[0]:
             return False
@@ -117,7 +117,7 @@ class HttpConnection(asyncio.Protocol):
 
     @property
     def was_closed_meanwhile(self) -> bool:
-        """Return True if the server closed the idle connection before it received the last request."""
+        """Return True if the server closed the idle connection before receiving the last request."""
         return self._was_idle_s >= _LONG_IDLE_S and self._failure is not None and not self._has_begun
 
     async def _wait(self) -> None:

@@ -38,9 +38,9 @@ _ORDINARY = frozenset({
 
 
 def is_ordinary(secret: str) -> bool:
-    """Return True for a secret that cannot be masked.
+    """Return True if a secret cannot be masked.
 
-    Such a secret is shorter than four characters, or is a word of this program's texts.
+    A secret cannot be masked if it is shorter than four characters, or is a word of this program's texts.
     """
     return len(secret) < 4 or secret.casefold() in _ORDINARY
 
@@ -96,7 +96,7 @@ def _in_base64(secret: bytes) -> Iterable[str]:
 
 
 def without_secrets(text: str) -> str:
-    """Replace every known secret, every token and every user:password in a URL in `text`, and nothing else."""
+    """Replace every known secret, every token and every user:password in a URL in `text`. Return the new text."""
     for secret in sorted(_SECRETS.union(*_PASSING), key=len, reverse=True):
         text = text.replace(secret, MASK)
     return _URL_USER.sub(MASK, _JWT.sub(MASK, text))

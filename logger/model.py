@@ -58,7 +58,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class GatewayInfo:
-    """Hold what `/info` reports. `clock_skew_s`: the gateway's clock minus ours at that time, in seconds."""
+    """Hold the facts of `/info`. `clock_skew_s`: the gateway's clock minus our clock at the answer, in seconds."""
 
     serial: str
     firmware: str
@@ -79,7 +79,7 @@ class GatewayInfo:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Hold everything that is known of the gateway at one tick.
+    """Hold the newest documents of a gateway at one tick, and the facts about the documents.
 
     `tick` is the aligned time in unix seconds. `documents` maps each path to its newest answer.
     `since` maps each role to the time of its last committed tick. A document that arrived after that time is fresh
@@ -108,7 +108,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Hold one InfluxDB point before it becomes line protocol. `time` is in unix seconds."""
+    """Hold one InfluxDB point before its conversion to line protocol. `time` is in unix seconds."""
 
     measurement: str
     tags: Mapping[str, str]

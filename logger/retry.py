@@ -104,7 +104,7 @@ async def attempt(
 
 
 class Backoff:
-    """Holds the pause of each lane after failures. A lane is one of several tasks of the same loop.
+    """Holds the pause of each lane after failures. A lane is a part of a loop's work, such as deliveries of one role.
 
     The loop does not sleep during the pause of one lane, because the other lanes may have work.
     """

@@ -233,7 +233,7 @@ class DayReplay:
 
 
 def _restore_site_tags(readings: Sequence[Reading], tags: RowTags) -> list[Reading]:
-    """Give the rows of a day the tags with which they were first written.
+    """Return the rows of a day with the tags of the rows that were first written for the day.
 
     A price band that no longer exists gets zeros.
     """
@@ -245,7 +245,7 @@ def _restore_site_tags(readings: Sequence[Reading], tags: RowTags) -> list[Readi
 
 
 def empty_lost_bands(tags: RowTags, known: Collection[str], day: Reading) -> list[Reading]:
-    """Make rows of zeros for the stored price bands of a day that are not among the `known` ones."""
+    """Make rows of zeros for the stored price bands of a day that are not in `known`."""
     return [
         Reading(BAND_DAY, {**tags.site, "band": band}, empty_band(day), day.time, "daily")
         for band in sorted(tags.bands.difference(known))

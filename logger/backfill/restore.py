@@ -42,9 +42,9 @@ class Rebuilt:
 
     `earlier`: the replay of the time before the live state began; None if the database has no data of that time.
     `again`: the replay of closed days of the live state that were computed again. `left_out`: the closed days of the
-    live state that were not computed again. `added`: the replay that gives rows of earlier versions the fields that
-    they lack. `days`: the sums of every day, for the months. `lost`: rows of zeros for the price bands that the first
-    day of the live state has lost.
+    live state that were not computed again. `added`: the replay that adds missing fields to rows of earlier versions.
+    `days`: the sums of every day, for the months. `lost`: rows of zeros for the price bands that the first day of the
+    live state has lost.
     """
 
     earlier: Replayed | None = None

@@ -1,1 +1,1 @@
-"""Backs up everything that a recorder needs, while the recorder runs, and restores backups. Used only by commands."""
+"""Backs up settings, secrets and state while the recorder runs, and restores backups. Used only by commands."""

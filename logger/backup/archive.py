@@ -40,7 +40,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Hold everything of a backup except the state folder. `settings` is None without a settings file.
+    """Hold all contents of a backup except the state folder. `settings` is None without a settings file.
 
     `secrets`: variable → secret. `files`: place → content of a file that the settings name (see `named_files`).
     `secret_files`: place → content of a file that holds a secret.

@@ -1,4 +1,4 @@
-"""Restore a backup: read and check everything first, and only then replace the present files."""
+"""Restore a backup: read and check the whole backup first, and only then replace the present files."""
 
 from __future__ import annotations
 

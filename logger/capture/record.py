@@ -1,7 +1,7 @@
-"""Records a gateway once: requests every known path, anonymises the answers, and writes them into a folder.
+"""Records a gateway once: requests every known path, and writes the anonymised answers into a folder.
 
-The folder has `manifest.json` (for each path its file, status, content type and seconds), the bodies, and
-`unknown-keys.txt` (the keys that no field is read from).
+The folder has three kinds of files: `manifest.json` (for each path the file, status, content type and seconds of the
+answer), the bodies, and `unknown-keys.txt` (the keys that no field is read from).
 """
 
 from __future__ import annotations

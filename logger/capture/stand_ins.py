@@ -72,7 +72,7 @@ class StandIns:
     def replace(self, text: str, *, in_key: bool = False) -> str:
         """Replace every original in a text.
 
-        In a key, names are not replaced, because they may be the gateway's own words.
+        In a key, do not replace names, because a name may be one of the gateway's own words.
         """
         self._choose()
         if self._pattern is None:

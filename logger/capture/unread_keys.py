@@ -1,4 +1,4 @@
-"""Lists the keys of a gateway's documents that no field is read from, such as those of new firmware. Pure."""
+"""Lists the keys of a gateway's documents that no field is read from, such as new keys of new firmware. Pure."""
 
 from __future__ import annotations
 

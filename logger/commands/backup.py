@@ -1,4 +1,4 @@
-"""`backup`: write everything that this recorder needs into one file."""
+"""`backup`: write settings, secrets and state of this recorder into one file."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def command(env_file: Path, file: str) -> None:
 
 @contextlib.contextmanager
 def _open(output: Path | None) -> Iterator[IO[bytes]]:
-    """Open standard output, or a private file that gets its name when it is complete.
+    """Open standard output, or a private file that gets its final name when its content is complete.
 
     Raises StateError if the file cannot be written.
     """

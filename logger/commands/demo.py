@@ -151,7 +151,7 @@ def _go_back(start: float, days: int) -> int:
 
 @contextlib.contextmanager
 def _simulate(clock: PacedClock, pace: Path) -> Iterator[dict[str, str]]:
-    """Run a simulated gateway as a subprocess. Yield the settings that it prints when it is ready."""
+    """Run a simulated gateway as a subprocess. Yield the settings that the subprocess prints when ready."""
     numbers = [str(clock.origin), str(clock.start), str(clock.rate)]
     words = [sys.executable, "-m", "logger", "simulate", "--clock", *numbers, "--pace", str(pace)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as simulator:  # noqa: S603  this program

@@ -1,4 +1,4 @@
-"""`doctor`: check everything once; show each fault with its cure."""
+"""`doctor`: check the gateway, InfluxDB and this machine once, and show each fault with its cure."""
 
 from __future__ import annotations
 

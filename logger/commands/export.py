@@ -163,7 +163,7 @@ def _format_cell(value: Value | None) -> str:
 
 @contextlib.contextmanager
 def _open(output: Path | None) -> Iterator[BinaryIO]:
-    """Open standard output, or a file that gets its final name only when it is complete.
+    """Open standard output, or a file that gets its final name only when its content is complete.
 
     Raises EnvoyLoggerError if the file cannot be written.
     """

@@ -11,5 +11,5 @@ from logger.commands.ui.chosen import gateway_option
 @click.command("health")
 @gateway_option
 def command(serial: str) -> int:
-    """Exit with code 0 while the recorder works, else with code 69. With --gateway that gateway must also answer."""
+    """Exit with 0 while the recorder works, else with 69. With --gateway, that gateway must also answer."""
     return health(serial)

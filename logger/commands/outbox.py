@@ -1,4 +1,4 @@
-"""`outbox`: show the points that wait for InfluxDB and the lines that it refused, and send them again."""
+"""`outbox`: show the points that wait for InfluxDB and the lines that InfluxDB refused, and send both again."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _NUMBERED = re.compile(r"#\s*(\d+)(\s|$)")
 @env_file_option
 @click.pass_context
 def command(context: click.Context, env_file: Path) -> None:
-    """Show the points that wait for InfluxDB and the lines that it refused; send them again.
+    """Show the points that wait for InfluxDB, and show, resend or delete the lines that InfluxDB refused.
 
     Works with and without a running recorder.
     """
@@ -51,7 +51,7 @@ def command(context: click.Context, env_file: Path) -> None:
 @json_option
 @click.pass_obj
 def list_waiting(env_file: Path, as_json: bool = False) -> None:
-    """Show how many points wait, how many were delivered, and how much disk space they take."""
+    """Show the numbers of waiting and of delivered points, and the disk space of the store."""
     configured = begin(env_file, level="warning")
     found = _run(configured, lambda ask: ask(StoreApi.read_figures))
     if as_json:
@@ -155,7 +155,7 @@ def _run(configured: Settings, work: Callable[[Ask], Awaitable[T]]) -> T:
 async def _for_each(
     ask: Ask, function: Callable[[StoreApi, list[int]], Awaitable[int]], numbers: tuple[int, ...]
 ) -> int:
-    """Run `function` for the refused lines `numbers`; for all refused lines if it is empty. Return their number."""
+    """Run `function` for the refused lines `numbers`, or for all if `numbers` is empty. Return the line count."""
     known = [entry.id async for entry in read_refused_lines(ask)]
     if unknown := sorted(set(numbers) - set(known)):
         raise MisuseError(f"there is no refused line {', '.join(map(str, unknown))}", "envoy-logger outbox refused")

@@ -1,4 +1,4 @@
-"""`query`: answer the questions that owners ask of the stored history, on the terminal."""
+"""`query`: answer named queries about the stored history, on the terminal."""
 
 from __future__ import annotations
 

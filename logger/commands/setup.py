@@ -34,7 +34,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """Hold where the secret of one purpose is written: its file, the prefix of its setting, its owner.
+    """Hold the destination of the secret of one purpose: its file, the prefix of its setting, its owner.
 
     An empty prefix means that no setting names the secret.
     """
@@ -120,7 +120,7 @@ def command(
 
     On 2.x also the organisation, and the first user of a new server; on 1.x databases, retention policies and
     users; on 3.x databases. Needs INFLUXDB_URL and an administrator, on 2.x also INFLUXDB_ORG. A second run changes
-    only missing and wrong parts. It makes a new token for Grafana only if the file of --read-token-file has no token.
+    only missing and wrong parts, and makes a new token for Grafana only if --read-token-file has no token.
     """
     configured = begin(env_file, require=["INFLUXDB_URL"])
     handovers: dict[Purpose, Handover] = {

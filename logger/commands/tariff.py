@@ -68,7 +68,7 @@ def check_file(env_file: Path, file: Path | None) -> int:
 
 
 def _print_table(table: PriceTable) -> None:
-    """Print which prices the price files hold, and where prices are missing."""
+    """Print the time span and range of the prices in the price files, and the time spans without prices."""
     if not table.times:
         click.echo("The price files hold no price yet. A folder needs files whose names end in .csv.")
         return
@@ -85,7 +85,7 @@ def _print_table(table: PriceTable) -> None:
 
 
 def _note_last_lines(files: list[Path]) -> None:
-    """Print the price files whose last line has no line end, because such a line is not read."""
+    """Print the price files whose last line has no line end and is therefore not read."""
     for file in files:
         if not file.read_bytes().endswith(b"\n"):
             click.echo(f"{file.name}: the last line has no line end, so it may be incomplete and is not read")
@@ -151,7 +151,7 @@ async def _fetch_tariff(access: Access) -> Json:
 
 
 def _find_file(env_file: Path, file: Path | None) -> str:
-    """Return the path of the tariff file: `file` if it is given, else the file that the setting names."""
+    """Return the path of the tariff file: `file`, or the file that the setting names if `file` is None."""
     path = str(file) if file else begin(env_file, level="warning").recorder.tariff_file
     if not path:
         raise MisuseError(f"{SETTING} is not set", "name a tariff file.")

@@ -1,6 +1,6 @@
 """Read and change the stored state of a gateway for `backfill`: store day rows, and join a rebuilt state to it.
 
-The same functions run in the recorder between two ticks. If no recorder runs, they run in the command.
+The same functions run in the recorder, between two ticks, or without a recorder in the command.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Keeper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoredState:
-    """Holds the state of one gateway in the store while no recorder holds it."""
+    """Holds the state of one gateway in the store, while no recorder records the gateway."""
 
     store: StoreCalls
     gateway: str

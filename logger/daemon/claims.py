@@ -22,7 +22,7 @@ class Claimant(Protocol):
         ...
 
     def leave(self, polled_at: str) -> None:
-        """Stop polling this gateway, because another collector polls it at the address `polled_at`."""
+        """Stop polling this gateway, because another collector polls this gateway at the address `polled_at`."""
         ...
 
 
@@ -33,9 +33,9 @@ class Claims:
         self._holders: dict[str, Claimant] = {}
 
     def claim(self, serial: str, by: Claimant) -> str:
-        """Give the gateway with this serial to the collector `by`. Return an empty text.
+        """Assign the gateway with this serial to the collector `by`, and return an empty text.
 
-        If another collector reaches this gateway, that collector keeps it. In this case report the second entry of
+        If another collector reaches this gateway, do not assign the gateway. In this case report the second entry of
         the settings once, and return the address at which the other collector reaches the gateway.
         """
         holder = self._holders.get(serial)

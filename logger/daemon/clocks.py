@@ -1,6 +1,6 @@
 """Watch the clocks of this machine and of the gateway.
 
-Report once when a clock goes wrong, and once when that clock is right again.
+Report each wrong clock once when the error begins and once when the error ends.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Clocks:
         return True
 
     def watch_theirs(self, tick: int, info: GatewayInfo) -> None:
-        """Report a gateway clock that is wrong by 60 s or more, and report when it is right again."""
+        """Report a gateway clock that is wrong by 60 s or more, and report the end of this error."""
         skew = abs(info.clock_skew_s)
         if skew < _SKEW_S:
             if self._changes.end("gateway clock", "the gateway's clock is right again"):

@@ -1,4 +1,4 @@
-"""Count what a collect loop did, and report what its ticks found: events, site warnings, absent values."""
+"""Count the ticks of a collect loop, and report the findings of the ticks: events, site warnings, absent values."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Collected:
 
 
 class Findings:
-    """Reports each site warning and each absent value once when it begins and once when it ends.
+    """Reports the begin and the end of each site warning and of each absence of a value, once each.
 
     `record` stores an event with the next tick.
     """

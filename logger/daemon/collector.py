@@ -1,6 +1,6 @@
 """Run the collect loop of one gateway: poll the gateway at each tick, and store the readings in one transaction.
 
-Readings are stored even if an endpoint failed, and always before they are sent.
+Readings are stored even if an endpoint failed. The store has each reading before the reading is sent.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ class Collector:
 
     @property
     def is_second_entry(self) -> bool:
-        """Return True while another entry of the settings leads to the same gateway and polls it."""
+        """Return True while the collector of another entry of the settings polls the same gateway."""
         return bool(self._polled_at)
 
     def is_polling(self, serial: str) -> bool:
@@ -194,7 +194,7 @@ class Collector:
         return serial in (self.serial, self._recognising) and self.poller.requests.reachable
 
     def leave(self, polled_at: str) -> None:
-        """Stop polling this gateway, because another collector polls it at the address `polled_at`."""
+        """Stop polling this gateway, because another collector polls this gateway at the address `polled_at`."""
         self.poller.info, self._recognising, self._polled_at = None, "", polled_at
         self._share.leave()
 
@@ -206,7 +206,7 @@ class Collector:
         return not self._polled_at
 
     async def _recognise(self, info: GatewayInfo) -> bool:
-        """Load the stored state of a gateway when it is first identified.
+        """Load the stored state of a gateway that was identified for the first time.
 
         Return False if another collector polls the gateway.
         """

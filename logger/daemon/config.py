@@ -34,7 +34,7 @@ class GatewayConfig:
 
 
 def gateways_of(settings: Settings, clock: Clock) -> tuple[GatewayConfig, ...]:
-    """List the gateways to record, each with the second of the minute at which it is polled."""
+    """List the gateways to record, each with its site and the delay of its polls after each tick."""
     newest = _NewestSettings(settings, clock)
     sites = [site_of(each) for each in settings.gateways]
     if len(sites) > FEW:

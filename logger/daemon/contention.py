@@ -1,4 +1,4 @@
-"""Measure a gateway's answer times: whether slow requests delay fast ones, and whether all answers are slow."""
+"""Measure a gateway's answer times, to find out whether slow requests delay fast requests or all answers are slow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DELAYED_ENOUGH: Final = 2
 """The number of delayed answers, among the last answers beside a slow request, from which the lanes take turns."""
 _DELAY_S: Final = 1.0
 _DELAY_FACTOR: Final = 3.0
-"""An answer is delayed if it takes more than this many times its time alone, and more than `_DELAY_S` longer."""
+"""An answer is delayed if its time is above this factor times its usual time, and more than `_DELAY_S` longer."""
 _WEIGHT: Final = 0.2
 """Weight of the newest answer in the moving average of answer times without a slow request."""
 _ONE_LANE_S: Final = (6 * 3600, 24 * 3600)
@@ -25,7 +25,7 @@ _ONE_LANE_S: Final = (6 * 3600, 24 * 3600)
 _RECENT: Final = 30
 _RECENT_ENOUGH: Final = 6
 _SLOW_S: Final = (2.0, 1.0)
-"""Median seconds of recent fast answers above which a gateway becomes slow, and below which it stops being slow."""
+"""The median time in seconds of recent fast answers above which a gateway becomes slow, and below which it is not."""
 
 
 class Contention:
@@ -51,7 +51,7 @@ class Contention:
 
     @contextmanager
     def measure(self, endpoint: Endpoint) -> Iterator[None]:
-        """Measure the request sent within this context, if it is answered or times out."""
+        """Measure the time of the request within this context, if the request is answered or times out."""
         started, beside = self._clock.monotonic(), self._slow_in_flight > 0
         slow = endpoint.lane == "slow"
         self._slow_in_flight += slow

@@ -1,4 +1,4 @@
-"""Logs each failure of the delivery when it begins and when it ends, and plans when to try again."""
+"""Logs the begin and the end of each failure of the delivery, and plans the next try."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OF_THE_SERVER: Final = frozenset({0, 408, 425, 429, 502, 503, 504})
 
 
 class DeliveryTroubles:
-    """Keeps the present failure of each role. A failure concerns the server, a bucket, or the backlog of a bucket.
+    """Holds the present failure of each role. A failure concerns the server, a bucket, or the backlog of a bucket.
 
     `of_roles`: the outcome of the last failed delivery, for each role that fails now.
     """
@@ -31,7 +31,7 @@ class DeliveryTroubles:
         self._is_server_well = False
 
     def begin_round(self) -> None:
-        """Forget whether the server accepted a delivery in the last round."""
+        """Begin a round of deliveries, in which the server has not accepted a delivery yet."""
         self._is_server_well = False
 
     def end(self, role: Role, *, live: bool) -> None:

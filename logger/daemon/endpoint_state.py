@@ -41,7 +41,7 @@ class EndpointState:
     `answered_before`: the endpoint answered under an earlier firmware. `reported_lost`: an event has reported that
     the endpoint stopped answering. `definitive_answers`: the number of answers with a document, or with the statement
     that there is none. `credentials_refused`: the number of successive requests whose credentials were refused.
-    `reason`: the message of the last failure. `frequency`: "rarely" if the document lists nothing, "often" if the
+    `reason`: the message of the last failure. `frequency`: "rarely" if the document is an empty list, "often" if the
     document has new values every minute. `slow_gateway`: the gateway answers all requests slowly.
     """
 
@@ -70,7 +70,7 @@ class EndpointState:
     def record_answer(self, document: Document, tick: int, *, counts: bool = True) -> None:
         """Store a document, and set the time of the next request.
 
-        `counts`: the answer counts as definitive, because it came outside the quiet window.
+        `counts`: the answer counts as definitive, because the answer arrived outside the quiet window.
         """
         self.document, self.latency_s = document, document.took_s
         self.requests += 1

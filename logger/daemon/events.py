@@ -1,4 +1,4 @@
-"""Hold events until they are stored, and make the `envoy_event` points for the dashboards' annotations."""
+"""Hold events until the next commit, and make the `envoy_event` points for the dashboards' annotations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hold the state of one gateway between ticks, and convert it to and from stored parts (one JSON text per part)."""
+"""Hold the state of one gateway between ticks. Convert the state to and from stored parts, one JSON text per part."""
 
 from __future__ import annotations
 

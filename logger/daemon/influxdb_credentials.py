@@ -1,4 +1,4 @@
-"""Read the InfluxDB credentials again while InfluxDB refuses them, so that a correction needs no restart."""
+"""Read the InfluxDB credentials again while InfluxDB refuses the old ones, so that a correction needs no restart."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _NAMES: Final = ("INFLUXDB_TOKEN", "INFLUXDB_USERNAME", "INFLUXDB_PASSWORD")
 
 
 class Credentials:
-    """Keeps the credentials of an InfluxDB writer current."""
+    """Renews the credentials of an InfluxDB writer from the settings."""
 
     def __init__(self, writer: Writer, settings: Settings) -> None:
         self._writer, self._settings = writer, settings
 
     def renew(self) -> bool:
-        """Read the credentials from the settings again and give them to the writer. Return True if they changed."""
+        """Read the credentials from the settings again, for the writer. Return True if the credentials changed."""
         fresh = reread_settings(self._settings)
         target = target_of(fresh)
         if target is None or _of(target) == _of(self._writer.target):

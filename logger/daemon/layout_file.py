@@ -14,7 +14,7 @@ SETTING = "LOGGER_LAYOUT_FILE"
 
 
 def read_layout(path: str) -> tuple[Layout, tuple[str, ...]]:
-    """Read the layout file. Return the layout and the file's problems. An empty path gives an empty layout."""
+    """Read the layout file. Return the layout and the file's problems. For an empty path return an empty layout."""
     if not path:
         return NONE, ()
     try:
@@ -25,7 +25,7 @@ def read_layout(path: str) -> tuple[Layout, tuple[str, ...]]:
 
 
 def layout_problems(settings: Settings) -> tuple[Problem, ...]:
-    """List the problems of the layout file, to report them with those of the settings."""
+    """List the problems of the layout file, for the report about the problems of the settings."""
     named = {each.recorder.layout_file: each.origins.get(SETTING, "default") for each in settings.gateways}
     return tuple(
         Problem(SETTING, origin, f"{path} {problem}", _FIX)

@@ -1,7 +1,7 @@
-"""Decide which endpoints of one gateway to request, and when: fast ones at each tick, slow ones between ticks.
+"""Decide which endpoints of one gateway to request: fast endpoints at each tick, slow endpoints between ticks.
 
-`logger.readings` names the documents that are wanted. The endpoint table sets how often each is requested. The state
-of each endpoint sets the time of its next request.
+`logger.readings` returns the documents that readings need. The endpoint table sets how often each endpoint is
+requested. The state of each endpoint sets the time of the next request.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Poller:
     """Polls one gateway and holds its answers.
 
     `on_new_gateway` is awaited before a newly found gateway is polled, and returns False if that gateway must not be
-    polled. `wants` returns the documents to request.
+    polled. `wants` returns the paths of the documents to request.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Poller:
         self._wanted = Wanted(frozenset())
         self._occasion: object = None
         self.basis: object = None
-        """The fields and counters that were read at the last tick. If they change, other documents may be wanted."""
+        """The fields and counters that were read at the last tick. A change may need other documents."""
         self._info_due = 0.0
         self._stopped_by = ""
         self._slow_tick = self._slow_until = 0
@@ -99,7 +99,7 @@ class Poller:
         return math.ceil(_HOUR_S / _INFO_EVERY_S + hourly) if hourly else None
 
     async def poll(self, tick: int, roles: frozenset[Role]) -> None:
-        """Request `/info`, the fast endpoints that are due, and the time zone while it is unknown."""
+        """Request `/info`, the fast endpoints that are due, and the time zone if the zone is unknown."""
         self._fast_done.clear()
         try:
             await self.identify(tick)
@@ -180,7 +180,7 @@ class Poller:
     async def _ask_fast(self, tick: int, roles: frozenset[Role]) -> None:
         """Request the due fast endpoints one by one.
 
-        After the first document of an endpoint, review which documents are wanted.
+        After the first document of an endpoint, review which documents to request.
         """
         asked: set[str] = set()
         self._review_wanted(tick)

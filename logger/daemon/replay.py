@@ -1,4 +1,4 @@
-"""Send recently confirmed points to InfluxDB once more, after a start of the recorder and after an outage.
+"""Send recently confirmed points to InfluxDB again, after a start of the recorder and after an outage.
 
 InfluxDB 1.x and 2.x can lose confirmed points after they are killed. If the server is killed while it writes its log,
 the end of the log is incomplete. At the next start the server cuts off the incomplete end, but continues to write
@@ -36,7 +36,7 @@ class Resending:
     """Sends the delivered points of the last eight days again, in one pass. Of each day the current rows are sent.
 
     The pass changes nothing in the store, so no point counts as waiting or as delivered twice. A row of a day that
-    changes during the pass waits for delivery, so its new value is sent after the old one.
+    changes during the pass waits for delivery, so its new values are sent after its old values.
     """
 
     def __init__(self, store: StoreCalls, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""Send single requests to one gateway, count them, and record the gateway's state after each answer."""
+"""Send and count single requests to one gateway, and record the gateway's state after each answer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _HOUR_S: Final = 3600
 
 
 class GatewayPort(Protocol):
-    """The gateway functions that the daemon needs; `logger.gateway.client.Gateway` implements them."""
+    """The gateway functions that the daemon needs, implemented by `logger.gateway.client.Gateway`."""
 
     @property
     def token_expires_at(self) -> float | None:
@@ -150,7 +150,7 @@ class Requests:
             self._events.record(Event(tick, "endpoint_back", text))
 
     def _record_failure(self, state: EndpointState, error: EnvoyLoggerError, tick: int) -> None:
-        """Record a failure, and report it once. A failure in the quiet window is not reported."""
+        """Record a failure. Report each new failure once, except in the quiet window."""
         quiet = self._zone.is_quiet(self._clock.time())
         state.record_failure(error, tick, counts=not quiet)
         if quiet:

@@ -55,7 +55,7 @@ def _endpoint_point(state: EndpointState, tags: Mapping[str, str], tick: int) ->
 
 
 def memory_bytes() -> int | None:
-    """Return the resident memory of this process in bytes; None where the kernel does not provide it."""
+    """Return the resident memory of this process in bytes; None if the kernel does not report this value."""
     try:
         with open("/proc/self/statm", "rb") as file:
             pages = int(file.read().split()[1])

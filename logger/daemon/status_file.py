@@ -152,7 +152,7 @@ def describe_health(recorder: Recorder) -> dict[str, Json]:
 
 
 def _delivery(shipper: Shipper, waiting: StoreFigures) -> dict[str, Json]:
-    """Describe the delivery since the start. Before the first delivery, `last_delivery` comes from the store."""
+    """Describe the delivery since the start. Before the first delivery, take `last_delivery` from the store."""
     done = shipper.shipped
     return {**asdict(done), "last_delivery": done.last_delivery or waiting.last_delivery}
 
@@ -177,7 +177,7 @@ def _format(status: Mapping[str, Json]) -> str:
 
 
 def read(folder: Path) -> dict[str, Json] | None:
-    """Return the content of `status.json`; None if it is missing or unreadable."""
+    """Return the content of `status.json`; None if the file is missing or unreadable."""
     try:
         status: Json = json.loads((folder / STATUS_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -195,7 +195,7 @@ def list_gateways(status: Mapping[str, Json]) -> list[dict[str, Json]]:
 
 
 def serial_in(gateway: Mapping[str, Json]) -> str:
-    """Return the serial in the description of a gateway; empty while it is not known."""
+    """Return the serial in the description of a gateway; empty while the serial is unknown."""
     return str(gateway.get("serial") or "")
 
 

@@ -26,7 +26,7 @@ _Stamp: TypeAlias = tuple[tuple[str, int, int, int], ...]
 def read_prices(path: str) -> tuple[Prices, tuple[str, ...]]:
     """Read the tariff file and its price files. Return the prices, and all problems.
 
-    An empty path gives no prices.
+    For an empty path return no prices.
     """
     if not path:
         return Prices(), ()
@@ -46,7 +46,7 @@ def read_prices(path: str) -> tuple[Prices, tuple[str, ...]]:
 
 
 def tariff_problems(settings: Settings) -> tuple[Problem, ...]:
-    """List the problems of the tariff and price files, to report them with those of the settings."""
+    """List the problems of the tariff and price files, for the report about the problems of the settings."""
     named = {each.recorder.tariff_file: each.origins.get(SETTING, "default") for each in settings.gateways}
     return tuple(
         Problem(SETTING, origin, f"{path} {problem}", _FIX)

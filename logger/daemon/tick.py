@@ -44,9 +44,9 @@ _RECENT: Final = (
 class TickResult:
     """The result of one tick: points, the state after the tick, new reports, events, and recent values to draw.
 
-    `daily`: the day rows that changed; each replaces the earlier row of the same series and day. `duplicates`:
-    serials that occur twice in one document; no points are written for them. `warnings`: the site warnings by key.
-    `snapshot`: the documents, with the doubts about them.
+    `daily`: the day rows that changed; each replaces the earlier row of the same series and day. `duplicates`: the
+    serials that occur twice in one document, and for which no points are written. `warnings`: the site warnings by
+    key. `snapshot`: the documents, with the doubts about their readings.
     """
 
     readings: list[Reading]
@@ -102,7 +102,7 @@ def run_tick(
 def describe_written(
     snapshot: Snapshot, totals: Mapping[str, Value], points: Sequence[Reading], energy: EnergyState
 ) -> Written:
-    """Collect everything that a tick writes, to find missing values. `energy`: the state after the tick."""
+    """Collect all values that a tick writes, to find missing values. `energy`: the state after the tick."""
     return Written(View(snapshot, "totals"), totals, points, energy, terms(energy.wiring))
 
 

@@ -1,1 +1,1 @@
-"""Runs `init`, which asks for the settings, tests them, and writes them."""
+"""Runs `init`, which asks a person for the settings, tests the settings, and writes the settings file."""

@@ -72,7 +72,7 @@ class Answers:
 
     @property
     def buckets(self) -> dict[Role, str]:
-        """Return role → bucket. A bucket is empty if no option gives it."""
+        """Return role → bucket. The bucket is empty without an option for it."""
         return dict(zip(ROLES, (self.bucket, self.bucket_devices, self.bucket_daily), strict=True))
 
     @property
@@ -82,7 +82,7 @@ class Answers:
         return dict(zip(ROLES, spans, strict=True))
 
     def without_influxdb_server(self) -> Answers:
-        """Return the answers without InfluxDB's address and credentials, which failed and are asked again."""
+        """Return the answers without InfluxDB's address and credentials, so that a person is asked for both again."""
         return replace(
             self, influxdb_url="", influxdb_token=None, influxdb_user="", influxdb_password=None,
             admin_token=None, admin_user="", admin_password=None,

@@ -1,4 +1,4 @@
-"""Collects the settings and secrets of `init`, checks them, and writes all files together."""
+"""Collects and checks the settings and secrets of `init`, and writes all files together."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class Draft:
         return [*files, NewFile(env_file, text.encode())]
 
     def _check(self, text: str) -> None:
-        """Check the new settings by loading them as the recorder does. Raises SettingsError if one is wrong."""
+        """Check the new settings by loading them as the recorder does. Raises SettingsError if a setting is wrong."""
         environ = read_own_variables() | parse_env(text)[0]
         environ.pop("ENPHASE_GATEWAYS_FILE", None)  # the tables of this file are checked when they are made
         kept = {name: secret for name, secret in self.before.secrets.items() if name not in self.values}

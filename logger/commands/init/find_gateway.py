@@ -72,7 +72,7 @@ def _search(terminal: Terminal, answers: Answers, clock: Clock) -> tuple[FoundGa
 
 
 def pin_certificate(terminal: Terminal, draft: Draft, answers: Answers, gateway: FoundGateway) -> None:
-    """Pin the gateway's certificate if a person or --fingerprint confirms it. Raises CertificateError."""
+    """Pin the gateway's certificate. Raises CertificateError if neither a person nor --fingerprint confirms it."""
     if gateway.pin is None or draft.before.recorder.tls in ("verify", "off"):
         return
     terminal.start_section("Its certificate")
@@ -86,7 +86,7 @@ def pin_certificate(terminal: Terminal, draft: Draft, answers: Answers, gateway:
         _confirm_certificate(terminal, new, old)
     elif pins.plain(answers.fingerprint) != new.fingerprint:
         raise CertificateError(
-            f"{gateway.address} shows a certificate that differs from --fingerprint: {new.describe()}",
+            f"{gateway.address} shows another certificate than --fingerprint requires: {new.describe()}",
             "check the address, because another device may answer there.",
         )
     pins.save(draft.state_dir, new)

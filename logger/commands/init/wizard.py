@@ -82,7 +82,7 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 def command(
     env_file: Path | None, systemd: bool, root: Path | None, no_next: bool, yes: bool, **options: Any
 ) -> None:
-    """Set everything up: find the gateway, pin its certificate, sign in, prepare InfluxDB, write the settings.
+    """Set the recorder up: find the gateway, pin its certificate, sign in, prepare InfluxDB, write the settings.
 
     Every question can be answered by an option. Settings are written to .env, and each secret to a file of its own
     beside it (0600). All files are written together at the end. A second run changes only the settings that a person
@@ -193,7 +193,7 @@ def _describe_sign_in(before: Settings) -> str:
 
 
 def _write(terminal: Terminal, draft: Draft) -> None:
-    """Write all files, and show where they are."""
+    """Write all files, and print the path, the mode and the content of each file."""
     terminal.start_section("Written")
     files = draft.write()
     width = max(len(str(file.path)) for file in files)

@@ -128,7 +128,7 @@ def _describe_gateway(gateway: dict[str, Json], now: float) -> list[str]:
 def _describe_today(values: dict[str, Json], books: dict[str, Json], written_at: float) -> list[str]:
     """Write today's energies. A remark follows each energy that is estimated, or counted only for a part of the day.
 
-    The figures and reasons are those of `query today`.
+    Figures and reasons are the same as in `query today`.
     """
     numbers = {name: value for name, value in values.items() if _is_number(value)}
     scope = Scope(ZoneInfo(str(books.get("zone") or "UTC")), 0, int(written_at) + 1, counting=read_counting(books))
@@ -192,7 +192,7 @@ def _describe_counters(counters: dict[str, Json]) -> list[str]:
 
 
 def _describe_requests(requests: dict[str, Json], when: str) -> list[str]:
-    """Write how many requests the gateway got, and how many are planned; nothing before the first poll.
+    """Write the numbers of sent and planned requests to the gateway; no line before the first poll.
 
     `when`: the time span of these requests, in words.
     """
