@@ -31,7 +31,7 @@ BATTERY: Final = Board(
             (
                 stats(
                     "",
-                    "The battery now.",
+                    "Charge and power of the battery, at most ten minutes old.",
                     (8, 5),
                     Newest(_totals("battery_charge_percent")),
                     Flow(_totals("battery_power_w"), "from_battery_w", "to_battery_w", "idle_battery_w"),
@@ -58,7 +58,8 @@ BATTERY: Final = Board(
                 ),
                 curve(
                     "Charge",
-                    "Charge of the battery, with its reserve. Grey: nothing was recorded. Red: the grid was away.",
+                    "Charge and reserve of the battery. Grey: nothing was recorded. Red: the site was "
+                    "without the grid.",
                     (24, 9),
                     Curve(_totals("battery_charge_percent", "battery_reserve_percent", since=SHOWN)),
                     Shade("unrecorded", _totals("battery_charge_percent", since=SHOWN)),
@@ -92,8 +93,8 @@ BATTERY: Final = Board(
                     absent=_NONE,
                 ),
                 states(
-                    "What it did",
-                    "Whether the battery charged, discharged or was idle, and the times with readings.",
+                    "States of the battery",
+                    "Times at which the battery charged, discharged or was idle, and the times with readings.",
                     (24, 5),
                     States(_totals("battery_state", since=SHOWN)),
                     Shade("readings", _totals("production_power_w", since=SHOWN)),
@@ -115,7 +116,7 @@ BATTERY: Final = Board(
                     absent=_NONE,
                 ),
                 columns(
-                    "What comes back",
+                    "Efficiency each month",
                     "Energy out of the battery in each month, divided by the energy into it.",
                     (12, 8),
                     DayShares(

@@ -105,8 +105,8 @@ ENERGY: Final = Board(
                 ),
                 heat(
                     "The sun of a year, hour by hour",
-                    "Energy from the sun in each local hour of each local day, over a year. A gap means that nothing "
-                    "was recorded. Hours that are always dark are left out.",
+                    "Energy from the sun in each local hour of each local day, over a year. In a gap, "
+                    "nothing was recorded. Hours without sun in the whole year are left out.",
                     (24, 9),
                     HoursOfDays(Rows("envoy_hour", ("production_wh",))),
                     unit="watth",
@@ -164,7 +164,7 @@ ENERGY: Final = Board(
                     ),
                     time_from=_YEAR,
                     looks={"own_use_percent": _SMOOTH, "self_sufficient_percent": _SMOOTH},
-                    absent="This needs a meter at the grid, and a first day.",
+                    absent="This needs a meter at the grid, and a day with energy.",
                 ),
                 bars(
                     "Each year",
@@ -192,8 +192,8 @@ ENERGY: Final = Board(
                 ),
                 listing(
                     "The best of each year",
-                    "The best day and the highest powers of each year. Powers from and to the grid are means of a "
-"quarter of an hour.",
+                    "The best day and the highest powers of each year. The powers from and to the grid "
+                    "are means over a quarter of an hour.",
                     (16, 12),
                     Listing(
                         Rows(
@@ -244,9 +244,9 @@ ENERGY: Final = Board(
             (
                 stats(
                     "Money in the time shown",
-                    "Cost: the price of the energy from the grid. Income: the price of the energy to the grid. Saved:"
-" the amount that a house without sun and battery would have paid more. In the currency of the "
-"tariff file.",
+                    "Cost: the price of the energy from the grid. Income: the price of the energy to the "
+                    "grid. Saved: the additional cost of the same house without sun and battery. The "
+                    "currency is that of the tariff file.",
                     (8, 9),
                     SpanTotal(_days(*_MONEY)),
                     looks=_AMOUNTS,
@@ -254,7 +254,7 @@ ENERGY: Final = Board(
                 ),
                 columns(
                     "Money each month",
-                    "Savings (including the income) above zero, and cost below zero, at the price of each minute.",
+                    "Savings (including the income) above zero, and cost below zero, in each month.",
                     (16, 9),
                     DayCurve(Rows("envoy_month", _BARS)),
                     time_from=_YEAR,

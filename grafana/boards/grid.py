@@ -49,7 +49,7 @@ GRID: Final = Board(
             (
                 stats(
                     "",
-                    "The grid now: power, the voltage of each phase, and the frequency.",
+                    "Power of the grid, voltage of each phase, and frequency, at most ten minutes old.",
                     (24, 5),
                     Flow(Rows("envoy_totals", ("net_power_w",), "10m"), "from_grid_w", "to_grid_w", "idle_grid_w"),
                     NewestByTag(_phase("voltage_v", "10m"), "phase", _PHASES),
@@ -59,8 +59,8 @@ GRID: Final = Board(
                 ),
                 curve(
                     "Voltage of each phase",
-                    "Mean voltage of each phase, between the limits that you set at the top. Grey: nothing was "
-                    "recorded. Red: the grid was away.",
+                    "Mean voltage of each phase, and the two limits from the top of the board. Grey: "
+                    "nothing was recorded. Red: the site was without the grid.",
                     (24, 9),
                     CurveByTag(_phase("voltage_v"), "phase", names=_PHASES),
                     LimitLine("low", _METER, "low_v"),
@@ -97,8 +97,8 @@ GRID: Final = Board(
                 ),
                 states(
                     "On and off the grid",
-                    "Whether the site was on the grid, if a controller or collar reports that, and the times with "
-"readings.",
+                    "Times on and off the grid, as reported by a controller or collar, and the times with "
+                    "readings.",
                     (24, 5),
                     States(Rows("envoy_grid", ("grid_state", "generator_state"))),
                     Shade("readings", Rows("envoy_totals", ("production_power_w",))),
@@ -137,7 +137,8 @@ GRID: Final = Board(
                 ),
                 columns(
                     "Highest power each month",
-                    "The greatest mean of a quarter of an hour: from the grid above zero, to the grid below zero.",
+                    "The greatest mean power over a quarter of an hour in each month: from the grid above "
+                    "zero, to the grid below zero.",
                     (12, 8),
                     DayCurve(Rows("envoy_month", ("peak_import_w", "peak_export_w"))),
                     time_from="400d",
@@ -146,7 +147,8 @@ GRID: Final = Board(
                 ),
                 columns(
                     "Base load each day",
-                    "The least mean power of the house in a quarter of an hour, on each of the last thirty days.",
+                    "The least mean power of the house over a quarter of an hour, on each of the last "
+                    "thirty days.",
                     (12, 8),
                     DayCurve(_day("base_load_w")),
                     time_from="30d",

@@ -25,7 +25,9 @@ _NOTHING: Final = (
     "Nothing was recorded in the last ten minutes. After its start, the recorder delivers the first reading within "
     "two minutes."
 )
-_NO_TODAY: Final = "Nothing was recorded in the last ten minutes, or the recorder has just begun to count."
+_NO_TODAY: Final = (
+    "Nothing was recorded in the last ten minutes, or the recorder has not counted any energy of today yet."
+)
 _ONE_GATEWAY: Final = "No site here has several gateways."
 _SITE_POWERS: Final = ("production_power_w", "load_power_w", "battery_power_w", "net_power_w")
 _SITE_NOW: Final = (
@@ -41,9 +43,9 @@ _SINK: Final = Look(more={**_STACKED, **BELOW_ZERO, "custom.stacking": {"mode": 
 
 POWER = curve(
     "Power",
-    "Above zero: the power from sun, battery and grid, one on top of another. Blue line: the power that the house "
-    "uses. Below zero: the power into the battery and to the grid. Grey: nothing was recorded. Red: the grid was "
-    "away.",
+    "Above zero: the powers from sun, battery and grid, stacked. Blue line: the power that the house "
+    "uses. Below zero: the powers into the battery and to the grid, stacked. Grey: nothing was recorded. "
+    "Red: the site was without the grid.",
     (17, 10),
     Curve(Rows("envoy_totals", ("production_power_w",))),
     CurveBySign(Rows("envoy_totals", ("battery_power_w",)), "from_battery_w", "to_battery_w"),
@@ -75,7 +77,8 @@ LIVE: Final = Board(
             (
                 stats(
                     "",
-                    "Newest power, at most ten minutes old. Battery and grid are shown only if they are measured.",
+                    "The newest powers, at most ten minutes old. A site without a measured battery or "
+                    "grid has no such tile.",
                     (24, 5),
                     Newest(_totals("production_power_w", "load_power_w")),
                     Flow(_totals("battery_power_w"), "from_battery_w", "to_battery_w", "idle_battery_w"),
@@ -136,9 +139,9 @@ LIVE: Final = Board(
                 ),
                 stats(
                     "Money today",
-                    "Cost: the price of the energy from the grid. Income: the price of the energy to the grid. "
-                    "Saved: the amount that a house without sun and battery would have paid more. In the currency of "
-                    "the tariff file.",
+                    "Cost: the price of the energy from the grid. Income: the price of the energy to the "
+                    "grid. Saved: the additional cost of the same house without sun and battery. The "
+                    "currency is that of the tariff file.",
                     (6, 5),
                     Newest(Rows("envoy_day", ("cost", "income", "saved"), "24h")),
                     absent="This needs a tariff file with your prices. Set LOGGER_TARIFF_FILE to its path.",
@@ -150,7 +153,7 @@ LIVE: Final = Board(
                 ),
                 bars(
                     "Last two weeks",
-                    "Energy of each local day. The last bar is today, at most a quarter of an hour ago.",
+                    "Energy of each local day. Today's bar is at most a quarter of an hour old.",
                     (8, 8),
                     Spans(Rows("envoy_day", ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh"), "14d")),
                     along="local_date",
@@ -212,8 +215,8 @@ LIVE: Final = Board(
             (
                 listing(
                     "All gateways of a site together",
-                    "The newest sums of each site with several gateways. A sum is shown only while all its gateways "
-                    "answer. Otherwise the missing gateways are named.",
+                    "The newest sums of each site with several gateways. If a gateway of the site does "
+                    "not answer, the table shows the gateway's name instead of the sums.",
                     (24, 4),
                     Each(Rows("envoy_site", _SITE_NOW, "5m"), ("site",)),
                     order=("site", *_SITE_NOW),

@@ -62,11 +62,11 @@ PANEL: Final = Board(
                         "group_ratio": Look("Today, of group", more=WHOLE),
                         "group_ratio_7d": Look("7 days, of group", more=WHOLE),
                     },
-                    absent="This inverter has not reported lately.",
+                    absent="This inverter has not reported for seventy minutes.",
                 ),
                 curve(
                     "Power, and the median of its group",
-                    "Power of each report. Grey: the median of all inverters of its group.",
+                    "Power of each report of the inverter. Grey: the median power of the inverters of its group.",
                     (24, 10),
                     MedianOfGroup(
                         "median_w",
@@ -129,8 +129,8 @@ PANEL: Final = Board(
                 ),
                 curve(
                     "Ninety days, % of its group",
-                    "Energy of each local day, divided by the median of the group. At 100 % the panel is as good as "
-"the others.",
+                    "Energy of each local day, divided by the median of the group. 100 % is the median of "
+                    "the group.",
                     (24, 7),
                     DayCurve(_of("envoy_inverter_day", "group_ratio", "group_ratio_7d")),
                     time_from="90d",

@@ -81,8 +81,8 @@ PANELS: Final = Board(
                         ).over(_OF_HUNDRED),
                     },
                     repeat="group",
-                    absent="Nothing to compare yet. The roof needs a layout file with rows and columns. Set "
-"LOGGER_LAYOUT_FILE to its path.",
+                    absent="No day to compare yet. The roof needs a layout file with rows and columns. "
+                           "Set LOGGER_LAYOUT_FILE to its path.",
                 ),
                 heat(
                     "Power of each panel",
@@ -93,7 +93,7 @@ PANELS: Final = Board(
                     unit="watt",
                     interval="15m",
                     transformations=cells("Time", "panel", "power_w"),
-                    absent="no inverter reported in this time",
+                    absent="no inverter reported in the time shown",
                 ),
                 listing(
                     "Panels, worst first",

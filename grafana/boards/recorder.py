@@ -56,8 +56,8 @@ RECORDER: Final = Board(
                 ),
                 stats(
                     "",
-                    "Oldest waiting: the age of the oldest row that is not delivered yet. Refused points are kept, "
-"and can be sent again.",
+                    "Oldest waiting: the age of the oldest row that is not delivered yet. The recorder "
+                    "keeps the points that InfluxDB refused, and can send them again.",
                     (15, 5),
                     Newest(_self("outbox_rows", "outbox_oldest_s", "refused_points", since="15m")),
                     NewestIn("token_days", _self("token_expires_s", since="15m"), _DAY_S),
@@ -108,8 +108,8 @@ RECORDER: Final = Board(
                 ),
                 bars(
                     "How much of each day was recorded (today: so far)",
-                    "Polled ticks, divided by all ticks of the local day.",
-                    (12, 8),
+                    "Number of polls, divided by the number of polls that were due on the local day.",
+                    (12, 7),
                     Spans(Rows("envoy_day", ("coverage_percent",), "30d")),
                     along="local_date",
                     legend=False,
@@ -120,7 +120,7 @@ RECORDER: Final = Board(
                     "The gateway's clock, and its link to Enphase",
                     "The gateway's clock minus the recorder's clock (left), and the age of the gateway's last report "
 "to Enphase (right).",
-                    (12, 8),
+                    (12, 7),
                     Curve(_self("clock_skew_s")),
                     Curve(Rows("envoy_gateway", ("last_cloud_report_age_s",))),
                     interval="15m",
@@ -146,7 +146,7 @@ RECORDER: Final = Board(
                         ),
                         "kind": Look("Kind", more=cell(190)),
                     },
-                    absent="nothing happened",
+                    absent="no event was recorded",
                 ),
                 listing(
                     "Gateways",
