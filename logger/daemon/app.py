@@ -132,7 +132,7 @@ def _stop_on_signals() -> Iterator[asyncio.Event]:
     def stop() -> None:
         if stopping.is_set():
             raise SystemExit(1)
-        log.get("service").info("stopping")
+        log.get("service").info("the recorder is stopping")
         notify(read_notify_socket(), "STOPPING=1")
         stopping.set()
         last_resort.start()
@@ -181,7 +181,7 @@ async def _open_store(
         with contextlib.suppress(TimeoutError):
             async with clock.timeout(seconds):
                 await stopping.wait()
-            log.get("service").info("stopped")
+            log.get("service").info("the recorder stopped")
             raise SystemExit(0)
 
     return await attempt(STORE_FULL, clock, open_store, sleep=wait)
@@ -216,7 +216,9 @@ async def _supervise(recorder: Recorder, settings: Settings, clock: Clock) -> No
     if recorder.shipper is None:
         say.warning("INFLUXDB_URL is not set, so every reading stays in the embedded store")
     notify(address, "READY=1\nSTATUS=waiting for the first poll")
-    say.info("started", extra={"state": str(settings.state_dir), "influxdb": settings.influxdb.url or "none"})
+    say.info(
+        "the recorder started", extra={"state": str(settings.state_dir), "influxdb": settings.influxdb.url or "none"}
+    )
     background = [
         asyncio.create_task(_report(recorder, runtime, clock, address)),
         asyncio.create_task(_rescue(recorder, clock)),
@@ -235,7 +237,7 @@ async def _supervise(recorder: Recorder, settings: Settings, clock: Clock) -> No
             async with asyncio.timeout(_SHUTDOWN_S):
                 await asyncio.gather(collect, *background, return_exceptions=True)
                 await _write_status(recorder, runtime, clock, ended=True)
-    say.info("stopped")
+    say.info("the recorder stopped")
 
 
 async def _report(recorder: Recorder, runtime: Path, clock: Clock, address: str) -> None:

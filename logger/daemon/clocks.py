@@ -57,7 +57,7 @@ class Clocks:
         last, self._ours = self._ours, now
         if last is None or now - last < _SKEW_S:
             return
-        text = f"this machine slept or its clock was set forward: {(now - last) / 60:.0f} minutes are missing"
+        text = f"this machine slept or its clock was set forward, so {(now - last) / 60:.0f} minutes are missing"
         self._record(Event(tick, "clock_set_forward", text, "warning"))
         log.get("collect").warning(text)
 
@@ -70,7 +70,7 @@ class Clocks:
             text = "this machine's clock is not set, so the gateway is not polled"
             self._changes.begin("clock", text, logging.ERROR)
             return False
-        self._changes.end("clock", "this machine's clock is set")
+        self._changes.end("clock", "this machine's clock is set now, so the gateway is polled")
         return True
 
     def ours_goes_forward(self, tick: int, last: int) -> bool:

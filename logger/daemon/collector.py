@@ -227,14 +227,16 @@ class Collector:
             )
         elif not self._stored:
             log.get("collect").warning(
-                f"the store has no energy state of gateway {info.serial}, so a new one begins; "
+                f"the store has no energy state of gateway {info.serial}, so a new energy state begins; "
                 f"the energy of today and of the last seven days is counted from now on\nTry: {RESTORE}"
             )
         if not self._is_begun:
             self._is_begun = True
             text = f"envoy-logger {__version__} began to record"
             self._events.record(Event(int(self._clock.time()), "recorder_started", text))
-        log.get("collect").info("recording", extra={"gateway": info.serial, "firmware": info.firmware})
+        log.get("collect").info(
+            "the recording of the gateway begins", extra={"gateway": info.serial, "firmware": info.firmware}
+        )
         self._on_recognised()
         return True
 

@@ -31,7 +31,7 @@ class Credentials:
         self._writer.target = replace(
             self._writer.target, token=target.token, username=target.username, password=target.password
         )
-        log.get("ship").info("the InfluxDB credentials changed; the recorder uses the new ones from now on")
+        log.get("ship").info("the InfluxDB credentials changed; the recorder uses the new credentials from now on")
         return True
 
     def hint(self) -> str:

@@ -34,7 +34,7 @@ def layout_problems(settings: Settings) -> tuple[Problem, ...]:
     )
 
 
-_FIX = "correct the file, or begin with the one that `envoy-logger devices --layout` prints."
+_FIX = "correct the file, or begin with the file that `envoy-logger devices --layout` prints."
 _AGREEMENTS = {
     "unknown": "the gateway has every serial of the layout file again",
     "missing": "the layout file lists every serial of the gateway again",

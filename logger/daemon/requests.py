@@ -106,7 +106,9 @@ class Requests:
                 document = await self._gateway.fetch(state.endpoint)
         except asyncio.CancelledError:
             path = state.endpoint.path
-            self._record_failure(state, TimedOutError(f"{path} took too long, so the request was cancelled"), tick)
+            self._record_failure(
+                state, TimedOutError(f"the answer to {path} took too long, so the request was cancelled"), tick
+            )
             raise
         except CredentialsError:
             state.credentials_refused += 1
@@ -162,5 +164,5 @@ class Requests:
             self._events.record(Event(tick, "endpoint_lost", f"{path}: {error.message}", "warning"))
         if state.reported_lost or (not state.is_absent and (state.has_answered or state.is_silent)):
             self._changes.begin(
-                path, f"{path} gives no document, so its fields are missing: {error.message}", logging.INFO
+                path, f"{path} gives no document, so the fields of {path} are missing: {error.message}", logging.INFO
             )

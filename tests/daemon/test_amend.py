@@ -80,10 +80,10 @@ def test_a_gateway_that_a_store_in_use_does_not_know_is_warned_of_once_with_the_
     store.close()
     with caplog.at_level(logging.WARNING):
         record(tmp_path, 5)
-    said = [r.getMessage() for r in caplog.records if "so a new one begins" in r.getMessage()]
+    said = [r.getMessage() for r in caplog.records if "so a new energy state begins" in r.getMessage()]
     assert len(said) == 1
     assert "envoy-logger backfill" in said[0]
     caplog.clear()
     with caplog.at_level(logging.WARNING):
         record(tmp_path, 5, start=START + 3600)
-    assert not [r for r in caplog.records if "so a new one begins" in r.getMessage()]
+    assert not [r for r in caplog.records if "so a new energy state begins" in r.getMessage()]

@@ -31,8 +31,8 @@ from logger.settings.value_sources import ENCODING
 
 _NAME: Final = "gateways.toml"
 _HEAD: Final = (
-    "# The gateways of envoy-logger, one table each; docs/several-gateways.md lists the keys. No secret stands\n"
-    "# here: a key that ends in _file names the file of one.\n"
+    "# The gateways of envoy-logger, one table each; docs/several-gateways.md lists the keys. This file holds no\n"
+    "# secret: a key that ends in _file names the file of a secret.\n"
 )
 _MOVED: Final = ("ENPHASE_GATEWAY", "ENPHASE_SERIAL", "ENPHASE_LOCAL_USERNAME", "LOGGER_SITE", "LOGGER_TIMEZONE",
                  "LOGGER_SITE_MAX_W", "LOGGER_LAYOUT_FILE", "LOGGER_TARIFF_FILE")  # fmt: skip
@@ -88,7 +88,7 @@ def _ask_site(terminal: Terminal, added: Draft, before: Settings) -> None:
     known = list(dict.fromkeys(each.recorder.site for each in before.gateways if each.recorder.site))
     if known and terminal.asks and "LOGGER_SITE" not in added.values:
         terminal.start_section("Its site")
-        terminal.show_note(f"there is {', '.join(known)}; gateways of one name are summed as one site")
+        terminal.show_note(f"known sites: {', '.join(known)}; gateways with one site name are summed")
         added.put("LOGGER_SITE", terminal.ask("Name of its site, or nothing", default="", option="--site"))
         added.require_good()
 

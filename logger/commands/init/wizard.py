@@ -205,7 +205,7 @@ def _write(terminal: Terminal, draft: Draft) -> None:
     set_outside = read_own_variables()
     for name in sorted(draft.values.keys() & set_outside.keys()):
         if set_outside[name] != draft.values[name]:
-            terminal.show_bad(f"the environment sets {name} too, and there it wins over the file\nTry: unset {name}")
+            terminal.show_bad(f"the environment also sets {name}, and its value is used\nTry: unset {name}")
 
 
 def _show_next_steps(terminal: Terminal, destination: Destination) -> None:

@@ -28,7 +28,7 @@ _NOTES: Final = {
 """Key of a list of quantities in the status → the remark on today's figures of these quantities."""
 _FRESH_S: Final = 120
 """Seconds after a delivery in which an outage of InfluxDB may not be noticed yet."""
-_NOT_SETTLED: Final = "not settled yet: for some minutes it is tried which document of the gateway counts best"
+_NOT_SETTLED: Final = "not settled yet: for some minutes the recorder compares the documents that have this counter"
 _HOUR_S: Final = 3600
 
 
