@@ -65,7 +65,7 @@ def test_one_serial_of_the_settings_is_not_taken_for_every_gateway_of_the_file(t
     settings, problems = inspect(tmp_path, text, ENPHASE_SERIAL="122233344455", ENPHASE_GATEWAY="10.0.0.9")
     assert not problems
     assert [access_of(each).expected_serial for each in settings.gateways] == ["", ""]
-    assert {text.split(" is set", 1)[0] for text in settings.warnings} == {"ENPHASE_GATEWAY", "ENPHASE_SERIAL"}
+    assert {text.split(" and ", 1)[0] for text in settings.warnings} == {"ENPHASE_GATEWAY", "ENPHASE_SERIAL"}
 
 
 def test_every_problem_is_named_at_once_with_its_line_and_no_value(tmp_path: Path) -> None:
