@@ -39,7 +39,7 @@ _OF_TODAY: Final = ("production", "import", "export")
 _SUMS: Final = {paths.V1: s.V1.name, paths.PDM: s.PDM_PCU.name}
 """Path → the source of the production counter in that document, which is a sum over the inverters."""
 _LEGS: Final = "house by phases"
-_CHECK_CT: Final = "have the installer check where the CTs are clamped, and which way round."
+_CHECK_CT: Final = "have the installer check where the CTs are clamped, and in which direction."
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +169,9 @@ def _describe_legs(legs: Mapping[str, float], *, is_total: bool) -> SiteWarning:
     when = "" if is_total else " while nothing is produced"
     other = "on the wrong phase" if is_total else "a battery that the gateway does not measure feeds in there"
     return SiteWarning(
-        f"the consumption CT shows {shown}{when}, which no house can, so the house is not written; "
+        f"the consumption CT shows {shown}{when}, which is impossible, so the power of the house is not written; "
         f"probably the CT of phase {' and '.join(legs)} is reversed, or {other}",
-        "no phase of the house showed less than nothing for a day",
+        "no phase of the house showed a power below zero for a day",
         _CHECK_CT,
         "impossible_house",
         leaves_out=("consumption", "load", "net") if is_total else ("consumption", "load"),
@@ -188,9 +188,9 @@ def drop_powers(totals: dict[str, Value], warnings: Mapping[str, SiteWarning]) -
 def _describe_sum(path: str, text: str, wiring: Wiring) -> SiteWarning:
     made_of_it = ("consumption", "load") if wiring.net else ("net",) if wiring.total else ()
     return SiteWarning(
-        f"{path} stands still: {text}; neither this power nor the energy of the production is written",
+        f"{path} does not change: {text}; so neither this power nor the energy of the production is written",
         f"{path} was renewed for a day",
-        "restart the gateway. If that does not help, tell Enphase that the gateway's production stands still.",
+        "restart the gateway. If that does not help, tell Enphase that the gateway's production does not change.",
         "production_still",
         leaves_out=("production", *made_of_it),
     )
@@ -201,7 +201,7 @@ def _describe_house(short: Shortfall, view: View) -> SiteWarning:
     made_of = ", ".join(f"{name} {short.of[key]:.0f} W" for name, key in terms_of.items() if key in short.of)
     cause = ", or ".join(_suggest_causes(short, view))
     return SiteWarning(
-        f"the house would use {short.house_w:.0f} W ({made_of}), which cannot be, so it is not written; "
+        f"the house would use {short.house_w:.0f} W ({made_of}), which is impossible, so this power is not written; "
         f"probably {cause}",
         "the power of the house was never below zero for a day",
         _CHECK_CT,
@@ -221,7 +221,7 @@ def _describe_today(energy: EnergyState) -> SiteWarning:
     today = energy.today.energy
     made_of = ", ".join(f"{name} {wh.wh / 1000:.1f} kWh" for name, wh in today.items() if name in _OF_TODAY)
     return SiteWarning(
-        f"the energy that the house used today falls ({made_of}), which cannot be, so it is left out until it has "
+        f"the energy that the house used today falls ({made_of}), which is impossible; it is left out until it has "
         "not fallen for a day; probably something that the gateway does not measure feeds in behind the "
         "consumption CT, such as a second PV, or a CT is reversed",
         "the energy that the house used did not fall for a day",
@@ -235,7 +235,7 @@ def _suggest_causes(short: Shortfall, view: View) -> Iterator[str]:
     production = short.of.get(PRODUCTION_W, 0.0)
     if NET_W not in short.of:
         yield "the consumption CT is reversed"
-        yield "it is clamped at the grid, although the gateway takes it for one of the whole consumption"
+        yield "it is clamped at the grid, although it is set up as a CT of the total consumption"
         return
     reported, battery = _sum_reports(view), short.of.get(BATTERY_W, 0.0)
     if 0 < -short.house_w < _UNREPORTED_SHARE * battery:
@@ -272,10 +272,10 @@ def _consumption_ever(counters: Mapping[str, float], wiring: Wiring) -> float | 
 def _describe_ever(lifetime_wh: float, counters: Mapping[str, float]) -> SiteWarning:
     made_of = ", ".join(f"{name} {wh / 1000:.0f} kWh" for name, wh in counters.items())
     return SiteWarning(
-        f"the gateway's counters give a consumption of {lifetime_wh / 1000:.0f} kWh ever ({made_of}); "
-        "that cannot be, so it is not written; probably the production CT is not clamped or counts since a later day "
-        "than the consumption CT",
-        "the gateway's counters give a possible consumption again",
+        f"the gateway's counters give a consumption of {lifetime_wh / 1000:.0f} kWh in total ({made_of}); "
+        "this is impossible, so the consumption is not written; probably the production CT is not clamped, or counts "
+        "since a later day than the consumption CT",
+        "the gateway's counters again give a consumption above zero",
         _CHECK_CT,
         "impossible_consumption",
     )

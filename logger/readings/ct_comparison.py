@@ -32,7 +32,7 @@ _SUNNY_SHARE: Final = 0.1
 _NOTHING: Final = 0.05
 """A CT that shows less than this share of the inverters' power counts as measuring nothing."""
 _BY_CT: Final = frozenset({s.PRODUCTION_METER.name, s.PRODUCTION_BLOCK.name})
-_CHECK_CT: Final = "have the installer check where the production CT is clamped, and which way round."
+_CHECK_CT: Final = "have the installer check where the production CT is clamped, and in which direction."
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,7 @@ def _describe(time: OwnTime) -> str:
     at = datetime.fromtimestamp(min(max(time.second, 0.0), 4e9), UTC).strftime("%Y-%m-%d %H:%M UTC")
     if time.is_newest:
         return f"no inverter has reported since {at}"
-    return f"its reading has stood still since {at}" if time.is_meter else f"its last report is from {at}"
+    return f"its reading has not changed since {at}" if time.is_meter else f"its last report is from {at}"
 
 
 def _choose_clock(snapshot: Snapshot, now: float, listed: Iterable[OwnTime]) -> float:

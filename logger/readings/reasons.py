@@ -27,9 +27,9 @@ _MOST: Final = 4
 """The greatest number of causes that a reason names."""
 _FIELDS: Final = {(m.name, item.name): item for m in MEASUREMENTS for item in m.fields}
 _HOUSE: Final = ("consumption_power_w", "load_power_w")
-_CANNOT_BE: Final = "its figures cannot be right today, so it is left out; status and doctor say what they suggest"
-_BEYOND: Final = "its value is beyond what this site can do"
-_NO_HOUSE: Final = "no house uses less than nothing"
+_CANNOT_BE: Final = "its figures cannot be right today, so it is left out; status and doctor name likely causes"
+_BEYOND: Final = "its value is impossible at this site"
+_NO_HOUSE: Final = "a house cannot use less than zero"
 _KINDS: Final = {
     s.PRODUCTION_METER.name: "production",
     s.NET_METER.name: "net-consumption",
@@ -64,7 +64,7 @@ def explain_absence(expected: Expected, written: Written) -> str:
     else:
         found = _explain_field(_FIELDS[expected.measurement, expected.field], view, expected.device)
     known = [text for text in dict.fromkeys(found) if text]
-    return "; ".join(known[:_MOST]) or "no document of this gateway gives it"
+    return "; ".join(known[:_MOST]) or "no document of this gateway gives this value"
 
 
 def _explain_power(name: str, written: Written) -> list[str]:
@@ -166,7 +166,7 @@ def _explain_meter(kind: str, view: View) -> list[str]:
         return [_describe_path(paths.READINGS, view) or f"{paths.READINGS} lists no reading of this meter"]
     if len(doubts) > 1:
         return [_describe_several(kind, view)]
-    return [doubts[0] or "its reading holds no plausible power"]
+    return [doubts[0] or "the meter's reading contains no plausible power"]
 
 
 def _explain_field(item: Field, view: View, device: str = "") -> list[str]:

@@ -106,7 +106,7 @@ def _find_silent_devices(snapshot: Snapshot) -> dict[str, SiteWarning]:
         f"silent {serial}": SiteWarning(
             f"{kind} {serial} is silent: {doubt}; only its flags and its age are written",
             f"{kind} {serial} reports again",
-            "check its power, and its connection to the gateway.",
+            "check its power supply, and its connection to the gateway.",
             "device_silent",
         )
         for path, kind in _REPORTING.items()

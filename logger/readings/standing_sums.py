@@ -106,7 +106,7 @@ def _is_doubted(known: Standing, roof: Roof, document: Document) -> bool:
 
 
 def _describe(known: Standing, roof: Roof) -> str:
-    return f"it still shows {known.watts:.0f} W, and the inverters report {roof.watts:.0f} W"
+    return f"the sum is still {known.watts:.0f} W, and the inverters report {roof.watts:.0f} W"
 
 
 def _see_roof(listed: Document, snapshot: Snapshot) -> Roof:

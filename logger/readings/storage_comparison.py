@@ -31,7 +31,7 @@ _NOTHING: Final = 0.05
 _REVERSED: Final = -0.5
 _ALIKE: Final = (-1.5, -0.7)
 """A first pair of powers shows a reversed CT if its ratio is between these two: nearly equal, with opposite signs."""
-_CHECK_CT: Final = "have the installer check where the storage CT is clamped, and which way round."
+_CHECK_CT: Final = "have the installer check where the storage CT is clamped, and in which direction."
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ def test_powers_are_left_out_and_it_is_said_once_and_once_when_the_meter_moves_a
     powers = [int(line.rpartition(" ")[2]) for line in totals if "production_power_w=" in line]
     absent = set(range(START, BACK + 600, 60)) - set(powers)
     assert absent == set(range(STILL + 300, BACK, 60))
-    assert told["production_power_w"] == "production meter: its reading has stood still since 2026-06-21 00:10 UTC"
+    assert told["production_power_w"] == "production meter: its reading has not changed since 2026-06-21 00:10 UTC"
     said = [line for line in events if "kind=meter_still" in line]
     assert [line.count("measures nothing") for line in said] == [2, 0], "both meters in one point"
     assert [line.count("measures again") for line in said] == [0, 2]

@@ -63,7 +63,7 @@ def test_reports_an_hour_ahead_are_written_at_the_time_they_were_first_seen(tmp_
 @pytest.mark.parametrize(
     ("case", "cause"),
     [
-        ("ct_rows_frozen", "the production meter measures nothing: its reading has stood still since"),
+        ("ct_rows_frozen", "the production meter measures nothing: its reading has not changed since"),
         ("standard_zero_meter_rows", "production meter: it shows no voltage on any phase"),
         ("ac_battery_silent_41h", "AC Battery 121917000000 is silent"),
         ("collar_off_grid", "admin_state_str is ENCMN_MDE_OFF_GRID"),

@@ -64,13 +64,13 @@ class Situation:
 
 AT_THE_GATEWAY = {
     "a second PV behind the net CT": Situation(
-        "second_pv_behind_net_ct", "which cannot be.*something that the gateway does not measure feeds in"
+        "second_pv_behind_net_ct", "which is impossible.*something that the gateway does not measure feeds in"
     ),
     "a production CT that is clamped nowhere": Situation(
-        "production_ct_enabled_not_there", "that cannot be.*the production CT is not clamped"
+        "production_ct_enabled_not_there", "this is impossible.*the production CT is not clamped"
     ),
     "meters without a voltage": Situation("standard_zero_meter_rows", "measures nothing.* no voltage on any phase"),
-    "readings that stand still": Situation("ct_rows_frozen", "measures nothing.* has stood still since"),
+    "readings that stand still": Situation("ct_rows_frozen", "measures nothing.* has not changed since"),
     "keys that contradict each other": Situation("collar_off_grid", "contradicts itself"),
     "a silent battery": Situation("ac_battery_silent_41h", "AC Battery .* is silent: its last report is from"),
     "reports from the future": Situation("reports_an_hour_ahead", "stamp their reports ahead of the gateway's clock"),
@@ -89,7 +89,7 @@ AT_THE_GATEWAY = {
 AT_THE_METERS = {
     "a consumption CT that is reversed": Situation(
         "8.3.5433_tot_is_net_cons",
-        "which cannot be.*the consumption CT is reversed, or it is clamped at the grid",
+        "which is impossible.*the consumption CT is reversed, or it is clamped at the grid",
         changes={"ivp_meters_readings": watts(grid=-786.5)},
     ),
     "a production CT that is reversed": Situation(

@@ -263,11 +263,11 @@ def test_an_empty_list_of_inverters_by_day_is_the_reason() -> None:
         ("one phase of three", "envoy_phase.power_w net-consumption", "does not give each phase"),
         ("text", "production_power_w", "/api/v1/production: its lifetime cannot be read"),
         ("no rows", "net_power_w", "lists no usable reading of the net-consumption meter"),
-        ("reversed", "load_power_w", "this source shows -700 W, and no house uses less than nothing"),
-        ("second PV", "load_power_w", "it would be -500 W, and no house uses less than nothing"),
-        ("strong battery", "load_power_w", "it would be -800 W, and no house uses less than nothing"),
-        ("weak batteries", "consumption_power_w", "it would be -2800 W, and no house uses less than nothing"),
-        ("replaced", "consumption_lifetime_wh", "its counters give -1990 kWh, and no house uses less than nothing"),
+        ("reversed", "load_power_w", "this source shows -700 W, and a house cannot use less than zero"),
+        ("second PV", "load_power_w", "it would be -500 W, and a house cannot use less than zero"),
+        ("strong battery", "load_power_w", "it would be -800 W, and a house cannot use less than zero"),
+        ("weak batteries", "consumption_power_w", "it would be -2800 W, and a house cannot use less than zero"),
+        ("replaced", "consumption_lifetime_wh", "its counters give -1990 kWh, and a house cannot use less than zero"),
     ],
 )
 def test_each_reason_says_what_it_is(change: str, name: str, reason: str) -> None:

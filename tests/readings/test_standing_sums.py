@@ -40,8 +40,8 @@ def test_q_p27_a_sum_that_is_renewed_is_written() -> None:
 def test_q_p27_a_sum_that_stands_still_is_left_out_with_its_energy() -> None:
     found = play_until(10)
     assert "production_power_w" in found.absences
-    assert "/api/v1/production stands still: it still shows 1250 W" in found.warnings
-    assert "it still shows 1250 W" in found.absences["production_power_w"]
+    assert "/api/v1/production does not change: the sum is still 1250 W" in found.warnings
+    assert "the sum is still 1250 W" in found.absences["production_power_w"]
     assert not {"production_power_w", "production_today_wh", "production_lifetime_wh"} & found.last.keys()
     assert "production_wh" not in found.day
 
