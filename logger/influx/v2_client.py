@@ -65,7 +65,7 @@ class V2Client:
             found = None
         if found is None:
             raise InfluxError(
-                f"what answers at {self.host} does not {doing} as an InfluxDB 2 does",
+                f"the server at {self.host} does not {doing} as an InfluxDB 2 does",
                 "check INFLUXDB_URL, its path included, and INFLUXDB_API.",
             )
         return found

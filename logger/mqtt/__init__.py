@@ -1,1 +1,4 @@
-"""Publish the newest readings over MQTT, with discovery for Home Assistant. Nothing here delays or ends recording."""
+"""Publish the newest readings over MQTT, with discovery for Home Assistant.
+
+A failure here does not affect recording.
+"""

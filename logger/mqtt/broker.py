@@ -1,4 +1,4 @@
-"""Connect to the MQTT broker: sign-in, TLS, availability, the meaning of failures."""
+"""Connect to the MQTT broker: sign-in, TLS, availability, and errors with hints."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _REFUSED: Final = frozenset({4, 5, 134, 135, 138, 140})
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Publishes over one connection.
+    """Publishes messages over one connection.
 
-    `will_topic`: the topic in which the broker itself says `offline` when the connection is lost.
+    `will_topic`: the topic to which the broker itself writes `offline` when the connection is lost.
     """
 
     url: str
@@ -41,13 +41,15 @@ class Broker:
         try:
             await self.link.wait_until_taken()
         except TimeoutError as error:
-            raise BrokerError(f"the MQTT broker at {self.url} takes no messages: {error}") from error
+            raise BrokerError(f"the MQTT broker at {self.url} accepts no messages: {error}") from error
 
     async def recall(self, topics: list[str], take: Callable[[Message], None]) -> None:
-        """Give to `take` each message that the broker has kept in these topics. Raises BrokerError."""
+        """Pass to `take` each message that the broker has retained in these topics. Raises BrokerError."""
         for topic in topics:
             self.link.follow(topic, lambda message, is_kept: take(message) if is_kept else None)
-        await self.publish([Message(self.will_topic, ONLINE)])  # what was kept comes before this is confirmed
+        await self.publish(
+            [Message(self.will_topic, ONLINE)]
+        )  # retained messages arrive before the broker confirms this
         for topic in topics:
             self.link.unfollow(topic)
 
@@ -56,9 +58,9 @@ class Broker:
 async def connect(settings: Mqtt, identifier: str, will_topic: str = "") -> AsyncIterator[Broker]:
     """Connect to the broker of the settings. Raises BrokerError, and BrokerRefusedError for a wrong password.
 
-    While the context lasts, `will_topic` (if given) says `online`; afterwards it says `offline`. If another client
-    writes `offline` there, `online` is written again. `recall` gets each message that the broker has kept in the
-    other topics. If the connection is lost, the work inside the context is cancelled and BrokerError is raised.
+    During the context, the content of `will_topic` (if given) is `online`; afterwards it is `offline`. If another
+    client writes `offline` there, `online` is written again. If the connection is lost, the work inside the context
+    is cancelled and BrokerError is raised.
     """
     link: BrokerLink | None = None
     try:
@@ -84,7 +86,7 @@ async def connect(settings: Mqtt, identifier: str, will_topic: str = "") -> Asyn
 
 
 def _make_tls(settings: Mqtt) -> ssl.SSLContext | None:
-    """Make the context of an encrypted connection. Raises OSError for a file that holds no certificate."""
+    """Make the context of an encrypted connection. Raises OSError if the CA file has no certificate."""
     is_encrypted = urlsplit(settings.url).scheme == "mqtts"
     return ssl.create_default_context(cafile=settings.ca_file or None) if is_encrypted else None
 
@@ -100,7 +102,7 @@ async def _sign_in(link: BrokerLink, settings: Mqtt) -> None:
     await link.open(place.hostname or "", place.port or (8883 if place.scheme == "mqtts" else 1883))
     answer = link.refusal
     if answer is None:
-        raise ConnectionResetError("it closed the connection before it answered the sign-in")
+        raise ConnectionResetError("the broker closed the connection before it answered the sign-in")
     if answer.value in _REFUSED:
         raise BrokerRefusedError(
             f"the MQTT broker at {settings.url} refuses the sign-in: {answer}",
@@ -132,7 +134,7 @@ async def _cut_off_when_lost(link: BrokerLink, url: str) -> AsyncIterator[None]:
 def _stay_online(link: BrokerLink, will_topic: str) -> None:
     """Write `online`, and write it again when another client writes `offline`.
 
-    That client may be a former connection, for which the broker speaks, or a recorder that ends.
+    That client may be the broker, for an earlier connection of this recorder, or a recorder that ends.
     """
 
     def take(message: Message, _is_kept: bool) -> None:
@@ -153,10 +155,10 @@ async def _say_farewell(link: BrokerLink, will_topic: str) -> None:
 
 
 def _explain(error: OSError, url: str) -> BrokerError:
-    """Turn an error of the connection into one for people."""
+    """Convert an error of the connection into an error with a hint for people."""
     if isinstance(error, ssl.SSLError):
         return BrokerError(
             f"the certificate of the MQTT broker at {url} is not trusted: {error.reason or error}",
-            "set MQTT_CA_FILE to the certificate of the CA that signed it.",
+            "set MQTT_CA_FILE to the certificate of the CA that signed the broker's certificate.",
         )
-    return BrokerError(f"the MQTT broker at {url} does not answer: {error}", "start it, or correct MQTT_URL.")
+    return BrokerError(f"the MQTT broker at {url} does not answer: {error}", "start the broker, or correct MQTT_URL.")

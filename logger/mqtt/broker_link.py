@@ -1,7 +1,7 @@
-"""Run paho's client on the recorder's own loop, with few wake-ups. Only this module imports paho.
+"""Run paho's client on the recorder's own event loop, with few wake-ups. Only this module imports paho.
 
-aiomqtt does the same, but it wakes up each second. In a minute these wake-ups take as much processor time as half a
-tick (docs/performance.md).
+aiomqtt also runs paho on an event loop, but wakes up each second. In a minute these wake-ups take as much processor
+time as half a tick (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from logger.mqtt.messages import Message
 _CONNECT_S: Final = 5.0
 _KEEPALIVE_S: Final = 60
 _LOOK_S: Final = 15.0
-"""How often the library looks whether a ping is due."""
+"""Seconds between two checks of the library whether a ping is due."""
 _PATIENCE_S: Final = 10.0
-"""The longest that the broker may do nothing while it is waited for."""
+"""Greatest number of seconds to wait for the broker while it receives nothing."""
 _AT_MOST_ONCE: Final = 0
 _AT_LEAST_ONCE: Final = 1
 
 
 class BrokerLink:
-    """One connection, which is used once.
+    """One connection to the broker, which is used once.
 
-    `refusal`: the broker's answer to a refused sign-in. `is_lost`: True once the connection is lost.
+    `refusal`: the broker's answer to a refused sign-in. `is_lost`: True after the connection was lost.
     """
 
     def __init__(self, identifier: str, tls: ssl.SSLContext | None) -> None:
@@ -57,7 +57,7 @@ class BrokerLink:
         self._look: asyncio.TimerHandle | None = None
 
     async def open(self, host: str, port: int) -> None:
-        """Connect and sign in; the answer is in `refusal`. Raises OSError and TimeoutError."""
+        """Connect and sign in. The broker's answer is stored in `refusal`. Raises OSError and TimeoutError."""
         connecting = self._loop.run_in_executor(None, self.client.connect, host, port, _KEEPALIVE_S)
         try:
             await asyncio.shield(connecting)
@@ -74,7 +74,7 @@ class BrokerLink:
         await self._wait_while(lambda: self.refusal is None)
 
     def follow(self, topic: str, take: Callable[[Message, bool], None]) -> None:
-        """Subscribe to a topic. `take` gets each message, and whether the broker had kept it."""
+        """Subscribe to a topic. `take` gets each message, and whether the broker had retained the message."""
 
         def note(_client: Client, _data: Any, message: MQTTMessage) -> None:
             take(Message(message.topic, message.payload.decode("utf-8", "replace")), message.retain)
@@ -83,14 +83,14 @@ class BrokerLink:
         self.client.subscribe(topic)
 
     def unfollow(self, topic: str) -> None:
-        """End a subscription."""
+        """End the subscription to a topic."""
         self.client.message_callback_remove(topic)
         self.client.unsubscribe(topic)
 
     def publish(self, message: Message) -> None:
-        """Send a message that the broker keeps for later subscribers.
+        """Send a message that the broker retains for later subscribers.
 
-        `wait_until_taken` waits until the broker has it.
+        `wait_until_taken` waits until the broker has received the message.
         """
         surety = _AT_MOST_ONCE if message.is_repeated else _AT_LEAST_ONCE
         info = self.client.publish(message.topic, message.payload, surety, retain=True)
@@ -99,14 +99,14 @@ class BrokerLink:
             self._write_later()
 
     async def wait_until_taken(self) -> None:
-        """Wait until the broker has received everything, or the connection is lost.
+        """Wait until the broker has received all messages, or the connection is lost.
 
-        Raises TimeoutError if the broker receives no more.
+        Raises TimeoutError if the broker stops receiving.
         """
         await self._wait_while(self._is_taking)
 
     async def close(self) -> None:
-        """Leave the broker in order."""
+        """Disconnect from the broker with the message that MQTT requires."""
         if not self.is_lost:
             self.client.disconnect()
             with contextlib.suppress(TimeoutError):
@@ -137,12 +137,12 @@ class BrokerLink:
         self._go_on()
 
     def _is_taking(self) -> bool:
-        """Return True while the broker has not received everything that was sent."""
+        """Return True while the broker has not received all messages that were sent."""
         self._waiting = [each for each in self._waiting if not each.is_published()]
         return bool(self._waiting)
 
     def _write_later(self) -> None:
-        """Write the bytes that wait, as soon as the connection can take more."""
+        """Write the waiting bytes as soon as the connection can accept more bytes."""
         own = self.client.socket()
         if own is not None and self.client.want_write():
             self._loop.add_writer(own.fileno(), self._write)
@@ -165,7 +165,7 @@ class BrokerLink:
             self.on_loss()
 
     def _read(self) -> None:
-        """Read what the broker sent. If the bytes are not MQTT, close the connection."""
+        """Read the bytes that the broker sent. If the bytes are not MQTT, close the connection."""
         try:
             self.client.loop_read()
             while isinstance(own := self.client.socket(), ssl.SSLSocket) and own.pending():
@@ -180,12 +180,12 @@ class BrokerLink:
         self.client.loop_misc()
 
     def _forget(self, connecting: asyncio.Future[Any]) -> None:
-        """Close a connection that nobody waits for any more."""
+        """Close a connection that was still being made when its caller stopped waiting."""
         if not connecting.cancelled() and connecting.exception() is None:
             self.abandon()
 
     def _stop(self, number: int) -> None:
-        """Stop watching a connection."""
+        """Stop watching the socket of a connection."""
         self._loop.remove_reader(number)
         self._loop.remove_writer(number)
         if self._look is not None:

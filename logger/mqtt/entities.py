@@ -1,4 +1,4 @@
-"""Choose the fields that become entities of Home Assistant, and derive unit and classes from the table of fields."""
+"""Choose the fields that become entities of Home Assistant. Derive unit and classes from the table of fields."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ PROBLEM: Final = Field("problem", "Something is wrong now.", kind="bool", made_o
 class Topic:
     """Describe the topic with the states of one measurement; each device has one topic.
 
-    `shown`: the fields that Home Assistant enables at once; the owner can enable the others. `lasting`: the fields
-    whose value remains true until the next value. `rest_s`: if only numbers of a state changed, it is sent again only
-    this many seconds after the last state.
+    `shown`: the fields that Home Assistant enables by default; the owner can enable the others. `lasting`: the fields
+    whose value remains true until the next value. `rest_s`: if only numbers of a state changed, the state is sent
+    again at least this many seconds after the last state.
     """
 
     name: str
@@ -67,7 +67,10 @@ def _choose(
     more: tuple[Field, ...] = (),
     rest_s: int = 0,
 ) -> Topic:
-    """Make a topic of all fields of a measurement. `shown` names the enabled fields, separated by spaces."""
+    """Make a topic of all fields of a measurement.
+
+    `shown`: the enabled fields, separated by spaces.
+    """
     names = frozenset(shown.split())
     fields = (*measurement.fields, *more)
     if unknown := names - {field.name for field in fields}:
@@ -99,12 +102,12 @@ TOPICS: Final = (
         rest_s=300,
     ),
 )
-"""Every topic below that of the gateway."""
+"""Every topic except that of the gateway, whose name they begin with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """Hold what Home Assistant needs to know about a field. An empty text means none."""
+    """Hold the properties of a field that Home Assistant needs. An empty text means none."""
 
     component: Component
     name: str
@@ -122,7 +125,7 @@ def find_traits(field: Field) -> Traits:
 
 
 def _find_state_class(field: Field, device_class: str) -> str:
-    """Return how Home Assistant may make statistics of the field.
+    """Return the state class, by which Home Assistant makes statistics of the field.
 
     A value such as `net_today_wh` has no class: it rises and falls and begins again each day, and Home Assistant
     would count its fall at midnight.

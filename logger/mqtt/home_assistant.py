@@ -1,4 +1,4 @@
-"""Describe the entities to Home Assistant: one retained message for each, under its discovery prefix."""
+"""Describe the entities to Home Assistant: one retained message for each entity, under Home Assistant's prefix."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from logger.readings.schema import Field
 
 
 def availability_of(gateway_topic: str) -> str:
-    """Return the topic that says whether the gateway answers."""
+    """Return the topic that shows whether the gateway answers."""
     return f"{gateway_topic}/availability"
 
 
 def recorder_availability_of(gateway_topic: str) -> str:
-    """Return the topic that says whether the recorder is connected."""
+    """Return the topic that shows whether the recorder is connected."""
     return f"{gateway_topic}/recorder/availability"
 
 
 def describe_entities(
     prefix: str, gateway_topic: str, topic: Topic, state_topic: str, tags: Mapping[str, str], names: frozenset[str]
 ) -> Iterator[tuple[str, str]]:
-    """Make the discovery messages of the fields `names` of one device. Yield topic and payload of each."""
+    """Make the discovery messages of the fields `names` of one device. Yield topic and payload of each message."""
     device = _describe_device(topic.device, tags)
     owner = tags.get("serial") or tags["gateway"]
     for field in topic.fields:
@@ -70,7 +70,10 @@ def _describe_entity(topic: Topic, field: Field, state_topic: str, gateway_topic
 
 
 def _describe_device(kind: DeviceKind, tags: Mapping[str, str]) -> dict[str, Json]:
-    """Describe the device of the entity. Inverters, batteries and the recorder belong to the gateway's device."""
+    """Describe the device of an entity.
+
+    Inverters, batteries and the recorder are connected through the gateway's device.
+    """
     gateway = tags["gateway"]
     site = _identify("gateway", gateway)
     if kind == "gateway":

@@ -1,6 +1,6 @@
 """Make the messages of one gateway: availability, discovery, and one state for each series.
 
-A message is made once, and again only when its content changes.
+A message is only made again when its content changes.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from logger.site import Site
 ONLINE: Final = "online"
 OFFLINE: Final = "offline"
 _LOOK_S: Final = 30
-"""How often at least it is looked whether a reading has become too old."""
+"""Greatest number of seconds between two checks whether a reading has become too old."""
 _encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Hold one message to publish. The broker keeps it for clients that connect later.
+    """Hold one message to publish. The broker retains the message for clients that connect later.
 
-    `is_repeated`: a newer message follows soon, so the broker need not confirm this one. After a lost connection
-    everything is sent again.
+    `is_repeated`: a newer message follows soon, so the broker need not confirm this message. After a lost connection
+    all messages are sent again.
     """
 
     topic: str
@@ -39,9 +39,9 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """Hold what the messages are made from: the newest readings of one gateway, and the present problems.
+    """Hold the source of the messages: the newest readings of one gateway, and the present problems.
 
-    `now` is in unix seconds.
+    `now`: the present time in unix seconds.
     """
 
     gateway: str
@@ -62,7 +62,7 @@ class _Told:
 
 @dataclass(slots=True)
 class Messages:
-    """Makes the messages of one connection. A message that was sent already is not made again.
+    """Makes the messages of one connection. A message that was already sent is not made again.
 
     `base`: the first part of every topic. `prefix`: the first part of the topics of Home Assistant's discovery; empty
     without discovery.
@@ -81,7 +81,10 @@ class Messages:
         return [f"{self._of(gateway)}/+", f"{self._of(gateway)}/+/+"]
 
     def recall(self, message: Message) -> None:
-        """Remember a state that the broker kept from an earlier connection, to replace it once it is too old."""
+        """Store a state that the broker retained from an earlier connection.
+
+        When this state becomes too old, it is replaced.
+        """
         name = message.topic.removeprefix(f"{self.base}/").split("/")[1:]
         topic = next((each for each in TOPICS if [each.name] == name[:1]), None)
         with contextlib.suppress(ValueError):
@@ -90,7 +93,7 @@ class Messages:
                 self._left[message.topic] = topic, state
 
     def recorder_availability(self, gateway: str) -> str:
-        """Return the topic that the broker itself sets to `offline` when the connection is lost."""
+        """Return the topic to which the broker itself writes `offline` when the connection is lost."""
         return recorder_availability_of(self._of(gateway))
 
     def list_new(self, seen: Present) -> Iterator[Message]:
@@ -111,7 +114,7 @@ class Messages:
             yield from self._list_outdated(seen)
 
     def _list_outdated(self, seen: Present) -> Iterator[Message]:
-        """Make a new state for each series that only the broker still has, once the broker's state is too old."""
+        """Make a new state for each series that only the broker has, when the broker's state is too old."""
         for at, (topic, state) in list(self._left.items()):
             time = int(str(state["time"]))
             reading = Reading(topic.measurement.name, {}, {}, time, topic.measurement.role)
@@ -179,7 +182,10 @@ def _list_signs(reading: Reading) -> dict[str, Value]:
 def _describe_state(
     topic: Topic, values: Mapping[str, Value], announced: frozenset[str], *, is_stale: bool
 ) -> dict[str, Json]:
-    """Return every announced field with its value. An absent value, or one too old to be true now, is null."""
+    """Return every announced field with its value.
+
+    A value is null if it is absent, or too old to be true now.
+    """
     return {
         name: None
         if name not in values or (is_stale and name not in topic.lasting)

@@ -1,4 +1,7 @@
-"""Publish the newest readings of every gateway while the recorder runs. A broker that is away does no harm."""
+"""Publish the newest readings of every gateway while the recorder runs.
+
+A missing broker does not affect recording.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,12 @@ from logger.settings.load import Settings
 
 _TROUBLE: Final = "mqtt"
 OUTLET: Final = "mqtt"
-"""The name under which the recorder's status has the broker's address."""
+"""The key of the broker's address in the recorder's status."""
 
 
 @contextlib.asynccontextmanager
 async def serve_mqtt(settings: Settings, recorder: Recorder, clock: Clock) -> AsyncIterator[None]:
-    """Publish within this context, if MQTT_URL is set. No failure is raised."""
+    """Publish readings within this context, if MQTT_URL is set. No failure is raised."""
     if not settings.mqtt.url:
         yield
         return
@@ -40,7 +43,7 @@ async def serve_mqtt(settings: Settings, recorder: Recorder, clock: Clock) -> As
 
 
 async def _publish_for_ever(settings: Settings, collector: Collector, recorder: Recorder, clock: Clock) -> None:
-    """Publish the readings of one gateway. After each failure connect again, with growing pauses."""
+    """Publish the readings of one gateway. After each failure connect again, with longer and longer pauses."""
     backoff = Backoff(BROKER, clock)
     seen = 0
     while not collector.serial:
@@ -60,8 +63,11 @@ async def _publish_for_ever(settings: Settings, collector: Collector, recorder: 
 async def _publish(
     settings: Settings, collector: Collector, recorder: Recorder, clock: Clock, backoff: Backoff
 ) -> None:
-    """Connect, and publish all news. Raises BrokerError if no connection is made, or when the connection is lost."""
-    from logger.mqtt.broker import connect  # needs an extra, and memory that a recorder without MQTT keeps
+    """Connect, and publish each change.
+
+    Raises BrokerError if no connection is made, or when the connection is lost.
+    """
+    from logger.mqtt.broker import connect  # needs an optional package, and memory that a recorder without MQTT saves
 
     mqtt, gateway = settings.mqtt, collector.serial
     messages = Messages(mqtt.topic, mqtt.prefix)
@@ -77,7 +83,10 @@ async def _publish(
 
 
 def _identify(settings: Settings, gateway: str) -> str:
-    """Return the recorder's name at the broker: the same after a restart, and different from any other recorder's."""
+    """Return the recorder's name at the broker.
+
+    The name is the same after a restart, and different from that of any other recorder.
+    """
     place = f"{socket.gethostname()} {settings.state_dir.resolve()}"
     return f"envoy-logger-{gateway}-{hashlib.blake2b(place.encode(), digest_size=4).hexdigest()}"
 

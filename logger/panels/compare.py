@@ -1,6 +1,6 @@
 """Compare each inverter with its group's median, over one day and seven days, and make the day rows. Pure.
 
-A group of one or two inverters is not compared, because the median of two values says nothing about either.
+A group of one or two inverters is not compared, because the median of two values is only their mean.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def make_rows(state: PanelState, dates: Iterable[str], gateway: str, zone: str, 
 
 
 def _make_day(state: PanelState, day: str, gateway: str, zone: str) -> list[Reading]:
-    """Make one reading per inverter, with the tags that the inverter had when the day began."""
+    """Make one reading for each inverter, with the tags that the inverter had when the day began."""
     kept, at = state.days[day], first_instant(day, zone)
     found: dict[str, Mapping[str, float]] = {
         "group_ratio": compare_day(kept),
@@ -51,9 +51,9 @@ def _make_day(state: PanelState, day: str, gateway: str, zone: str) -> list[Read
 
 
 def _describe(serial: str, panel: PanelDay, place: Place) -> dict[str, Value]:
-    """Return the panel's names and its counts of silent and low days.
+    """Return the panel's names and its numbers of silent and low days.
 
-    A panel without a name gets its serial as name.
+    A panel without a name gets the serial of its inverter as name.
     """
     names = {"panel": place.panel or serial, "panel_row": place.row, "panel_column": place.column}
     counts = {"silent_days": panel.silent_days, "low_days": panel.low_days, "tripped_s": float(panel.tripped_s)}
@@ -69,15 +69,15 @@ def group_serials(panels: Mapping[str, PanelDay]) -> dict[str, list[str]]:
 
 
 def compare_day(day: PanelDays) -> dict[str, float]:
-    """Divide each inverter's energy by the median of its group."""
+    """Return the ratio of each inverter's energy to the median of its group."""
     known = {serial: panel for serial, panel in day.panels.items() if panel.is_known}
     return _compare(group_serials(known), {serial: panel.wh for serial, panel in known.items()})
 
 
 def _compare_week(days: Mapping[str, PanelDays], last: str) -> dict[str, float]:
-    """Divide each inverter's energy of the seven days up to `last` by its group's median.
+    """Return the ratio of each inverter's seven-day energy to its group's median, for the days up to `last`.
 
-    Inverters that lack one of the group's days are left out.
+    If an inverter lacks one of the group's days, it is left out.
     """
     span = [day for day in list_days(days_before(last, _WEEK - 1), last) if day in days]
     found: dict[str, float] = {}
@@ -91,10 +91,10 @@ def _compare_week(days: Mapping[str, PanelDays], last: str) -> dict[str, float]:
 
 
 def measure_coverage(day: PanelDays, interval_s: int) -> dict[str, float]:
-    """Return which percentage of each inverter's expected reports arrived.
+    """Return the percentage of each inverter's expected reports that arrived.
 
-    Reports are expected at every interval between the first and the last report of the inverter's group. An inverter
-    without a report has 0.
+    One report is expected for each interval between the first and the last report of the inverter's group. An
+    inverter without a report has 0.
     """
     found = {serial: 0.0 for serial, panel in day.panels.items() if not panel.reports}
     for serials in group_serials(day.panels).values():

@@ -1,7 +1,7 @@
-"""Compute each inverter's energy on each local day, from its lifetime counter or else from its reports. Pure.
+"""Compute each inverter's energy on each local day, from its lifetime counter or from its reports. Pure.
 
-An inverter's counter is validated like every counter. For an inverter without a counter the mean power of its reports
-is integrated, and that energy is marked as estimated. All times are the inverters' report times, not poll times.
+An inverter's counter is validated like every counter. If an inverter has no counter, the mean power of its reports is
+integrated, and this energy is marked as estimated. All times are the inverters' report times, not poll times.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from logger.panels.panel_state import InverterState, PanelDay, PanelDays, PanelS
 from logger.site import Site
 
 INVERTER_MAX_W: Final = 2000.0
-"""No inverter produces more power; a counter that rises faster is held."""
+"""Greatest power of an inverter, in W. A counter that rises faster is held."""
 DAYS_KEPT: Final = 9
-"""Today, and the days before it that seven-day ratios and late reports need."""
+"""Number of days in the state: today, and the earlier days for seven-day ratios and late reports."""
 _GAP_INTERVALS: Final = 3
-"""Power is not integrated between reports further apart than this many intervals."""
+"""Power is not integrated between two reports that are more than this many intervals apart."""
 _LONGEST_INTERVAL_S: Final = 7200
 _COUNTER_GONE_S: Final = 86400
 
 
 @dataclass(frozen=True, slots=True)
 class DayShare:
-    """Hold the energy in Wh that one report adds to a local day, and its estimated part."""
+    """Hold the energy in Wh that one report adds to a local day, and the estimated part of this energy."""
 
     day: str
     wh: float = 0.0
@@ -40,8 +40,9 @@ class DayShare:
 def add_reports(state: PanelState, points: Iterable[Reading], since: int, until: int, site: Site) -> PanelState:
     """Add new reports: points of `envoy_inverter` with the tags of the panel layout.
 
-    The caller passes each point once. `until`: the present time. `since`: the tick at which a new state starts to
-    count. A report from the future is not added to any day, because the gateway's clock or our clock was wrong.
+    The caller passes each point once. `until`: the present time in unix seconds. `since`: the tick at which a new
+    state starts to count. A report from the future is not added to any day, because the gateway's clock or our clock
+    was wrong.
     """
     latest = until + AHEAD_S
     last_day = local_day(latest, site.zone)
@@ -74,14 +75,14 @@ def add_reports(state: PanelState, points: Iterable[Reading], since: int, until:
 
 
 def forget_old_days(state: PanelState) -> PanelState:
-    """Drop the days that are no longer needed for ratios or late reports."""
+    """Drop the days that ratios and late reports no longer need."""
     if len(state.days) <= DAYS_KEPT:
         return state
     return replace(state, days={day: state.days[day] for day in sorted(state.days)[-DAYS_KEPT:]})
 
 
 def _set_back(inverter: InverterState, until: int) -> InverterState:
-    """Set an inverter's times back to `until`, because the last report got its time from a clock that was ahead."""
+    """Set an inverter's times back to `until`, because its last report got a time from a clock that was ahead."""
     counter = inverter.counter
     if counter is not None:
         counter = replace(counter, at=min(counter.at, until), held=())
@@ -109,7 +110,7 @@ def _count_report(
 ) -> tuple[InverterState, list[DayShare]]:
     """Update an inverter with one report. Return the inverter, and the energy that the report adds to local days."""
     power_w, counted_wh = _number(point, "power_w"), _number(point, "energy_lifetime_wh")
-    wh = None if counted_wh is None else round(counted_wh, 3)  # further digits are noise that would be stored
+    wh = None if counted_wh is None else round(counted_wh, 3)  # more digits would only store noise
     counter = known.counter if known else None
     shares: list[DayShare] = []
     if wh is not None:
@@ -118,7 +119,7 @@ def _count_report(
             shares += _split_by_day(increment, power_w or 0.0, interval_s, zone)
     elif counter is None or point.time - counter.at >= _COUNTER_GONE_S:
         counter, shares = None, _integrate(known, power_w, point.time, interval_s, zone)
-    # else the counter's next value will include this energy
+    # otherwise the counter's next value includes this energy
     first_at, first_wh = (known.first_at, known.first_wh) if known else (point.time, wh)
     return InverterState(point.time, power_w or 0.0, counter, first_at, first_wh), shares
 
@@ -139,7 +140,7 @@ def _validate(
 def _integrate(
     known: InverterState | None, power_w: float | None, at: int, interval_s: int, zone: str
 ) -> list[DayShare]:
-    """Integrate power between the previous report and this report. All of that energy is marked as estimated."""
+    """Integrate power between the previous report and this report. All of this energy is marked as estimated."""
     if known is None or power_w is None:
         return []
     gap = at - known.last_at
@@ -153,9 +154,9 @@ def _integrate(
 def _split_by_day(rise: Increment, power_w: float, interval_s: int, zone: str) -> list[DayShare]:
     """Split a counter's rise between local days.
 
-    The energy of the report's own interval follows from the report's power, and belongs to the day of the report. The
-    rest flowed at an unknown time since the previous report. Across midnight that rest is split in proportion to time
-    and marked as estimated.
+    The energy of the report's own interval follows from the report's power, and belongs to the day of the report. All
+    other energy of the rise flowed at an unknown time since the previous report. If midnight is in this time, this
+    energy is split in proportion to time and marked as estimated.
     """
     own_s = min(interval_s or rise.until - rise.since, rise.until - rise.since)
     explained = min(rise.wh, power_w * own_s / 3600 + 1.0)

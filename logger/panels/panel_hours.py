@@ -1,7 +1,8 @@
 """Count each inverter's energy in each local hour, and make the points of `envoy_inverter_hour`. Pure.
 
-A report gives the mean power of the interval before it. An hour of an inverter is written once, some time after its
-end, if the reports cover it. The hours at dawn and dusk and those of a gap are not covered, so they have no point.
+A report gives the mean power of the interval before the report. An hour of an inverter is written once, some time
+after the hour, if the reports cover the hour. The hours at dawn and dusk and the hours of a gap are not covered, so
+they have no point.
 """
 
 from __future__ import annotations
@@ -18,16 +19,19 @@ from logger.panels.panel_state import InverterState, PanelDays, PanelState, Plac
 
 MEASUREMENT: Final = "envoy_inverter_hour"
 _GAP_INTERVALS: Final = 3
-"""Reports further apart than this many intervals do not cover the time between them."""
+"""Two reports that are more than this many intervals apart do not cover the time between them."""
 _LEAST_SEEN: Final = 0.9
-"""The reports must cover so much of an hour."""
+"""The least share of an hour that the reports must cover."""
 
 
 def add_span(
     hours: dict[int, dict[str, SeenHour]], serial: str, known: InverterState | None, at: int, power_w: float,
     interval_s: int, zone: str,
 ) -> None:  # fmt: skip
-    """Add the energy of one report to the hours that the report covers: its interval, and a short gap before it."""
+    """Add the energy of one report to the hours that the report covers.
+
+    A report covers its interval, and a short gap before the interval.
+    """
     gap_s = at - known.last_at if known else interval_s + 1
     length_s = gap_s if gap_s <= _GAP_INTERVALS * interval_s else interval_s
     wh = power_w * min(length_s, interval_s)
@@ -43,7 +47,10 @@ def add_span(
 def close_hours(
     state: PanelState, until: int, gateway: str, zone: str, devices_s: int
 ) -> tuple[PanelState, list[Reading]]:
-    """Make the points of the hours that no report after `until` can change any more. Drop these hours."""
+    """Make the points of the hours that later reports cannot change. Remove these hours from the state.
+
+    `until`: the present time in unix seconds.
+    """
     wait_s = 2 * (state.interval_s + devices_s)
     points: list[Reading] = []
     left = {}

@@ -1,4 +1,4 @@
-"""Rebuild a panel state from written points, and join the state with a newer one. Pure."""
+"""Rebuild a panel state from written points, and join the state with a newer state. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def replay_reports(state: PanelState, points: Sequence[Reading], site: Site, liv
 
 
 def replay_installed(state: PanelState, polls: Sequence[Sequence[Installed]], day: str, site: Site) -> PanelState:
-    """Note on a past day which inverters the polls of that day listed as installed. Add their tripped seconds."""
+    """Record on a past day which inverters the polls of that day listed as installed, and their tripped seconds."""
     last = {item.serial: item for installed in polls for item in installed}
     tripped_s: dict[str, int] = {}
     for item in (item for installed in polls for item in installed if item.is_tripped):
@@ -39,7 +39,7 @@ def replay_installed(state: PanelState, polls: Sequence[Sequence[Installed]], da
 def judge_past(state: PanelState, closed: str, site: Site) -> PanelState:
     """Count low and silent days up to a past day.
 
-    Events are not made again, because they were written at that time.
+    No events are made, because they were already written when the day was recorded.
     """
     new = [day for day in state.days if state.watch.judged < day <= closed]
     judged, _ = judge_days(state, closed, site.panel_alert_percent, first_instant(closed, site.zone))
@@ -47,9 +47,10 @@ def judge_past(state: PanelState, closed: str, site: Site) -> PanelState:
 
 
 def fill_panel_days(live: PanelState, past: PanelState, dates: Collection[str]) -> tuple[PanelState, list[str]]:
-    """Copy to days of `live` the inverters and counts that only `past` has.
+    """Copy the inverters and counts that only `past` has to the same days of `live`.
 
-    Return the new state, and the dates of the days that changed.
+    The counts are silent days, low days and tripped seconds. Return the new state, and the dates of the days that
+    changed.
     """
     filled = {
         day: replace(kept, panels={**kept.panels, **_fill(kept.panels, live.days[day].panels)})
@@ -99,13 +100,19 @@ def join_panels(live: PanelState, past: PanelState, site: Site) -> tuple[PanelSt
 
 
 def replace_panel_days(live: PanelState, past: PanelState, dates: Collection[str]) -> tuple[PanelState, list[str]]:
-    """Replace days of `live` with those of `past`. Return the new state, and the dates of the replaced days."""
+    """Replace days of `live` with the same days of `past`.
+
+    Return the new state, and the dates of the replaced days.
+    """
     again = {day: kept for day, kept in past.days.items() if day in dates and day in live.days}
     return replace(live, days={**live.days, **again}), sorted(again)
 
 
 def restore_tags(state: PanelState, day: str, written: Mapping[str, Mapping[str, str]]) -> PanelState:
-    """Restore a day's site and groups from the tags of its `written` rows, by serial."""
+    """Restore a day's site and groups from the tags of the rows that were written for the day.
+
+    `written`: the tags by serial.
+    """
     kept = state.days.get(day)
     if kept is None or not written:
         return state
@@ -118,9 +125,9 @@ def restore_tags(state: PanelState, day: str, written: Mapping[str, Mapping[str,
 
 
 def _lead_up(past: PanelState, live: PanelState, site: Site) -> PanelState:
-    """Advance `past` to the beginning of `live`, by each inverter's rise up to its first report in `live`.
+    """Advance the `past` state to the beginning of `live`: add each inverter's rise up to its first report in `live`.
 
-    The live state counts that first report, so only its energy is added here.
+    The live state counts that first report, so only the energy of the report is added here.
     """
     bases = [
         Reading(
@@ -155,7 +162,7 @@ def _is_counted(live: PanelState, point: Reading) -> bool:
 
 
 def _measure_interval(points: Sequence[Reading]) -> int:
-    """Return the usual seconds between an inverter's reports; 0 if unknown."""
+    """Return the usual seconds between two reports of an inverter; 0 if unknown."""
     last: dict[str, int] = {}
     gaps = []
     for point in points:
@@ -173,7 +180,7 @@ def _add_days(known: PanelDays, earlier: PanelDays) -> PanelDays:
 
 
 def _add_day(known: PanelDay | None, earlier: PanelDay | None) -> PanelDay:
-    """Join two parts of an inverter's day. Each part was counted by another state."""
+    """Join two parts of an inverter's day that were counted by two states."""
     if known is None or earlier is None:
         return known or earlier or PanelDay()
     return PanelDay(

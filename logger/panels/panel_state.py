@@ -1,4 +1,4 @@
-"""Define the state of a site's inverters that is kept from poll to poll."""
+"""Define the panel state: the state of a site's inverters, which is stored from poll to poll."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ Alert: TypeAlias = Literal["silent", "weak"]
 class InverterState:
     """Hold the state of one inverter after its last report.
 
-    `counter`: the inverter's lifetime energy, None while its reports have none. `first_at`: the time of the first
-    report that this state counts. `first_wh`: the lifetime energy in that first report, None if the report had none.
+    `counter`: the inverter's lifetime energy, None while its reports have no lifetime energy. `first_at`: the time of
+    the first report that this state counts. `first_wh`: the lifetime energy in that first report, None if the report
+    had no lifetime energy.
     """
 
     last_at: int
@@ -31,9 +32,9 @@ class PanelDay:
     """Hold one inverter's local day: its energy, the estimated part, the peak power and the number of reports.
 
     `first_at`, `last_at`: the times of the first and last report. `group`: the group when the day began.
-    `silent_days`: days in a row, this one included, without a report while others reported. `low_days`: sunny days in
-    a row below the limit. `tripped_s`: seconds for which the inverter was off because of the grid's voltage or
-    frequency.
+    `silent_days`: days in a row, including this day, without a report while other inverters reported. `low_days`:
+    sunny days in a row below the limit. `tripped_s`: seconds for which the inverter was off because of the grid's
+    voltage or frequency.
     """
 
     wh: float = 0.0
@@ -55,7 +56,7 @@ class PanelDay:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Hold the names that the layout file gives an inverter; empty without a layout file."""
+    """Hold the names of an inverter from the layout file; empty without a layout file."""
 
     panel: str = ""
     group: str = ""
@@ -77,7 +78,7 @@ class Installed:
 
 @dataclass(frozen=True, slots=True)
 class PanelDays:
-    """Hold all inverters of one local day, by serial. `site` is the site's name when the day began."""
+    """Hold all inverters of one local day, by serial. `site`: the site's name when the day began."""
 
     site: str
     panels: Mapping[str, PanelDay]
@@ -93,7 +94,7 @@ class SeenHour:
 
 @dataclass(frozen=True, slots=True)
 class UsualRatio:
-    """Hold a panel's usual ratio to its group's median, and from how many sunny days it was computed."""
+    """Hold a panel's usual ratio to its group's median, and the number of sunny days from which it was computed."""
 
     ratio: float
     days: int
@@ -101,7 +102,7 @@ class UsualRatio:
 
 @dataclass(frozen=True, slots=True)
 class IntervalRun:
-    """Hold the reporting interval of the latest polls, and how many polls in a row showed that interval."""
+    """Hold the reporting interval in the latest polls, and the number of polls in a row with this interval."""
 
     interval_s: int = 0
     polls: int = 0
@@ -111,9 +112,9 @@ class IntervalRun:
 class Watch:
     """Hold the state that is needed to judge the inverters.
 
-    `since` and `last_tick` are the first and last tick of the present run of polls without a gap. `judged` is the
-    last day that was judged. By serial: `weak_days` counts sunny days in a row below the limit, `usual` is the
-    panel's usual ratio, `alerts` are the alerts that are still active.
+    `since`, `last_tick`: the first and last tick of the present run of polls without a gap. `judged`: the last day
+    that was judged. By serial: `weak_days`: the number of sunny days in a row below the limit. `usual`: the panel's
+    usual ratio. `alerts`: the alerts that are still active.
     """
 
     since: int = 0

@@ -38,7 +38,7 @@ def account_for_panels(
     """Count the new points of `envoy_inverter`, make the day rows that changed, and judge the inverters.
 
     A row is due every 15 minutes until its day is closed, and again when a late report changes a closed day.
-    `installed`: all inverters of the site, empty if they were not listed.
+    `installed`: all inverters of the site, empty if no list of the inverters arrived.
     """
     state, events = notice_interval(before, points, tick)
     state = add_reports(state, points, tick, tick, site)
@@ -65,7 +65,7 @@ def account_for_panels(
 def _count_days(state: PanelState, judged: str) -> PanelState:
     """Count silent days and low days.
 
-    Silent days are counted up to each day whose previous day is known, low days up to each judged day.
+    Silent days are counted on each day after a known day, low days on each judged day.
     """
     days = {
         day: set_low_days(kept, state.watch.weak_days) if day > max(judged, state.watch.judged) else kept
@@ -76,6 +76,6 @@ def _count_days(state: PanelState, judged: str) -> PanelState:
 
 
 def find_closed_day(tick: int, zone: str) -> str:
-    """Return the latest local day whose rows are final at `tick`."""
+    """Return the latest local day whose rows are final at a tick."""
     yesterday = days_before(local_day(tick, zone), 1)
     return yesterday if tick >= final_at(yesterday, zone) else days_before(yesterday, 1)

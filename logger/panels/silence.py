@@ -9,15 +9,15 @@ from typing import Final
 from logger.panels.panel_state import Installed, PanelDay, PanelDays, PanelState
 
 _AWAKE_S: Final = 7200
-"""An inverter is silent on a day once the others have reported for this long."""
+"""If the other inverters have reported for this many seconds on a day, an inverter without a report is silent."""
 
 
 def list_installed(
     state: PanelState, installed: Sequence[Installed], day: str, site: str, tripped_s: Mapping[str, int]
 ) -> PanelState:
-    """Note every installed inverter on a day. `tripped_s`: seconds to add, by serial.
+    """Add every installed inverter to a day. `tripped_s`: tripped seconds to add, by serial.
 
-    Without a new list the inverters of the last list count as installed.
+    Without a new list, the inverters of the last list count as installed.
     """
     places = {item.serial: item.place for item in installed} or state.places
     panels = dict(state.days[day].panels) if day in state.days else {}
@@ -46,7 +46,7 @@ def count_silent_days(state: PanelState, dates: Iterable[str]) -> PanelState:
 
 
 def set_low_days(day: PanelDays, low_days: Mapping[str, int]) -> PanelDays:
-    """Store on a day how many sunny days in a row each panel was below the limit."""
+    """Store on a day for how many sunny days in a row each panel was below the limit."""
     panels = {
         serial: panel
         if panel.low_days == low_days.get(serial, 0)
@@ -62,9 +62,9 @@ def _count(panel: PanelDay, before: PanelDay | None, *, is_awake: bool) -> Panel
 
 
 def _is_awake(day: PanelDays, *, is_last: bool) -> bool:
-    """Return whether the other inverters reported.
+    """Return whether inverters reported on a day.
 
-    On the last day they must have reported for so long that a missing report is noticed.
+    On the last day, the first and last report must be two hours apart.
     """
     seen = [panel for panel in day.panels.values() if panel.reports]
     if not seen:

@@ -1,7 +1,7 @@
-"""Dump a panel state as JSON texts and load it. The state is split into parts so that a poll rewrites little.
+"""Convert a panel state to JSON texts and back. The state is split into parts so that a poll rewrites little.
 
-The part `panels.now`, the part of today and that of the present hour change at every poll of the inverters. The other
-parts change about once a day or less often. Values equal to the default of their type are left out.
+The part `panels.now`, the part of today and the part of the present hour change at every poll of the inverters. The
+other parts change about once a day or less often. Values equal to the default of their type are left out.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
 def dump_panels(
     state: PanelState, before: PanelState | None = None, dumped: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, str]:
-    """Dump the state as one JSON text for each part. Parts that did not change need not be stored again.
+    """Convert the state to one JSON text for each part. Parts that did not change need not be stored again.
 
-    `before`: a state that was dumped as the parts `dumped`. The text of an object that both states share is taken
+    `before`: a state that was converted to the parts `dumped`. The text of an object that both states share is taken
     from `dumped`.
     """
     if not state.since:
@@ -81,9 +81,10 @@ def dump_panels(
 
 
 def load_panels(parts: Mapping[str, str]) -> PanelState:
-    """Load the stored state, also if a version before 0.1.0 stored it. Without any part, return a new state.
+    """Load the stored state. Without any part, return a new state.
 
-    Raise ValueError, KeyError or TypeError if a part cannot be read.
+    A state from a version before 0.1.0 is loaded, too. Raise ValueError, KeyError or TypeError if a part cannot be
+    read.
     """
     if "panels.now" in parts and "panels.inverters" not in parts:
         return _read_old(parts)

@@ -1,7 +1,7 @@
 """Detect silent inverters, weak panels and changes of the reporting interval. Pure.
 
 A panel with a group in the layout file is compared with that group. Without groups it is unknown which panels face
-the same way. A panel is then compared with all others if the others agree with one another, else with its own usual
+the same way. If all other panels have similar ratios, a panel is compared with them, otherwise with its own usual
 ratio.
 """
 
@@ -20,25 +20,26 @@ from logger.panels.silence import set_low_days
 
 _SILENT_S: Final = 86400
 _WEAK_DAYS: Final = 3
-"""After this many sunny days in a row below the limit a panel is weak."""
+"""A panel is weak after this many sunny days in a row below the limit."""
 _SUNNY_PART: Final = 0.5
-"""A day is sunny if the group's median made this part of its best day of those remembered."""
+"""A day is sunny if the group's median energy is at least this share of the group's best day in the state."""
 _SUNNY_WH: Final = 150.0
 _WATCHED_GAP_S: Final = 7200
 _ALIKE: Final = (0.1, 0.1)
-"""Greatest deviation of the ratio from 1, and the greatest share of odd panels (or one), where panels are alike."""
+"""Greatest deviation of a ratio from 1 for a similar panel, and greatest share of dissimilar panels (or one panel).
+"""
 _USUAL_DAYS: Final = 5
 _USUAL_WEIGHT: Final = 0.1
 _LEAST_COVERED: Final = 60.0
 _SEEN: Final = 0.8
-"""An inverter with less than this part of the usual reports was silent, or out of reach, on that day."""
+"""An inverter with less than this share of the usual reports on a day was silent, or its reports did not arrive."""
 _AGREEING: Final = 6
-"""A new reporting interval is taken after this many polls in a row have shown it."""
+"""A new reporting interval is accepted after this many polls in a row with this interval."""
 _INTERVALS: Final = (300, 600, 900, 1200, 1800, 3600)
 
 
 def notice_silence(state: PanelState, tick: int) -> tuple[PanelState, list[Event]]:
-    """Detect inverters that fell silent, and silent inverters that report again. Called at each inverter poll."""
+    """Detect inverters that became silent, and silent inverters that report again. Called at each inverter poll."""
     watch, alerts, events = state.watch, dict(state.watch.alerts), list[Event]()
     goes_on = watch.since and tick - watch.last_tick <= _WATCHED_GAP_S
     since = min(watch.since, tick) if goes_on else tick
@@ -47,7 +48,7 @@ def notice_silence(state: PanelState, tick: int) -> tuple[PanelState, list[Event
         is_silent = alerts.get(serial) == "silent"
         if not is_silent and newest - max(inverter.last_at, since) >= _SILENT_S:
             alerts[serial] = "silent"
-            text = f"inverter {serial} has not reported for a day, while others have"
+            text = f"inverter {serial} has not reported for a day, although other inverters have"
             events.append(Event(tick, "inverter_lost", text, "warning", serial))
         elif is_silent and newest - inverter.last_at < _SILENT_S:
             del alerts[serial]
@@ -56,7 +57,10 @@ def notice_silence(state: PanelState, tick: int) -> tuple[PanelState, list[Event
 
 
 def notice_interval(state: PanelState, points: Sequence[Reading], tick: int) -> tuple[PanelState, list[Event]]:
-    """Measure the interval between new and previous reports. Make an event when the interval has changed for good."""
+    """Measure the interval between new and previous reports.
+
+    Make an event if enough polls in a row show a changed interval.
+    """
     gaps = [point.time - known.last_at for point in points if (known := state.inverters.get(point.tags["serial"]))]
     seen_s = find_interval([gap for gap in gaps if 0 < gap <= _INTERVALS[-1] * 1.1])
     if not seen_s:
@@ -67,13 +71,13 @@ def notice_interval(state: PanelState, points: Sequence[Reading], tick: int) -> 
     state = replace(state, watch=watch)
     if polls < _AGREEING or seen_s == before_s:
         return state, []
-    text = f"inverters report every {seen_s} s now, before every {before_s} s"
+    text = f"the inverters' reporting interval changed from {before_s} s to {seen_s} s"
     events = [Event(tick, "inverter_interval_changed", text, "warning")] if before_s else []
     return replace(state, interval_s=seen_s), events
 
 
 def find_interval(gaps_s: Sequence[float]) -> int:
-    """Return the known reporting interval within 10 % of the median gap, in seconds; 0 if there is none."""
+    """Return the known reporting interval in seconds that is within 10 % of the median gap; 0 if there is none."""
     if not gaps_s:
         return 0
     middle = median(gaps_s)
@@ -82,7 +86,7 @@ def find_interval(gaps_s: Sequence[float]) -> int:
 
 
 def judge_days(state: PanelState, closed: str, limit_percent: float, tick: int) -> tuple[PanelState, list[Event]]:
-    """Judge the panels on every day up to `closed` that was not judged yet."""
+    """Judge the panels on every day up to `closed` that has not been judged."""
     judge = _Judge(state, limit_percent / 100, tick)
     for day in sorted(state.days):
         if state.watch.judged < day <= closed:
@@ -107,7 +111,7 @@ class _Judge:
         return replace(watch, judged=judged, weak_days=self._weak_days, usual=self._usual, alerts=self._alerts)
 
     def judge_day(self, day: str) -> None:
-        """Judge the panels of every group whose day was sunny and well enough covered by reports."""
+        """Judge the panels of every group for which the day was sunny and sufficiently covered by reports."""
         of_day = self._state.days[day]
         ratios, covered = compare_day(of_day), measure_coverage(of_day, self._state.interval_s)
         for group, serials in group_serials(of_day.panels).items():
@@ -115,7 +119,7 @@ class _Judge:
             if not compared or not self._is_sunny(day, serials):
                 continue
             if median(covered.get(s, 0.0) for s in compared) < _LEAST_COVERED:
-                continue  # the recorder was away for much of the day
+                continue  # the recorder did not run for much of the day
             enough = _SEEN * median(of_day.panels[s].reports for s in compared)
             alike = _are_alike([ratios[s] for s in compared if of_day.panels[s].reports >= enough])
             for serial in compared:
@@ -135,7 +139,7 @@ class _Judge:
             self._weak_days.pop(serial, None)
             if self._alerts.get(serial) == "weak":
                 del self._alerts[serial]
-                text = f"panel {serial} gives its part again"
+                text = f"panel {serial} is no longer weak compared with the other panels"
                 self.events.append(Event(self._tick, "panel_recovered", text, "info", serial))
         else:
             days = self._weak_days[serial] = self._weak_days.get(serial, 0) + 1
@@ -162,8 +166,8 @@ class _Judge:
     def _is_sunny(self, day: str, serials: Sequence[str]) -> bool:
         """Return whether a day was sunny for a group of panels.
 
-        The group's median energy of that day must be at least 150 Wh, and at least half of the group's best median
-        of the remembered days.
+        The group's median energy of that day must be at least 150 Wh, and at least half of the group's best median of
+        the days in the state.
         """
         medians = {}
         for each in [date for date in sorted(self._state.days) if date <= day][-DAYS_KEPT:]:
@@ -182,7 +186,7 @@ def _are_alike(ratios: Sequence[float]) -> bool:
 def _describe_weak(serial: str, group: str, ratio: float, least: float) -> str:
     others = f"group {group}" if group else "the site's panels"
     text = (
-        f"panel {serial} gave {100 * ratio:.0f} % of the median of {others} on a third sunny day in a row "
+        f"panel {serial} made {100 * ratio:.0f} % of the median of {others} on the third sunny day in a row "
         f"(less than {100 * least:.0f} %)"
     )
-    return text if group else f"{text}; if it faces another way, give it a group in LOGGER_LAYOUT_FILE"
+    return text if group else f"{text}; if this panel faces another way, name its group in LOGGER_LAYOUT_FILE"

@@ -1,4 +1,4 @@
-"""Ask which InfluxDB answers, whether it is healthy, and whether a token may read there. Nothing is written."""
+"""Request which InfluxDB answers, whether it is healthy, and whether a token may read there. Nothing is written."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _OWN_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """Hold a token, or a user and a password. An empty text means not given."""
+    """Hold a token, or a user and a password. An empty text means that a value is not set."""
 
     token: str = field(default="", repr=False)
     username: str = ""
@@ -45,20 +45,20 @@ class SignIn:
 
 
 def list_sign_ins(tokens: Iterable[str], users: Iterable[tuple[str, str]]) -> list[SignIn]:
-    """Return the sign-ins that can be tried, each once: the tokens that a header can carry, then the users."""
+    """Return the sign-ins that can be tried, without duplicates: tokens that a header can contain, then users."""
     by_token = [SignIn(token) for token in dict.fromkeys(tokens) if is_sendable(token)]
     return [*by_token, *(SignIn("", *user) for user in dict.fromkeys(users) if all(user))]
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Hold what a server reports about itself.
+    """Hold the facts that a server reports about itself.
 
-    `version` is empty if the server does not report it. `trouble`: the complaint of its own health check, or empty.
-    `is_fresh`: the server was never set up and waits for its first user. `is_open`: the server needs no credentials
-    (1.x without authentication, VictoriaMetrics). `is_guarded`: the server reports nothing without credentials (3.x
-    with authorisation). `skew_s`: the server's clock minus ours in seconds; None if the server does not report its
-    time.
+    `version`: empty if the server does not report it. `trouble`: the complaint of the server's own health check, or
+    empty. `is_fresh`: the server was never set up and waits for its first user. `is_open`: the server needs no
+    credentials (1.x without authentication, VictoriaMetrics). `is_guarded`: the server reports nothing without
+    credentials (3.x with authorisation). `skew_s`: the server's clock minus our clock in seconds; None if the server
+    does not report its time.
     """
 
     dialect: Dialect
@@ -74,7 +74,7 @@ class Server:
     def name(self) -> str:
         """Return the server's name and version for people."""
         if self.is_other:
-            return "A server that takes InfluxDB's writes"
+            return "A server that accepts InfluxDB's writes"
         number = self.version.removeprefix("v").partition("~")[0]
         return f"InfluxDB {number if number[:1].isdigit() else self.dialect}"
 
@@ -85,10 +85,10 @@ class Server:
 
 
 async def detect_server(target: Target, clock: Clock, given: Sequence[SignIn] = ()) -> Server:
-    """Ask which InfluxDB answers and whether it is healthy.
+    """Detect which InfluxDB answers and whether it is healthy.
 
-    If the server refuses the sign-in of `target`, try each of `given`. Raises WireError if no answer comes or the
-    server is not ready, InfluxError if it is no InfluxDB, and InfluxRefusedError if it accepts none of the sign-ins.
+    If the server refuses the sign-in of `target`, try each sign-in in `given`. Raises WireError if no answer arrives
+    or the server is not ready, InfluxError if it is not an InfluxDB, and InfluxRefusedError if it accepts no sign-in.
     """
     try:
         return await _detect(target, clock)
@@ -105,12 +105,12 @@ async def detect_server(target: Target, clock: Clock, given: Sequence[SignIn] = 
 def _find_cure(error: WireError, url: str) -> str:
     """Return a cure that names INFLUXDB_URL.
 
-    The hint of a WireError is not used, because it is written for any device.
+    The hint of a WireError is not used, because this hint fits any device.
     """
     match error:
         case NameUnknownError():
             return (
-                "correct the host in INFLUXDB_URL; in containers it is the service's name, and the service must run."
+                "correct the host in INFLUXDB_URL; in containers the host is the name of the service, which must run."
             )
         case UnreachableError() if urlsplit(url).hostname in _OWN_NAMES:
             return (
@@ -118,11 +118,11 @@ def _find_cure(error: WireError, url: str) -> str:
                 "the container itself."
             )
         case UnreachableError():
-            return "check that InfluxDB runs there and that its port is open, or correct INFLUXDB_URL."
+            return "check that InfluxDB runs on that machine and that its port is open, or correct INFLUXDB_URL."
         case CertificateError():
-            return "set INFLUXDB_URL to the name in its certificate, and let this system know the authority."
+            return "set INFLUXDB_URL to the name in InfluxDB's certificate, and add its authority to this system."
         case BrokenError() | TimedOutError() | OversizeError():
-            return "see InfluxDB's own log, and check the port in INFLUXDB_URL and whether it is http or https."
+            return "see InfluxDB's own log, and check the scheme (http or https) and the port in INFLUXDB_URL."
     return error.hint
 
 
@@ -137,7 +137,7 @@ async def _detect(target: Target, clock: Clock) -> Server:
         match dialect:
             case "1":
                 is_fresh, is_open = await _ask_without_user(wire)
-            case "2":  # even an InfluxDB 2 that somebody built himself says `dev`
+            case "2":  # even a self-built InfluxDB 2 reports the version `dev`
                 is_cloud = ping.headers.get("x-influxdb-build", "").lower().startswith("cloud")
                 is_fresh, is_open = setup.fields.get("allowed") is True, not version and not is_cloud
             case "3":
@@ -156,7 +156,7 @@ async def _detect(target: Target, clock: Clock) -> Server:
 
 
 async def _ask_without_user(wire: Wire) -> tuple[bool, bool]:
-    """Ask an InfluxDB 1.x without credentials.
+    """Query an InfluxDB 1.x without credentials.
 
     Return two flags: the server waits for its first user; the server needs no credentials.
     """
@@ -171,7 +171,10 @@ def _read_trouble(health: Answer) -> str:
 
 
 def _read_skew_s(answer: Answer, now: float) -> float | None:
-    """Return the server's clock minus ours in seconds, from the Date header, which has whole seconds."""
+    """Return the server's clock minus our clock in seconds.
+
+    The Date header of the answer has whole seconds.
+    """
     try:
         return parsedate_to_datetime(answer.headers.get("date", "")).timestamp() - now
     except (ValueError, OverflowError):
@@ -181,8 +184,9 @@ def _read_skew_s(answer: Answer, now: float) -> float | None:
 async def check_read(target: Target, token: str, dialect: Dialect, bucket: str, clock: Clock) -> None:
     """Check with an empty query whether a token may read a bucket (2.x, 3.x).
 
-    Raises WireError, or InfluxError with the reason why not. influxdb-client is not used here, so that `doctor` need
-    not wait for its import. The query of 3.x is written from its documentation.
+    Raises WireError if no answer arrives, and InfluxError with the reason if the token may not read. influxdb-client
+    is not used here, so that `doctor` need not wait for its import. The query of 3.x is written from its
+    documentation.
     """
     wire = Wire(target.url, clock, use_proxy=True, max_bytes=_LIMIT)
     try:
@@ -212,7 +216,7 @@ async def check_read(target: Target, token: str, dialect: Dialect, bucket: str, 
         raise InfluxRefusedError(refusal, "give INFLUXDB_READ_TOKEN a token that may read this bucket.")
     if answer.status == 404:
         raise InfluxMissingError(
-            f"{refusal} (so it also answers a token that may not read)",
-            "run envoy-logger setup: it makes the bucket, and on 2.x a token that may read it.",
+            f"{refusal} (InfluxDB also sends this answer if the token may not read)",
+            "run envoy-logger setup, which makes the bucket, and on 2.x a token that may read the bucket.",
         )
     raise InfluxError(refusal, "see InfluxDB's own log.")

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Final, Literal, TypeAlias
 
 Purpose: TypeAlias = Literal["write", "read", "backfill"]
-"""Whose credentials: the recorder's (may only write), Grafana's (may only read), `backfill`'s (may only read)."""
+"""The use of credentials: by the recorder (may only write), by Grafana or by `backfill` (may only read)."""
 Action: TypeAlias = Literal["exists", "made", "changed", "replaced", "kept"]
 
 DAY_S: Final = 86400
@@ -21,7 +21,7 @@ RIGHTS: Final[Mapping[Purpose, str]] = {"write": "only write to", "read": "only 
 class Admin:
     """Hold the administrator's token (2.x, 3.x), or user and password.
 
-    A server that was never set up makes this administrator its first user.
+    A server that was never set up gets this administrator as its first user.
     """
 
     token: str = field(default="", repr=False)
@@ -31,7 +31,7 @@ class Admin:
 
 @dataclass(frozen=True, slots=True)
 class RecorderName:
-    """Hold what distinguishes a recorder from others on the same InfluxDB: its host and its state folder."""
+    """Hold the host and the state folder, which distinguish a recorder from others on the same InfluxDB."""
 
     host: str
     state_dir: str
@@ -41,21 +41,21 @@ class RecorderName:
 
     @property
     def suffix(self) -> str:
-        """Return the end of a user's name on 1.x: the host, and a hash of the state folder."""
+        """Return the last part of the user's name on 1.x: the host, and a hash of the state folder."""
         host = re.sub(r"[^a-z0-9]+", "_", self.host.lower()).strip("_")
         return f"{host}_{sha256(self.state_dir.encode()).hexdigest()[:6]}"
 
 
 @dataclass(frozen=True, slots=True)
 class SetupPlan:
-    """Hold what has to exist at the end.
+    """Hold the buckets and credentials that must exist after the set-up.
 
     `recorder`: the recorder whose name is in tokens and users, so that tokens and users of other recorders are not
-    changed. `buckets`: name → seconds for which the bucket keeps data; 0 is for ever. None leaves an existing bucket
-    as it is; a new bucket then keeps data for ever. `held`: the secrets of an earlier run, used again if they still
-    fit. `username`: the recorder's user on 1.x. `shorten`: a bucket may be changed to keep data for less time, which
-    deletes data. `unasked`: the purposes whose secret nobody waits for. Their credentials stay as they are while they
-    fit, and are not part of the result.
+    changed. `buckets`: name → seconds for which the bucket keeps data; 0 means without limit. None does not change an
+    existing bucket; a new bucket then keeps data without limit. `held`: the secrets of an earlier run, used again if
+    they are still valid. `username`: the recorder's user on 1.x. `shorten`: the retention of a bucket may be made
+    shorter, which deletes data. `unasked`: the purposes whose secret the caller does not need. Valid credentials for
+    them stay unchanged, and are not part of the result.
     """
 
     buckets: Mapping[str, int | None]
@@ -71,7 +71,7 @@ class SetupPlan:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Hold one checked item, and what was done about it."""
+    """Hold one checked item of the set-up, and the action that was done for it."""
 
     action: Action
     subject: str
@@ -82,7 +82,7 @@ class Step:
 
 
 def describe_step(step: Step, *, dry_run: bool = False) -> str:
-    """Describe one step in a line."""
+    """Describe one step of the set-up in one line."""
     word = f"would be {step.action}" if dry_run and step.action in ("made", "changed", "replaced") else step.action
     return f"{word:<8} {step}"
 
@@ -97,7 +97,7 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class SetupResult:
-    """Hold the steps that were done. In a dry run nothing is done and there are no credentials.
+    """Hold the steps of a set-up and its credentials. In a dry run nothing is done and there are no credentials.
 
     `admin_token`: the token of the administrator, if this run made the first user.
     """
@@ -117,12 +117,12 @@ def parse_retention(text: str) -> int:
         return 0
     found = re.fullmatch(r"([1-9]\d{0,4})([dwy])", text)
     if found is None:
-        raise ValueError(f"{text!r} is no time such as forever, 90d, 26w or 2y")
+        raise ValueError(f"{text!r} is not a duration such as forever, 90d, 26w or 2y")
     return int(found[1]) * _UNITS[found[2]]
 
 
 def describe_retention(seconds: int | None) -> str:
-    """Return in words for how long a bucket keeps data. `seconds` 0 or None is for ever."""
+    """Describe in words for how long a bucket keeps data. `seconds`: 0 or None means without limit."""
     if not seconds:
         return "keeps everything"
     units = ((_UNITS["y"], "year"), (DAY_S, "day"), (3600, "hour"), (1, "second"))
@@ -132,13 +132,13 @@ def describe_retention(seconds: int | None) -> str:
 
 
 def plan_retention(subject: str, has: int, asked: int | None, *, shorten: bool) -> tuple[Step, int | None]:
-    """Decide whether to change a bucket's retention from `has` to `asked` seconds; 0 is for ever.
+    """Decide whether to change a bucket's retention from `has` to `asked` seconds; 0 means without limit.
 
-    Return the step of `setup`, and the seconds to set; None changes nothing.
+    Return the step of `setup`, and the seconds to set. None means that the retention is not changed.
     """
     if asked is None or asked == has:
         return Step("exists", subject, describe_retention(has)), None
     if asked != 0 and (has == 0 or asked < has) and not shorten:
-        detail = f"{describe_retention(has)}; to keep less would delete data: --shorten does it"
+        detail = f"{describe_retention(has)}; a shorter time would delete data, and needs --shorten"
         return Step("kept", subject, detail), None
     return Step("changed", subject, f"{describe_retention(asked)}, before: {describe_retention(has)}"), asked

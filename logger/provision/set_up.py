@@ -14,9 +14,10 @@ from logger.provision.setup_v3 import set_up_v3
 
 
 async def set_up(url: str, server: Server, admin: Admin, plan: SetupPlan, clock: Clock) -> SetupResult:
-    """Make what is missing on the detected `server` at `url`. A dry run makes nothing and lists the steps.
+    """Create the missing buckets and credentials on the detected `server` at `url`.
 
-    Raises InfluxError or a subclass, a WireError, or SettingsError if a needed setting was not given.
+    A dry run creates nothing and lists the steps. Raises InfluxError or a subclass, a WireError, or SettingsError if
+    a needed setting is missing.
     """
     if server.dialect != "1" and admin.token and not is_sendable(admin.token):
         raise InfluxRefusedError(
@@ -29,7 +30,7 @@ async def set_up(url: str, server: Server, admin: Admin, plan: SetupPlan, clock:
         case "3":
             return await set_up_v3(url, admin, plan, clock)
     if server.is_other:
-        return SetupResult((Step("kept", "buckets and tokens", "this server knows none: nothing to make"),))
+        return SetupResult((Step("kept", "buckets and tokens", "this server has no buckets and no tokens"),))
     _require_settings_of_v2(server, admin, plan)
     from logger.provision.setup_v2 import set_up_v2  # influxdb-client takes long to import
 
@@ -37,7 +38,7 @@ async def set_up(url: str, server: Server, admin: Admin, plan: SetupPlan, clock:
 
 
 def _require_settings_of_v2(server: Server, admin: Admin, plan: SetupPlan) -> None:
-    """Raise SettingsError with every setting that InfluxDB 2 needs and that is not set."""
+    """Raise SettingsError with every missing setting that InfluxDB 2 needs."""
     problems = []
     if not plan.org:
         problems.append(

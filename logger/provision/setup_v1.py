@@ -1,7 +1,7 @@
 """Sets up an InfluxDB 1.x for the recorder: databases, retention policies, and users with the least rights.
 
-A bucket is `database/retention-policy`, or a database with its default policy. A server without authentication needs
-no user, so none is made. A server with authentication and without a user gets its first administrator.
+A bucket is `database/retention-policy`, or a database with its default policy. On a server without authentication no
+user is made. A server with authentication and without a user gets its first administrator.
 """
 
 from __future__ import annotations
@@ -36,10 +36,13 @@ USERS: Final[Mapping[Purpose, str]] = {
     "read": "envoy_grafana",
     "backfill": "envoy_backfill",
 }
-"""How the names of our users begin; the recorder's name follows. Another name for `write` can be set."""
+"""First part of the names of the users that `setup` makes.
+
+The recorder's name follows. The name for `write` can be set.
+"""
 _TIMEOUT_S: Final = 20.0
 _FIRST_POLICY: Final = "autogen"
-"""What the server calls the policy that a new database comes with."""
+"""Name of the policy that the server makes for a new database."""
 _WEEK_S: Final = 7 * DAY_S
 _PRIVILEGES: Final[Mapping[Purpose, Literal["READ", "WRITE"]]] = {
     "write": "WRITE",
@@ -51,9 +54,9 @@ _ADMIN_HINT: Final = "name an administrator: --admin-user NAME and --admin-passw
 
 
 async def set_up_v1(url: str, server: Server, admin: Admin, plan: SetupPlan, clock: Clock) -> SetupResult:
-    """Make what is missing on the InfluxDB 1.x at `url`. A dry run makes nothing and lists the steps.
+    """Create the missing databases, policies and users on the InfluxDB 1.x at `url`.
 
-    Raises InfluxError or a subclass, or a WireError.
+    A dry run creates nothing and lists the steps. Raises InfluxError or a subclass, or a WireError.
     """
     wire = Wire(url, clock, use_proxy=True)
     try:
@@ -63,7 +66,7 @@ async def set_up_v1(url: str, server: Server, admin: Admin, plan: SetupPlan, clo
 
 
 class _V1Setup:
-    """Runs one set-up and collects its steps."""
+    """Runs one set-up of an InfluxDB 1.x and collects its steps."""
 
     def __init__(self, wire: Wire, server: Server, admin: Admin, plan: SetupPlan) -> None:
         self._wire, self._server, self._admin, self._plan = wire, server, admin, plan
@@ -71,15 +74,15 @@ class _V1Setup:
         self._auth = Basic(admin.username, admin.password) if signs_in else None
         self._steps: list[Step] = []
         self._made: dict[str, int] = {}
-        """Databases that this run made, and the seconds that their first policy keeps."""
+        """Name of each database that this run made → seconds for which its first policy keeps data."""
 
     async def run(self) -> SetupResult:
         plan, server = self._plan, self._server
         if server.is_fresh:
             await self._make_first_user()
         elif self._auth is None and not server.is_open:
-            raise InfluxRefusedError(f"InfluxDB at {self._wire.host} wants a user to administer it", _ADMIN_HINT)
-        is_blank = server.is_fresh and plan.dry_run  # there is nobody who could be asked what is there
+            raise InfluxRefusedError(f"InfluxDB at {self._wire.host} requires an administrator", _ADMIN_HINT)
+        is_blank = server.is_fresh and plan.dry_run  # without a user no database can be listed
         there = set() if is_blank else {str(row[0]) for row in await self._query("SHOW DATABASES")}
         for bucket, seconds in plan.buckets.items():
             await self._make_bucket(bucket, seconds, there)
@@ -93,7 +96,7 @@ class _V1Setup:
         return SetupResult(tuple(self._steps), {} if plan.dry_run else credentials)
 
     async def _make_first_user(self) -> None:
-        """Make an administrator on a server that has authentication but no user yet."""
+        """Make an administrator on a server that has authentication but no user."""
         admin = self._admin
         if not (admin.username and admin.password):
             raise InfluxRefusedError(
@@ -106,7 +109,7 @@ class _V1Setup:
         self._auth = Basic(admin.username, admin.password)
 
     async def _make_bucket(self, bucket: str, seconds: int | None, there: set[str]) -> None:
-        """Make the database, and the retention policy if one is named.
+        """Make the database of a bucket, and its retention policy if the bucket names one.
 
         `there`: the databases that exist on the server.
         """
@@ -123,7 +126,7 @@ class _V1Setup:
         await self._keep_for(bucket, database, policy, seconds)
 
     async def _keep_for(self, bucket: str, database: str, policy: str, seconds: int | None) -> None:
-        """Make the retention policy of a bucket, or change how long it keeps data."""
+        """Make the retention policy of a bucket, or change for how long the policy keeps data."""
         policies = await self._list_policies(database, policy)
         named = policy or next(iter(policies), _FIRST_POLICY)
         subject = f"retention policy {bucket!r}" if policy else f"database {database!r}"
@@ -133,7 +136,7 @@ class _V1Setup:
             duration = f"{seconds}s" if seconds else "INF"
             await self._do(f"CREATE {where} DURATION {duration} REPLICATION 1")
             return
-        shorten = self._plan.shorten or database in self._made  # nothing is in it yet
+        shorten = self._plan.shorten or database in self._made  # the policy has no data yet
         step, change = plan_retention(subject, policies[named], seconds, shorten=shorten)
         self._steps.append(step)
         if change is not None:
@@ -142,16 +145,17 @@ class _V1Setup:
 
     async def _list_policies(self, database: str, policy: str) -> dict[str, int]:
         """Return the named retention policy of a database, or the default policy: its name, and its seconds."""
-        if database in self._made:  # in a dry run the server does not know it
+        if database in self._made:  # in a dry run the database does not exist on the server
             return {_FIRST_POLICY: self._made[database]} if policy in ("", _FIRST_POLICY) else {}
         rows = await self._query(f"SHOW RETENTION POLICIES ON {quote_name(database)}")
         chosen = [row for row in rows if (row[0] == policy if policy else row[4] is True)]
         return {str(row[0]): _parse_duration(str(row[1])) for row in chosen}
 
     async def _make_user(self, purpose: Purpose, users: Mapping[str, bool]) -> Credential | None:
-        """Make a user that has only the rights of `purpose`. `users`: name → True for administrators.
+        """Make a user that has only the rights of `purpose`.
 
-        Return the credentials; None for a user who is there and whose password nobody asked for.
+        `users`: name → True for administrators. Return the credentials; None if the user exists and the caller does
+        not need the password.
         """
         held, own = self._plan.held.get(purpose, ""), f"{USERS[purpose]}_{self._plan.recorder.suffix}"
         named = self._plan.username if purpose == "write" else ""
@@ -176,18 +180,18 @@ class _V1Setup:
         elif name == own:
             password = secrets.token_urlsafe(24)
             protect([password])
-            self._steps.append(Step("replaced", f"password of user {name!r}", "the old one is no longer good"))
+            self._steps.append(Step("replaced", f"password of user {name!r}", "the old password is no longer valid"))
             await self._do(f"SET PASSWORD FOR {quote_name(name)} = {quote_text(password)}")
         else:
             raise InfluxRefusedError(
-                f"the user {name!r} is there, but with another password than INFLUXDB_PASSWORD",
+                f"the user {name!r} exists, but has a password other than INFLUXDB_PASSWORD",
                 "correct INFLUXDB_PASSWORD_FILE, or choose another INFLUXDB_USERNAME.",
             )
         await self._grant(name, databases, _PRIVILEGES[purpose], detail, is_new=name not in users)
         return Credential(password, name) if password else None
 
     async def _find_held(self, purpose: Purpose, users: Mapping[str, bool], held: str) -> str:
-        """Return the user that the recorder made under an earlier name of this machine; empty if there is none.
+        """Return the user that the recorder made under an earlier host name; empty without such a user.
 
         The server must have this user, and `held` must be the user's password.
         """
@@ -202,13 +206,13 @@ class _V1Setup:
         missing = [database for database in databases if has.get(database) != right]
         if not is_new:
             further = sorted(f"{what} on {where}" for where, what in has.items() if where not in databases)
-            also = f"; also {', '.join(further)}, which is left" if further else ""
+            also = f"; also {', '.join(further)}, which is not changed" if further else ""
             self._steps.append(Step("changed" if missing else "exists", f"user {name!r}", detail + also))
         for database in missing:
             await self._do(f"GRANT {right} ON {quote_name(database)} TO {quote_name(name)}")
 
     async def _is_known(self, username: str, password: str) -> bool:
-        """Ask whether the server accepts this user with this password, whatever the user may do."""
+        """Return whether the server accepts this user with this password, regardless of the user's rights."""
         answer = await self._wire.request(
             "POST", "/query", form={"q": "SHOW DATABASES"}, auth=Basic(username, password), timeout_s=_TIMEOUT_S
         )
@@ -234,7 +238,7 @@ class _V1Setup:
             raise WireError(f"InfluxDB at {where} is not ready: HTTP {answer.status}", "run the command again.")
         if error:
             raise InfluxError(
-                f"InfluxDB at {where} does not do {doing}: {reason}",
+                f"InfluxDB at {where} cannot run {doing}: {reason}",
                 "check INFLUXDB_URL and the names of the buckets.",
             )
         return series[0].values if series else []

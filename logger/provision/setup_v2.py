@@ -1,6 +1,6 @@
 """Sets up an InfluxDB 2 for the recorder: organisation, buckets, and tokens that may only write or only read.
 
-A second run changes only what is missing or wrong.
+A second run changes only missing or wrong items.
 """
 
 from __future__ import annotations
@@ -42,20 +42,23 @@ from logger.provision.v2_refusals import refuse
 
 _TIMEOUT_S: Final = 20.0
 _SHARDS: Final = ((2 * DAY_S, 3600), (180 * DAY_S, DAY_S), (0, 7 * DAY_S))
-"""What InfluxDB 2 itself chooses: retention below → seconds of a shard; 0 stands for all above."""
+"""The shard durations that InfluxDB 2 chooses: retention below this → seconds of a shard.
+
+0 means any longer retention.
+"""
 _DESCRIPTION: Final = "envoy-logger"
-"""What our tokens and buckets are known by on the server."""
+"""The name of our tokens and buckets in their descriptions on the server."""
 
 
 def set_up_v2(url: str, admin: Admin, plan: SetupPlan) -> SetupResult:
-    """Make what is missing on the InfluxDB 2 at `url`.
+    """Create the missing organisation, buckets and tokens on the InfluxDB 2 at `url`.
 
     A server that was never set up gets its first user (`admin`), the organisation and the first bucket. The
-    recorder's own tokens are found by their description, which names the recorder. Such a token is used again if it
-    fits the buckets and its text is known: the server shows it (before 2.9), or the plan holds it and the server
-    still accepts it. A token that fits also stays if the plan does not ask for its text. Otherwise a new token
-    replaces it, and the old one is deleted. A dry run makes nothing and lists the steps. Raises InfluxError or a
-    subclass, or a WireError.
+    recorder's own tokens are found by their description, which names the recorder. Such a token is used again if its
+    rights fit the buckets and its text is available: the server shows the text (before 2.9), or the plan has the text
+    and the server still accepts it. A token with fitting rights is also left unchanged if the caller does not need
+    its text. Otherwise a new token replaces the old token, which is deleted. A dry run creates nothing and lists the
+    steps. Raises InfluxError or a subclass, or a WireError.
     """
     with V2Client(url, refuse, timeout_s=_TIMEOUT_S) as anonymous:
         service = SetupService(anonymous.api.api_client)
@@ -78,16 +81,16 @@ def set_up_v2(url: str, admin: Admin, plan: SetupPlan) -> SetupResult:
             retention_period_seconds=seconds or 0,
             token=admin.token or None,
         )
-        made = anonymous.ask(partial(service.post_setup, request), "take its first user")
+        made = anonymous.ask(partial(service.post_setup, request), "accept its first user")
     protect([made.auth.token])
     steps.append(Step("made", f"bucket {bucket!r}", describe_retention(seconds)))
     return _set_up_as(Admin(made.auth.token), url, plan, steps, {bucket: made.bucket.id}, made.auth.token)
 
 
 def _is_fresh(client: V2Client, service: SetupService) -> bool:
-    """Ask whether the server waits for its first user. InfluxDB Cloud never does, and answers 404."""
+    """Return whether the server waits for its first user. InfluxDB Cloud has users, and answers 404."""
     try:
-        return bool(client.ask(service.get_setup, "say whether it is set up").allowed)
+        return bool(client.ask(service.get_setup, "report whether it is set up").allowed)
     except InfluxMissingError:
         return False
 
@@ -95,7 +98,7 @@ def _is_fresh(client: V2Client, service: SetupService) -> bool:
 def _set_up_as(
     admin: Admin, url: str, plan: SetupPlan, steps: list[Step], made: Mapping[str, str], admin_token: str = ""
 ) -> SetupResult:
-    """Sign in, and create what the plan names and InfluxDB does not have.
+    """Sign in, and create the items of the plan that InfluxDB lacks.
 
     `made`: name → id of the buckets that the first sign-up made.
     """
@@ -113,7 +116,7 @@ def _set_up_as(
 
 
 class _V2Setup:
-    """Makes the organisation, the buckets and the tokens. Appends each item that it checked to `steps`."""
+    """Makes the organisation, the buckets and the tokens. Appends each checked item to `steps`."""
 
     def __init__(self, client: V2Client, url: str, plan: SetupPlan, steps: list[Step]) -> None:
         self._client, self._url, self._plan, self._steps = client, url, plan, steps
@@ -124,7 +127,7 @@ class _V2Setup:
         api = self._client.api.organizations_api()
         for item in self._list(partial(api.find_organizations, org=name), "list its organisations"):
             if item.name == name:
-                if made not in self._steps:  # not made a moment ago
+                if made not in self._steps:  # was not made by this run
                     self._steps.append(_organisation_step("exists", self._plan))
                 return str(item.id)
         self._steps.append(made)
@@ -134,7 +137,7 @@ class _V2Setup:
             return str(self._client.ask(partial(api.create_organization, name), f"make the {made.subject}").id)
         except InfluxRefusedError as error:
             raise InfluxMissingError(
-                f"InfluxDB at {self._client.host} shows no organisation {name!r} to this token, nor lets it make one",
+                f"InfluxDB at {self._client.host} shows this token no organisation {name!r}, and refuses to make it",
                 "check INFLUXDB_ORG, and that INFLUXDB_ADMIN_TOKEN belongs to that organisation.",
             ) from error
 
@@ -160,7 +163,10 @@ class _V2Setup:
         return str(self._client.ask(partial(api.create_bucket, bucket=new), f"make the {subject}").id)
 
     def make_tokens(self, org_id: str, buckets: Mapping[str, str | None]) -> dict[Purpose, Credential]:
-        """Find or make a token for each purpose, and return them. A dry run returns none. `buckets`: name → id."""
+        """Find or make a token for each purpose, and return the tokens. A dry run returns none.
+
+        `buckets`: name → id.
+        """
         api = self._client.api.authorizations_api()
         known = self._client.ask(partial(api.find_authorizations, org_id=org_id), "list its tokens")
         credentials: dict[Purpose, Credential] = {}
@@ -177,10 +183,10 @@ class _V2Setup:
     ) -> str | None:
         """Find or make the token that has the rights of `purpose` on these buckets.
 
-        Return the token's secret text. Return None in a dry run. Also return None if a token fits and nobody asked
-        for its text. `kin`: the tokens of all recorders for that purpose. If the plan holds the text of one of them,
-        that token is used again. This is for containers, whose host name changes. The token of another recorder is
-        never replaced.
+        Return the token's secret text. Return None in a dry run, and if a token fits and the caller does not need its
+        text. `kin`: the tokens of all recorders for that purpose. If the plan has the text of one of them, that token
+        is used again. A container needs this, because its host name changes. The token of another recorder is not
+        replaced.
         """
         action = "write" if purpose == "write" else "read"
         asked = dict.fromkeys((action, "buckets", bucket_id) for bucket_id in bucket_ids)
@@ -213,19 +219,19 @@ class _V2Setup:
         return str(made.token)
 
     def _try_held(self, purpose: Purpose) -> str | None:
-        """Return the held token of `purpose` if the server accepts it for every bucket, else None."""
+        """Return the plan's token of `purpose` if the server accepts it for every bucket, otherwise None."""
         text, org = self._plan.held.get(purpose, ""), self._plan.org
         if not is_sendable(text):
             return None
         with V2Client(self._url, refuse, timeout_s=_TIMEOUT_S, token=text, org=org) as client:
             write, query = WriteService(client.api.api_client).post_write, client.api.query_api().query
             for bucket in self._plan.buckets:
-                if purpose == "write":  # an empty write tells and stores nothing; the client's own writer sends none
+                if purpose == "write":  # an empty write stores nothing; the client's writer cannot send it
                     attempt = partial(write, org=org, bucket=bucket, body=b"")
                 else:
                     attempt = partial(query, f"from(bucket: {quote_flux(bucket)}) |> range(start: -1s)")
                 try:
-                    client.call(attempt, "take the token")
+                    client.call(attempt, "accept the token")
                 except InfluxError:
                     return None
         return text
@@ -238,7 +244,7 @@ class _V2Setup:
 
 
 def _list_steps(plan: SetupPlan) -> list[Step]:
-    """List the steps of a dry run on a server that has no bucket and no token of the recorder yet."""
+    """Return the steps of a dry run on a server that has no bucket and no token of the recorder."""
     buckets = [Step("made", f"bucket {name!r}", describe_retention(s)) for name, s in plan.buckets.items()]
     return buckets + [_token_step("made", plan, purpose) for purpose in plan.purposes]
 
@@ -248,14 +254,14 @@ def _organisation_step(action: Action, plan: SetupPlan) -> Step:
 
 
 def _token_step(action: Action, plan: SetupPlan, purpose: Purpose) -> Step:
-    ends = "; the old one is no longer good" if action == "replaced" else ""
+    ends = "; the old token is no longer valid" if action == "replaced" else ""
     return Step(
         action, f"token {_describe(plan, purpose)!r}", f"may {RIGHTS[purpose]} {', '.join(plan.buckets)}{ends}"
     )
 
 
 def _is_kin(description: str, purpose: Purpose) -> bool:
-    """Return whether a token with that description was made for this purpose, by this or another recorder."""
+    """Return whether a token with that description was made for this purpose, by this recorder or another."""
     return description.startswith(f"{_DESCRIPTION} ") and description.endswith(f"({purpose})")
 
 
@@ -265,10 +271,10 @@ def _describe(plan: SetupPlan, purpose: Purpose) -> str:
 
 
 def _make_rules(seconds: int, *, is_change: bool = False) -> list[BucketRetentionRules]:
-    """Make the rules of a bucket that keeps data for `seconds`; 0 is for ever.
+    """Make the retention rules of a bucket that keeps data for `seconds`; 0 means without limit.
 
-    A new bucket that keeps data for ever gets no rule. A change always needs a rule (`is_change`), and InfluxDB wants
-    its shard duration to be at most the retention.
+    A new bucket without limit gets no rule. A change always needs a rule (`is_change`). InfluxDB requires that the
+    shard duration is at most the retention.
     """
     if not seconds and not is_change:
         return []
@@ -278,5 +284,5 @@ def _make_rules(seconds: int, *, is_change: bool = False) -> list[BucketRetentio
 
 
 def _is_shown(token: object) -> bool:
-    """Return True if a server's list shows a token's text. Some servers leave this text out or redact it."""
+    """Return True if a list of the server shows a token's text. Some servers leave the text out or redact it."""
     return isinstance(token, str) and bool(token) and "redacted" not in token.lower()

@@ -1,7 +1,7 @@
-"""Makes the databases on an InfluxDB 3, as its documentation and source say. Not tried with a real InfluxDB 3.
+"""Makes the databases on an InfluxDB 3, according to its documentation and source.
 
-InfluxDB 3 Core has only administrators' tokens, and Enterprise makes tokens in another way. So no token is made here:
-the recorder writes with the token that is given.
+Not tried with a real InfluxDB 3. InfluxDB 3 Core has only administrators' tokens, and Enterprise makes tokens in
+another way. So no token is made here: the recorder writes with the given token.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from logger.wire import Wire
 _PATH: Final = "/api/v3/configure/database"
 _TIMEOUT_S: Final = 20.0
 _DATABASES: Final = TypeAdapter(list[dict[str, JsonValue]])
-"""Such as `[{"iox::database": "envoy"}, …]`."""
+"""Type of the answer with the databases, such as `[{"iox::database": "envoy"}, …]`."""
 
 
 async def set_up_v3(url: str, admin: Admin, plan: SetupPlan, clock: Clock) -> SetupResult:
-    """Make the databases that are missing. A dry run makes none. Raises InfluxError or a subclass, or a WireError."""
+    """Create the missing databases. A dry run creates none. Raises InfluxError or a subclass, or a WireError."""
     headers = {"authorization": f"Bearer {admin.token}"} if admin.token else {}
     wire = Wire(url, clock, use_proxy=True)
     try:
@@ -41,12 +41,16 @@ async def set_up_v3(url: str, admin: Admin, plan: SetupPlan, clock: Clock) -> Se
             if not plan.dry_run:
                 body = {"db": name} | ({"retention_period": f"{seconds // DAY_S}d"} if seconds else {})
                 made = await wire.request("POST", _PATH, json=body, headers=headers, timeout_s=_TIMEOUT_S)
-                if made.status != 409:  # made by somebody else in between
+                if made.status != 409:  # another client has made the database in the meantime
                     _require_success(made, wire.host, f"make the database {name!r}")
     finally:
         await wire.aclose()
     steps.append(
-        Step("kept", "tokens", "InfluxDB 3 Core has administrators' tokens only: the recorder writes with one")
+        Step(
+            "kept",
+            "tokens",
+            "InfluxDB 3 Core has administrators' tokens only: the recorder writes with an administrator's token",
+        )
     )
     return SetupResult(tuple(steps))
 
@@ -67,11 +71,11 @@ def _require_success(answer: Answer, host: str, doing: str) -> Answer:
 
 
 def _parse_databases(answer: Answer, host: str) -> set[str]:
-    """Return the names of the databases. Raises InfluxError for an answer that is no list of databases."""
+    """Return the names of the databases. Raises InfluxError if the answer is not a list of databases."""
     try:
         return {str(row.get("iox::database", "")) for row in _DATABASES.validate_json(answer.body)}
     except ValidationError as error:
         raise InfluxError(
-            f"what answers at {host} lists its databases in a way that no InfluxDB 3 does",
-            "check INFLUXDB_URL and INFLUXDB_API: something else may answer at this address.",
+            f"the server at {host} does not list its databases as an InfluxDB 3 does",
+            "check INFLUXDB_URL and INFLUXDB_API: this address may belong to another server.",
         ) from error

@@ -1,4 +1,4 @@
-"""Explains why an InfluxDB 2 refuses what an administrator asks, and what to do about it."""
+"""Explains why an InfluxDB 2 refuses an administrator's request, and how to correct the cause."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SIGN_IN_HINT: Final = (
 
 
 def refuse(host: str, doing: str, status: int, body: str) -> InfluxError:
-    """Make the error for an answer whose status is not a success."""
+    """Make the error for an answer of InfluxDB 2 whose status is not a success."""
     own, failure = _read_reason(body), f"InfluxDB at {host} does not {doing}"
     if "password" in own and status in (400, 422):
         return InfluxError(f"{failure}: {mask(own)[:200]}", "choose another password (--admin-password-file).")
@@ -42,7 +42,7 @@ def refuse(host: str, doing: str, status: int, body: str) -> InfluxError:
 
 
 def _read_reason(body: str) -> str:
-    """Return the reason that an InfluxDB 2 gives in its own format, on one line; empty for any other answer."""
+    """Return the reason in an InfluxDB 2's answer, on one line; empty for an answer in another format."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):

@@ -1,1 +1,4 @@
-"""Answer named queries: what owners ask of the stored history, as tables. One definition for each query."""
+"""Answer named queries: questions of owners about the stored history, with tables as answers.
+
+One definition a query.
+"""

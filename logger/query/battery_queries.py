@@ -75,7 +75,7 @@ def _answer_reserve(rows: Rows, _scope: Scope) -> AnswerTable:
 def _answer_bigger(rows: Rows, _scope: Scope) -> AnswerTable:
     """Make a row for each day: the energy that a bigger battery could have stored.
 
-    A bigger battery could have stored the smaller one of the energy sold and the energy bought.
+    This energy is the smaller of the energy sold and the energy bought.
     """
     found: list[tuple[Cell, ...]] = []
     for point in rows.of("envoy_day"):
@@ -98,7 +98,7 @@ _NOW: Final = Need("totals", "envoy_totals", ("battery_capacity_wh", "battery_re
 BATTERY_QUERIES: Final = (
     NamedQuery(
         "battery",
-        "How much does the battery give back, and how many full cycles is that?",
+        "How much of its energy does the battery give back, in how many full cycles?",
         (Need("daily", "envoy_month", ("local_month", *_ENERGIES)), _NOW),
         _answer_battery,
         "ever",

@@ -40,15 +40,17 @@ _NAMES: Final = tuple(column.name for column in (*_ENERGIES, *_BATTERY))
 DAY: Final = Need("daily", "envoy_day", ("local_date", *_NAMES, "coverage_percent"))
 MONTH: Final = Need("daily", "envoy_month", ("local_month", *_NAMES, "days", "coverage_percent"))
 YEAR: Final = Need("daily", "envoy_year", ("local_year", *_NAMES, "days", "coverage_percent"))
-_NOTHING_THEN: Final = "these days have no rows with it: it was not recorded then, or the site does not measure it"
+_NOTHING_THEN: Final = (
+    "these days have no rows with this value: it was not recorded at that time, or the site does not measure it"
+)
 _WHOLE: Final = 99.5
-"""A coverage in percent that is shown as a whole day, but for an outage of minutes."""
+"""From this coverage in percent on, a day is shown as whole, although some minutes may be missing."""
 _PARTLY: Final = (
     "A day below 100 % recorded was not recorded from midnight to midnight, because it has not ended, the recording "
     "began in it, or the recorder or the gateway was away."
 )
-_NO_HOUR: Final = "no such hour of that month has a row"
-_NO_READING: Final = "no reading of today has it. `envoy-logger status` names what should be there and is missing"
+_NO_HOUR: Final = "the month has no row for this hour"
+_NO_READING: Final = "no reading of today has this value. `envoy-logger status` names the missing values"
 _POWERS: Final = (
     Column("production_power_w", "made", "w", _NO_READING),
     Column("load_power_w", "house", "w", _NO_READING),
@@ -59,7 +61,7 @@ _POWERS: Final = (
 
 
 def _list_spans(points: Sequence[Point], label: str, title: str) -> AnswerTable:
-    """Make a table from rows of the database: one line for each day, month or year."""
+    """Make a table from rows of the database, with one line for each day, month or year."""
     rows: list[tuple[Cell, ...]] = []
     every: list[list[float | None]] = []
     for point in points:
@@ -73,13 +75,13 @@ def _list_spans(points: Sequence[Point], label: str, title: str) -> AnswerTable:
 
 
 def _answer_days(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each day. The notes say which figures do not cover a whole day."""
+    """Make a row for each day. The notes name the figures that do not cover a whole day."""
     points = rows.of("envoy_day")
     answer = _list_spans(points, "local_date", "day")
     notes, today = [], scope.last_day.isoformat()
     if scope.counting is not None and scope.counting.begun:
         clock = f"{scope.local(scope.counting.since):%H:%M}"
-        notes.append(f"Recording began on {today} at {clock} ({scope.zone.key}): its row has what was counted since.")
+        notes.append(f"The row of {today} counts from {clock} ({scope.zone.key}), when recording began.")
     if any((coverage := number(point, "coverage_percent")) is not None and coverage < _WHOLE for point in points):
         notes.append(_PARTLY)
     if any(text(point, "local_date") == today for point in points):
@@ -109,9 +111,9 @@ def _answer_records(rows: Rows, _scope: Scope) -> AnswerTable:
 
 
 def _sum_same_days(points: Sequence[Point], year: int, month: int | None, day: date) -> list[float | None]:
-    """Sum the energies of a month up to the same day of the year as `day`.
+    """Return the sums of a month's energies up to the same day of the year as `day`.
 
-    Without `month`, sum the energies of the year up to that day.
+    Without `month`, return the sums of the year's energies up to that day.
     """
     chosen = []
     for point in points:
@@ -131,7 +133,7 @@ def _compare(rows: Rows, day: date, months: tuple[int | None, ...]) -> AnswerTab
             sums = _sum_same_days(points, year, month, day)
             every.append(sums)
             found.append((f"{year}{name}", *sums, *compute_shares(sums)))
-    note = f"Each up to {day:%m-%d}, which may not be complete."
+    note = f"Each row ends on {day:%m-%d}; this day may not be complete."
     energies = tuple(replace(column, absent=_NOTHING_THEN) for column in _ENERGIES)
     return AnswerTable((Column("span", ""), *energies, *SHARES), found, notes=(note,), reasons=explain_shares(every))
 
@@ -142,9 +144,9 @@ def _answer_compare(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_progress(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each month so far.
+    """Make a row for each month of this year up to the present month.
 
-    A row holds the sum since the first of January, for this year and for the last year.
+    A row has the production since the first of January, for this year and for the last year.
     """
     today = scope.last_day
     by_month: dict[tuple[int, int], float] = {}
@@ -160,7 +162,7 @@ def _answer_progress(rows: Rows, scope: Scope) -> AnswerTable:
                 sums[year] = sums.get(year, 0.0) + by_month[year, month]
         found.append((f"{month:02}", sums.get(today.year), sums.get(today.year - 1)))
     years = tuple(Column(f"{year}", f"{year}", "wh", _NOTHING_THEN) for year in (today.year, today.year - 1))
-    note = f"Made since the first of January, up to {today:%m-%d} of each year."
+    note = f"Energy made since the first of January, up to {today:%m-%d} of each year."
     return AnswerTable((Column("month", "month"), *years), found, curve=str(today.year), notes=(note,))
 
 
@@ -168,7 +170,11 @@ def _answer_base_load(rows: Rows, _scope: Scope) -> AnswerTable:
     found = [(text(point, "local_date"), number(point, "base_load_w")) for point in rows.of("envoy_day")]
     found = [row for row in found if row[1] is not None]
     usual = mean(row[1] for row in found)
-    notes = () if usual is None else (f"On average {usual:.0f} W: the house's least quarter of an hour of each day.",)
+    notes = (
+        ()
+        if usual is None
+        else (f"On average {usual:.0f} W: the mean power of the quarter of an hour with the least use of each day.",)
+    )
     columns = (Column("local_date", "day"), Column("base_load_w", "least mean of 15 minutes", "w"))
     return AnswerTable(columns, found, curve="base_load_w", notes=notes)
 
@@ -200,7 +206,7 @@ def _answer_shape(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_hours(rows: Rows, _scope: Scope) -> AnswerTable:
-    """Make a row for each hour of the day: the mean of each energy in the time span."""
+    """Make a row for each hour of the day, with the mean of each energy in the time span."""
     by_hour = group_by(rows.of("envoy_hour"), lambda point: point.tags.get("hour", ""))
     found = [
         (hour, *(mean(number(point, column.name) for point in points) for column in _ENERGIES))
@@ -212,7 +218,7 @@ def _answer_hours(rows: Rows, _scope: Scope) -> AnswerTable:
 ENERGY_QUERIES: Final = (
     NamedQuery(
         "now",
-        "What is it doing now?",
+        "Which powers flow now?",
         (Need("totals", "envoy_totals", tuple(column.name for column in _POWERS)),),
         _answer_now,
         "day",
@@ -220,27 +226,27 @@ ENERGY_QUERIES: Final = (
     TODAY,
     NamedQuery(
         "days",
-        "How much energy was it each day?",
+        "How much energy flowed each day?",
         (DAY,),
         _answer_days,
     ),
     NamedQuery(
         "months",
-        "How much energy was it each month?",
+        "How much energy flowed each month?",
         (MONTH,),
         lambda rows, _: _list_spans(rows.of("envoy_month"), "local_month", "month"),
         "ever",
     ),
     NamedQuery(
         "years",
-        "How much energy was it each year?",
+        "How much energy flowed each year?",
         (YEAR,),
         lambda rows, _: _list_spans(rows.of("envoy_year"), "local_year", "year"),
         "ever",
     ),
     NamedQuery(
         "compare",
-        "Is this month, and this year, better than the last?",
+        "Are this month and this year better than the same time a year ago?",
         (DAY,),
         _answer_compare,
         "ever",
@@ -248,7 +254,7 @@ ENERGY_QUERIES: Final = (
     ),
     NamedQuery(
         "progress",
-        "How does this year rise against the last?",
+        "How does the production of this year compare with last year?",
         (DAY,),
         _answer_progress,
         "ever",
@@ -257,7 +263,7 @@ ENERGY_QUERIES: Final = (
     NamedQuery("records", "Which were the ten best days?", (DAY,), _answer_records, "ever"),
     NamedQuery(
         "base-load",
-        "What does the house draw at night?",
+        "How much power does the house use at night?",
         (Need("daily", "envoy_day", ("local_date", "base_load_w")),),
         _answer_base_load,
     ),

@@ -30,7 +30,7 @@ _EVENT: Final = (
     Need("totals", "envoy_event", ("text", "severity", "duration_s")),
     Need("daily", "envoy_day", ("coverage_percent",)),
 )
-"""The rows of days tell that there was somebody to write an event."""
+"""Events, and rows of days. A row of a day proves that the recorder ran on that day and could write events."""
 
 
 def _list_fields(points: Iterable[Point], columns: tuple[Column, ...], key: str) -> list[tuple[Value | None, ...]]:
@@ -67,7 +67,7 @@ def _answer_frequency(rows: Rows, _scope: Scope) -> AnswerTable:
         _FREQUENCIES,
         _list_fields(rows.of("envoy_day"), _FREQUENCIES, "frequency_min_hz"),
         curve="frequency_min_hz",
-        notes=("While the site was on the grid.",),
+        notes=("Values while the site was connected to the grid.",),
     )
 
 
@@ -137,7 +137,7 @@ def _answer_outages(rows: Rows, scope: Scope) -> AnswerTable:
 def _answer_gaps(rows: Rows, scope: Scope) -> AnswerTable:
     """Make a row for each gap: more than five minutes without totals.
 
-    A gap is also at least twice as long as the usual time between totals. The newest gap may not be over yet.
+    A gap is also at least twice as long as the usual time between totals. The newest gap may not have ended.
     """
     times = sorted({point.time for point in rows.of("envoy_totals")})
     usual_s = median([b - a for a, b in pairwise(times)]) if len(times) > 1 else 0.0
@@ -199,7 +199,7 @@ GRID_QUERIES: Final = (
     ),
     NamedQuery(
         "outages",
-        "When was the grid, or the gateway, away, and for how long?",
+        "When was the grid lost or the gateway silent, and for how long?",
         _EVENT,
         _answer_outages,
         "year",

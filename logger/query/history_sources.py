@@ -29,7 +29,7 @@ async def read_store(ask: Ask, needs: Sequence[Need], gateway: str, since: int, 
 
 
 async def read_influxdb(history: History, needs: Sequence[Need], gateway: str, since: int, until: int) -> Rows:
-    """Read the points from InfluxDB."""
+    """Read the points of a query from InfluxDB."""
     found: dict[str, list[Point]] = {}
     for need in needs:
         found[need.measurement] = await history.read_points(
@@ -39,6 +39,6 @@ async def read_influxdb(history: History, needs: Sequence[Need], gateway: str, s
 
 
 async def read_energy_states(ask: Ask) -> dict[str, EnergyState]:
-    """Read the energy state of each gateway that the store knows, by serial."""
+    """Request the energy state of each gateway from the store. Return the states by serial."""
     states = await ask(StateApi.read_states)
     return {gateway: load_state(states[gateway], {}).energy for gateway in sorted(states)}

@@ -22,10 +22,10 @@ from logger.query.named_query import (
 )
 
 _AMOUNTS: Final = ("cost", "income", "saved")
-_NO_TARIFF: Final = "No costs are recorded. Try: set LOGGER_TARIFF_FILE; docs/tariffs.md tells how."
-_NO_PRICE: Final = "--price is not given, or is in another currency"
+_NO_TARIFF: Final = "No costs are recorded. Try: set LOGGER_TARIFF_FILE; docs/tariffs.md explains this file."
+_NO_PRICE: Final = "--price is missing, or is in another currency"
 _NO_CURRENCY: Final = "the tariff file names no currency"
-_NO_HOUSE: Final = "what was saved is known only where the energy of the house is"
+_NO_HOUSE: Final = "the savings are known only if the energy of the house is known"
 _BAND: Final = Need(
     "daily", "envoy_band_day", ("local_date", "grid_import_wh", "grid_export_wh", *_AMOUNTS, "currency")
 )
@@ -66,7 +66,7 @@ def _group_by_currency(points: Sequence[Point], length: int) -> dict[tuple[str, 
 
 
 def _note_sums(points: Sequence[Point]) -> tuple[str, ...]:
-    """Write the sums over the time span, which may be the span of a bill.
+    """Return the sums over the time span, such as the span of a bill, as sentences.
 
     Amounts of money are left out if there are several currencies.
     """
@@ -81,7 +81,7 @@ def _note_sums(points: Sequence[Point]) -> tuple[str, ...]:
 def _answer_payback(rows: Rows, scope: Scope) -> AnswerTable:
     """Make a row for each year and currency: the savings, their sum so far, and that sum in percent of the price.
 
-    The price is in the newest currency, so savings in an earlier currency have paid back no known part of it.
+    The price is in the newest currency, so savings in an earlier currency do not count for the percentage.
     """
     price = scope.numbers["price"]
     found: list[tuple[Cell, ...]] = []
@@ -107,7 +107,7 @@ MONEY_QUERIES: Final = (
     NamedQuery("cost", "What did the grid cost, and what was saved?", (_BAND,), _answer_cost, "year"),
     NamedQuery(
         "payback",
-        "How much of the price has come back?",
+        "How much of the system's price has been saved?",
         (Need("daily", "envoy_day", ("local_date", "saved", "currency")),),
         _answer_payback,
         "ever",

@@ -1,4 +1,4 @@
-"""Define a named query: which points it reads, and how it makes its table. Pure."""
+"""Define a named query: the points that it reads, and the function that makes its table. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from logger.energy.counting import Counting
 from logger.model import Role, Value, add_up
 
 Span = Literal["day", "month", "year", "ever"]
-"""How far back a query looks unless it is told: today, 31 days, 366 days, everything."""
+"""The time span of a query without a given span: today, 31 days, 366 days, or everything."""
 Cell: TypeAlias = Value | None
 LABEL: Final = ""
 
@@ -35,8 +35,8 @@ class Column:
 class AnswerTable:
     """Hold the answer to a query.
 
-    `rows`: one value for each column, None if it is unknown. `curve`: the name of a column to draw. `notes`:
-    sentences for people. `reasons`: why a value is unknown in this answer, by the name of its column.
+    `rows`: one value for each column, None if unknown. `curve`: the name of a column to draw. `notes`: sentences for
+    people. `reasons`: column name → why a value of this column is unknown in this answer.
     """
 
     columns: tuple[Column, ...]
@@ -48,7 +48,7 @@ class AnswerTable:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Name the points that a query reads: role and measurement, and the fields."""
+    """Name the points that a query reads: their role, measurement and fields."""
 
     role: Role
     measurement: str
@@ -57,10 +57,10 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Hold the scope of a query: the site's zone, the time span in unix seconds, and the user's numbers.
+    """Hold the scope of a query: the site's time zone, the time span in unix seconds, and the user's numbers.
 
-    `until` is the first second that is not in the span, and never later than now. `counting`: what the recorder's
-    state tells of today; None if only rows are read.
+    `until` is the first second after the span, at most the present time. `counting`: which of today's energies are
+    counted since when, from the recorder's state; None if only rows are read.
     """
 
     zone: ZoneInfo
@@ -71,38 +71,38 @@ class Scope:
 
     @property
     def last_day(self) -> date:
-        """Return the last local day of the span."""
+        """Return the last local day of the time span."""
         return self.local(self.until - 1).date()
 
     def local(self, at: float) -> datetime:
-        """Return the local time of the site."""
+        """Return a unix time as the local time of the site."""
         return datetime.fromtimestamp(at, UTC).astimezone(self.zone)
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Hold the points that were read, by measurement and in the order of time."""
+    """Hold the points for a query, by measurement and in the order of time."""
 
     points: Mapping[str, Sequence[Point]]
 
     def plus(self, more: Rows) -> Rows:
-        """Return these points and those of `more`, each measurement in order of time."""
+        """Return these points and the points of `more`, each measurement in the order of time."""
         names = {**self.points, **more.points}
         return Rows({name: sorted((*self.of(name), *more.of(name)), key=lambda p: p.time) for name in names})
 
     def of(self, measurement: str) -> Sequence[Point]:
-        """Return the points of a measurement."""
+        """Return the points of a measurement, in the order of time."""
         return self.points.get(measurement, ())
 
 
 @dataclass(frozen=True, slots=True)
 class NamedQuery:
-    """Describe a query: its name on the command line, the question, its needs, and the function that answers.
+    """Describe a query: its name on the command line, the question, its points, and the function that answers.
 
-    `numbers`: name → (default, meaning) of the numbers that only the user knows. `is_by_panel`: the query makes a row
-    for each panel, so one table may hold the panels of several gateways. `is_comparison`: the query compares a year
-    with the year before, so it needs the rows of both. `if_none`: what an empty table says although readings exist;
-    empty if such a table says nothing.
+    `numbers`: name → (default, meaning) of the numbers that only the user can give. `is_by_panel`: the query makes a
+    row for each panel, so one table may have the panels of several gateways. `is_comparison`: the query compares a
+    year with the year before, so it needs the rows of both years. `if_none`: the meaning of an empty table although
+    readings exist; empty if an empty table has no meaning.
     """
 
     name: str
@@ -116,67 +116,70 @@ class NamedQuery:
     if_none: str = ""
 
     def describe_empty(self, rows: Rows, scope: Scope) -> str:
-        """Return what an empty table of these rows means, with the time at which the rows begin."""
+        """Describe the meaning of an empty table, with the time at which the rows of the query begin."""
         first = min((point.time for points in rows.points.values() for point in points), default=None)
         if not self.if_none or first is None:
-            return "Nothing is recorded about that."
+            return "Nothing is recorded for this query."
         since = f"{scope.local(first):%Y-%m-%d %H:%M}".removesuffix(" 00:00")
         return f"{self.if_none} since {since} ({scope.zone.key}), where these rows begin."
 
 
 def number(point: Point, name: str) -> float | None:
-    """Return a field of a point that is a number; None if the field is missing or no number."""
+    """Return a field of a point if the field is a number; None if it is missing or not a number."""
     value = point.fields.get(name)
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def text(point: Point, name: str) -> str:
-    """Return a field of a point that is a text; empty if the field is missing."""
+    """Return a field of a point if the field is a text; empty if it is missing or not a text."""
     value = point.fields.get(name)
     return value if isinstance(value, str) else ""
 
 
 def percent(part: float | None, whole: float | None) -> float | None:
-    """Return the percentage of `part` in `whole`; None if either is unknown or the whole is not above zero."""
+    """Return the percentage of `part` in `whole`; None if one is unknown, or if `whole` is zero or negative."""
     return None if part is None or whole is None or whole <= 0 else 100.0 * part / whole
 
 
 def less(a: float | None, b: float | None) -> float | None:
-    """Return a minus b; None if either is unknown."""
+    """Return a minus b; None if a or b is unknown."""
     return None if a is None or b is None else a - b
 
 
 def total(values: Iterable[float | None]) -> float | None:
-    """Return the sum of the known values; None if none is known."""
+    """Return the sum of the known values; None if all are unknown."""
     known = [value for value in values if value is not None]
     return add_up(known) if known else None
 
 
 def note_sums(energies: Mapping[str, float | None], amounts: Mapping[str, float | None]) -> tuple[str, ...]:
-    """Write the sums of a table in words, by name: energies in Wh and amounts of money. Leave out unknown sums."""
+    """Return the sums of a table as a sentence, with their names: energies in Wh and amounts of money.
+
+    Unknown sums are left out.
+    """
     known = [f"{name} {wh / 1000:,.2f} kWh" for name, wh in energies.items() if wh is not None]
     known += [f"{name} {amount:,.2f}" for name, amount in amounts.items() if amount is not None]
     return (f"In all: {', '.join(known)}.",) if known else ()
 
 
 def mean(values: Iterable[float | None]) -> float | None:
-    """Return the mean of the known values; None if none is known."""
+    """Return the mean of the known values; None if all are unknown."""
     known = [value for value in values if value is not None]
     return add_up(known) / len(known) if known else None
 
 
 def greatest(values: Iterable[float | None]) -> float | None:
-    """Return the greatest of the known values; None if none is known."""
+    """Return the greatest of the known values; None if all are unknown."""
     return max((value for value in values if value is not None), default=None)
 
 
 def least(values: Iterable[float | None]) -> float | None:
-    """Return the least of the known values; None if none is known."""
+    """Return the least of the known values; None if all are unknown."""
     return min((value for value in values if value is not None), default=None)
 
 
 def group_by(points: Iterable[Point], key: Callable[[Point], str]) -> dict[str, list[Point]]:
-    """Group points by a text. The groups are in the order of the texts."""
+    """Group points by the text that `key` returns. The groups are in the order of these texts."""
     found: dict[str, list[Point]] = {}
     for point in points:
         found.setdefault(key(point), []).append(point)
@@ -186,7 +189,7 @@ def group_by(points: Iterable[Point], key: Callable[[Point], str]) -> dict[str, 
 def quarters(points: Iterable[Point], name: str) -> dict[int, float]:
     """Return the mean of a number over each quarter of an hour.
 
-    The key is the beginning of the quarter in unix seconds.
+    The keys are the beginnings of the quarters of an hour, in unix seconds.
     """
     sums: dict[int, list[float]] = {}
     for point in points:

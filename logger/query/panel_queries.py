@@ -24,7 +24,7 @@ from logger.query.named_query import (
 )
 
 _BEST_DAYS: Final = 20
-"""The best days of a year stand for it in `ageing`, so that weather drops out."""
+"""The number of best days of a year that `ageing` uses, so that the weather has little influence."""
 _ONE_DAY_S: Final = 25 * 3600
 _INVERTER_DAY: Final = Need(
     "daily",
@@ -42,8 +42,8 @@ _INVERTER_DAY: Final = Need(
 )
 _INVERTER_HOUR: Final = (Need("daily", "envoy_inverter_hour", ("energy_wh", "group_wh", "panel")),)
 _NO_GROUP: Final = "no layout file names its group"
-_NO_RATIO: Final = "it takes days on which the inverter and others of its group reported"
-_NO_REPORT: Final = "the inverter did not report; at night none does"
+_NO_RATIO: Final = "no day has reports of the inverter and of others of its group"
+_NO_REPORT: Final = "the inverter did not report; at night no inverter reports"
 _PANEL: Final = (
     Column("panel", "panel"),
     Column("serial", "serial"),
@@ -64,7 +64,7 @@ def _hour(point: Point) -> str:
 
 
 def _name(points: list[Point]) -> tuple[Cell, Cell, Cell]:
-    """Return panel, serial and group of an inverter, from its newest point with these values."""
+    """Return panel, serial and group of an inverter, each from the newest point that has this value."""
     newest = points[-1]
     names = (text(point, "panel") or point.tags.get("panel", "") for point in reversed(points))
     panel = next(filter(None, names), "")
@@ -74,7 +74,7 @@ def _name(points: list[Point]) -> tuple[Cell, Cell, Cell]:
 def _list_installed(rows: Rows) -> list[list[Point]]:
     """Return the rows of each inverter that has a row on the last day or the day before.
 
-    An inverter without such a row was taken away.
+    An inverter without such a row was removed from the site.
     """
     every = rows.of("envoy_inverter_day")
     since = max((point.time for point in every), default=0) - _ONE_DAY_S
@@ -84,7 +84,7 @@ def _list_installed(rows: Rows) -> list[list[Point]]:
 def _answer_panels(rows: Rows, _scope: Scope) -> AnswerTable:
     """Make a row for each inverter, the worst first.
 
-    Silent inverters come first, then inverters with low days, then all others by their ratio to the group.
+    Silent inverters are first, then inverters with low days, then all others by their ratio to the group.
     """
     found = []
     for points in _list_installed(rows):
@@ -137,7 +137,7 @@ def _answer_silent(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_shading(rows: Rows, _scope: Scope) -> AnswerTable:
-    """Make a row for each inverter: its energy relative to its group's median, for each hour of the day."""
+    """Make a row for each inverter: for each hour of the day, its energy in percent of its group's median."""
     points = [point for point in rows.of("envoy_inverter_hour") if number(point, "group_wh") is not None]
     hours = sorted({_hour(point) for point in points})
     found: list[tuple[Cell, ...]] = []
@@ -157,7 +157,7 @@ def _answer_shading(rows: Rows, _scope: Scope) -> AnswerTable:
 def _answer_ageing(rows: Rows, scope: Scope) -> AnswerTable:
     """Make a row for each year: the mean energy of the year's best days, and its change from year to year.
 
-    Each year counts only up to the present day of the year.
+    Of each year, only the days up to the present day of the year count.
     """
     today = scope.last_day
     found: list[tuple[Cell, ...]] = []
@@ -195,9 +195,9 @@ def _answer_clipping(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_heat(rows: Rows, _scope: Scope) -> AnswerTable:
-    """Make a row for each ten degrees of temperature.
+    """Make a row for each range of ten degrees of temperature.
 
-    A row holds the number of reports, and their mean and greatest power.
+    A row has the number of reports, and their mean and greatest power.
     """
     warm = [point for point in rows.of("envoy_inverter") if number(point, "temperature_c") is not None]
     by_heat = group_by(warm, lambda p: f"{int((number(p, 'temperature_c') or 0.0) // 10 * 10):>4}")
@@ -248,7 +248,7 @@ PANEL_QUERIES: Final = (
     NamedQuery("shading", "When is each panel shaded?", _INVERTER_HOUR, _answer_shading, is_by_panel=True),
     NamedQuery(
         "ageing",
-        "Do the panels make less than a year ago?",
+        "Do the panels produce less than a year ago?",
         (Need("daily", "envoy_day", ("local_date", "production_wh")),),
         _answer_ageing,
         "ever",

@@ -1,6 +1,6 @@
 """Define the named query about today. The page and `status` show the answer of this query, too. Pure.
 
-On the day on which recording begins, a second row has what was counted since then.
+On the day on which recording begins, a second row has the energy counted since then.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TODAY: Final = {
 _POWER: Final = "production_power_w"
 _SINCE: Final = Column("since", "since")
 _AT_MIDNIGHT_S: Final = 600
-"""A first reading so soon after midnight is no beginning of the recording."""
+"""If the first reading is at most this many seconds after midnight, recording did not begin on that day."""
 
 
 def _answer_today(rows: Rows, scope: Scope) -> AnswerTable:
@@ -50,7 +50,7 @@ def _answer_today(rows: Rows, scope: Scope) -> AnswerTable:
     }
     known = {name: reason for name, reason in reasons.items() if reason}
     notes = (
-        (f"Recording began today at {clock} ({scope.zone.key}): the line since then has what was counted.",)
+        (f"Recording began today at {clock} ({scope.zone.key}): the second row has the energy counted since then.",)
         if begun
         else ()
     )
@@ -59,12 +59,15 @@ def _answer_today(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def has_counted(answer: AnswerTable) -> bool:
-    """Return whether the last row of the answer has what was counted since a time of today."""
+    """Return whether the last row of the answer has the energy counted since a time of today."""
     return _SINCE in answer.columns
 
 
 def find_figure(answer: AnswerTable, quantity: str) -> tuple[float, str] | None:
-    """Return an energy of today in Wh, and the local time since which it was counted; empty for the whole day."""
+    """Return an energy of today in Wh, and the local time since which it was counted.
+
+    The time is empty if the energy covers the whole day. Return None if the energy is unknown.
+    """
     place = answer.columns.index(_TODAY[quantity])
     for row in answer.rows:
         if isinstance(wh := row[place], float):
@@ -82,26 +85,27 @@ def _find_midnight(scope: Scope) -> int:
 
 
 def _explain(quantity: str, counting: Counting, clock: str) -> str:
-    """Return why there is no figure of today; empty if the reason is not known."""
+    """Return why an energy of today is unknown; empty if the reason is not known."""
     if quantity in counting.waiting:
-        return "its counter waits for a first value above zero, or an hour of zeros"
+        return "the counter waits for its first value above zero, or for an hour of zeros"
     if quantity in counting.begun:
         return (
-            "this gateway gives no figure of today, so the whole day is unknown on the day on which recording "
-            f"begins; it is counted since {clock}"
+            "this gateway reports no energy of today, so on the first day of the recording the energy of the whole "
+            f"day is unknown; the energy is counted since {clock}"
         )
     if counting.measured is not None and quantity not in counting.measured:
         return (
-            "this site has no battery" if quantity.startswith("battery") else "this site has no meter that counts it"
+            "this site has no battery"
+            if quantity.startswith("battery")
+            else "no meter of this site counts this energy"
         )
     return ""
 
 
 def _count_rows(rows: Rows, scope: Scope, last: Mapping[str, float | None]) -> Counting:
-    """Find what was counted since recording began today, from rows alone.
+    """Find the energy that was counted since recording began today, from rows alone.
 
-    A quantity began with the recording if the row of the day has a figure of it, and no reading has its figure of
-    today.
+    A quantity began with the recording if the row of the day has its energy, and no reading has its energy of today.
     """
     first = next((point.time for point in rows.of("envoy_totals") if _POWER in point.fields), 0)
     if first < _find_midnight(scope) + _AT_MIDNIGHT_S:
@@ -119,7 +123,7 @@ def _count_rows(rows: Rows, scope: Scope, last: Mapping[str, float | None]) -> C
 
 TODAY: Final = NamedQuery(
     "today",
-    "How much energy was it today?",
+    "How much energy flowed today?",
     (
         Need("totals", "envoy_totals", (*(column.name for column in _TODAY.values()), _POWER)),
         Need("daily", "envoy_day", ("local_date", *(f"{name}_wh" for name in _TODAY))),

@@ -475,7 +475,7 @@ def test_answers_are_checked_at_once_kept_through_a_retry_and_no_token_is_lost(
                 person.answer("Name of its first user [admin]: ", name)
             person.answer("Password (8 letters or more): ", password)
             person.answer("The same again: ", password)
-        person.wait("does not take its first user: passwords must be between 8 and 72 characters long")
+        person.wait("does not accept its first user: passwords must be between 8 and 72 characters long")
         person.wait("Try: choose another password")
         person.answer(f"Its address, or none [{fake_fresh.url}]: ", "")
         person.answer("Its organisation [our house]: ", "")

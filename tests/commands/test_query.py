@@ -28,7 +28,7 @@ def recorded(site: BackgroundSimulator, tmp_path: Path) -> dict[str, str]:
 def test_now_as_table_json_and_csv_says_the_same(recorded: dict[str, str], tmp_path: Path) -> None:
     table = program(tmp_path, "query", "now", settings=recorded)
     assert table.code == 0, table.err
-    assert table.out.splitlines()[0] == "What is it doing now?"
+    assert table.out.splitlines()[0] == "Which powers flow now?"
     found = json.loads(program(tmp_path, "query", "now", "--json", settings=recorded).out)
     assert len(found) == 1
     assert f"{found[0]['production_power_w']:,.0f} W" in table.out
@@ -39,7 +39,7 @@ def test_now_as_table_json_and_csv_says_the_same(recorded: dict[str, str], tmp_p
 def test_a_query_of_what_is_not_recorded_says_so_and_ends_well(recorded: dict[str, str], tmp_path: Path) -> None:
     done = program(tmp_path, "query", "cost", settings=recorded)
     assert done.code == 0
-    assert "Nothing is recorded about that." in done.out
+    assert "Nothing is recorded for this query." in done.out
     assert "Try: set LOGGER_TARIFF_FILE" in done.out
     assert json.loads(program(tmp_path, "query", "cost", "--json", settings=recorded).out) == []
 
@@ -72,7 +72,7 @@ def test_on_the_first_day_the_reason_is_the_gateways_silence_about_today(
     recorded: dict[str, str], tmp_path: Path
 ) -> None:
     told = " ".join(program(tmp_path, "query", "today", settings=recorded).out.split())
-    assert "this gateway gives no figure of today" in told
+    assert "this gateway reports no energy of today" in told
     assert "Recording began today at " in told
     assert "does not measure" not in told
     whole, counted = json.loads(program(tmp_path, "query", "today", "--json", settings=recorded).out)

@@ -60,9 +60,9 @@ def test_influxdb_is_asked_at_the_time_of_the_status(tmp_path: Path) -> None:
         ({"measured": ["load"], "begun": ["load"], "since": NOW, "wh": {"load": 1100.0}},
          "1.10 kWh used by the house since 16:13, when recording began"),
         ({"measured": ["production"]},
-         "no figure of the energy used by the house: this site has no meter that counts it"),
+         "no figure of the energy used by the house: no meter of this site counts this energy"),
         ({"measured": ["load"], "waiting": ["load"]},
-         "no figure of the energy used by the house: its counter waits for a first value above zero, "
+         "no figure of the energy used by the house: the counter waits for its first value above zero, "
          "or an hour of zeros"),
     ],
 )  # fmt: skip

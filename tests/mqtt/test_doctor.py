@@ -35,5 +35,5 @@ def test_a_broker_that_takes_the_sign_in_is_good(tmp_path: Path) -> None:
 def test_a_broker_that_is_away_is_named_with_its_cure() -> None:
     (result,) = diagnose(MQTT_URL=f"mqtt://127.0.0.1:{find_free_port()}")
     assert result.state == "bad"
-    assert result.cure == "start it, or correct MQTT_URL."
+    assert result.cure == "start the broker, or correct MQTT_URL."
     assert result.exit_code == 69

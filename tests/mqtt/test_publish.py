@@ -120,7 +120,7 @@ def test_a_killed_broker_gets_everything_again(here: Stage, broker: BrokerProces
             async with watching(broker.port) as watcher:
                 await watcher.until(f"envoy/{SERIAL}/totals")
             broker.kill()
-            while "Try: start it, or correct MQTT_URL." not in await until_trouble(here):
+            while "Try: start the broker, or correct MQTT_URL." not in await until_trouble(here):
                 await asyncio.sleep(0.01)
             await here.tick(6)  # recording goes on
             broker.start()

@@ -230,8 +230,8 @@ def test_another_reporting_interval_is_said_once_it_is_certain() -> None:
         seen.run(range(day * 1440 + 12 * 60, (day + 1) * 1440 + 12 * 60))
     said = [e.text for e in seen.events if e.kind == "inverter_interval_changed"]
     assert said == [
-        "inverters report every 900 s now, before every 300 s",
-        "inverters report every 3600 s now, before every 900 s",
+        "the inverters' reporting interval changed from 300 s to 900 s",
+        "the inverters' reporting interval changed from 900 s to 3600 s",
     ]
 
 

@@ -226,5 +226,5 @@ def test_a_wrong_administrator_is_said_without_the_password(influx1_auth: Influx
         run(influx1_auth, Admin(username="admin", password="wrong-secret"))
     assert "--admin-user" in refused.value.hint
     assert "wrong-secret" not in str(refused.value)
-    with pytest.raises(InfluxRefusedError, match="wants a user"):
+    with pytest.raises(InfluxRefusedError, match="requires an administrator"):
         run(influx1_auth, Admin())

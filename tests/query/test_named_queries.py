@@ -104,9 +104,9 @@ def test_on_the_first_day_a_second_row_has_what_was_counted_and_shares_of_that_a
         ("2026-05-20", "08:15", 2000.0, 1500.0, 500.0, 1000.0, None, None, 50.0, pytest.approx(100 * 1000 / 1500)),
     ]
     assert found.notes == (
-        "Recording began today at 08:15 (Europe/Berlin): the line since then has what was counted.",
+        "Recording began today at 08:15 (Europe/Berlin): the second row has the energy counted since then.",
     )
-    assert "it is counted since 08:15" in found.reasons["load_today_wh"]
+    assert "the energy is counted since 08:15" in found.reasons["load_today_wh"]
     told = find_figure(found, "load"), find_figure(found, "production"), find_figure(found, "battery_charged")
     assert told == ((1500.0, "08:15"), (2700.0, ""), None)
 
@@ -115,7 +115,7 @@ def test_without_a_figure_of_the_gateway_there_is_a_reason_for_each_dash() -> No
     counting = Counting(frozenset({"production", "grid_import", "grid_export"}), frozenset({"grid_export"}))
     found = ask("today", {"envoy_totals": FIRST_DAY}, counting=counting)
     assert len(found.rows) == 1
-    assert found.reasons["load_today_wh"] == "this site has no meter that counts it"
+    assert found.reasons["load_today_wh"] == "no meter of this site counts this energy"
     assert found.reasons["battery_charged_today_wh"] == "this site has no battery"
     assert "waits for a first value above zero" in found.reasons["grid_export_today_wh"]
     assert "grid_import_today_wh" not in found.reasons
@@ -141,9 +141,9 @@ def test_a_share_of_nothing_has_that_reason() -> None:
     found = ask("days", {"envoy_day": days})
     assert [row[7:9] for row in found.rows] == [(None, 0.0), (None, None)]
     assert found.reasons == {
-        "own_use_percent": "nothing was made, so there is nothing to take a share of; or it is made of what was made "
-        "and sold, and not both are known",
-        "self_sufficient_percent": "it is made of what was used and bought, and not both are known",
+        "own_use_percent": "no energy was made, so no share can be computed; or the energies made and sold are needed, "
+        "and not both are known",
+        "self_sufficient_percent": "the energies used and bought are needed, and not both are known",
     }
 
 
@@ -484,7 +484,7 @@ def test_days_say_which_rows_are_not_of_a_whole_day() -> None:
     ]
     counting = Counting(begun=frozenset({"load"}), since=at("2026-05-20T05:07"), wh={"load": 0.0})
     notes = ask("days", {"envoy_day": days}, counting=counting).notes
-    assert f"Recording began on 2026-05-20 at 05:07 ({ZONE.key}): its row has what was counted since." in notes
+    assert f"The row of 2026-05-20 counts from 05:07 ({ZONE.key}), when recording began." in notes
     assert any(note.startswith("A day below 100 % recorded") for note in notes)
     assert any(note.startswith("The row of 2026-05-20 may be 15 minutes old.") for note in notes)
     assert len(ask("days", {"envoy_day": days[:1]}).notes) == 0
@@ -496,11 +496,11 @@ def test_days_say_which_rows_are_not_of_a_whole_day() -> None:
         ("gaps", "envoy_totals", "There is no gap since 2026-05-20 05:07 ("),
         ("silent", "envoy_inverter_day", "No inverter is silent."),
         ("events", "envoy_day", "No event was recorded since 2026-05-20 05:07 ("),
-        ("cost", "envoy_band_day", "Nothing is recorded about that."),
+        ("cost", "envoy_band_day", "Nothing is recorded for this query."),
     ],
 )
 def test_an_empty_table_is_an_answer_where_readings_exist(name: str, measurement: str, told: str) -> None:
     scope = Scope(ZONE, 0, at("2026-05-20T12:00"))
     rows = Rows({measurement: [point("2026-05-20T05:07", None)]})
     assert QUERIES[name].describe_empty(rows, scope).startswith(told)
-    assert QUERIES[name].describe_empty(Rows({}), scope) == "Nothing is recorded about that."
+    assert QUERIES[name].describe_empty(Rows({}), scope) == "Nothing is recorded for this query."
