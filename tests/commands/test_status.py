@@ -63,7 +63,7 @@ def test_influxdb_is_asked_at_the_time_of_the_status(tmp_path: Path) -> None:
          "no figure of the energy used by the house: no meter of this site counts this energy"),
         ({"measured": ["load"], "waiting": ["load"]},
          "no figure of the energy used by the house: the counter waits for its first value above zero, "
-         "or an hour of zeros"),
+         "or for an hour of zeros"),
     ],
 )  # fmt: skip
 def test_today_has_the_figure_or_the_reason_of_query_today(counting: dict[str, Json], said: str) -> None:

@@ -117,7 +117,7 @@ def test_without_a_figure_of_the_gateway_there_is_a_reason_for_each_dash() -> No
     assert len(found.rows) == 1
     assert found.reasons["load_today_wh"] == "no meter of this site counts this energy"
     assert found.reasons["battery_charged_today_wh"] == "this site has no battery"
-    assert "waits for a first value above zero" in found.reasons["grid_export_today_wh"]
+    assert "waits for its first value above zero" in found.reasons["grid_export_today_wh"]
     assert "grid_import_today_wh" not in found.reasons
 
 
@@ -141,8 +141,8 @@ def test_a_share_of_nothing_has_that_reason() -> None:
     found = ask("days", {"envoy_day": days})
     assert [row[7:9] for row in found.rows] == [(None, 0.0), (None, None)]
     assert found.reasons == {
-        "own_use_percent": "no energy was made, so no share can be computed; or the energies made and sold are needed, "
-        "and not both are known",
+        "own_use_percent": "no energy was made, so no share can be computed; or the energies made and sold are "
+        "needed, and not both are known",
         "self_sufficient_percent": "the energies used and bought are needed, and not both are known",
     }
 
