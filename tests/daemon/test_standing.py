@@ -80,7 +80,7 @@ def test_what_the_gateway_says_of_its_meters_is_said_once_and_once_when_it_is_ov
     )
     assert told(store, "meter_wiring") == [
         first,
-        "the gateway reports nothing wrong with its production meter any more",
+        "the gateway no longer reports a fault of its production meter",
     ]
     assert [record.message.partition("\n")[0] for record in caplog.records].count(first) == 1
     assert collector.changes.troubles == {}
