@@ -36,7 +36,10 @@ class History(Protocol):
     async def read_points(
         self, role: Role, measurement: str, gateway: str, since: int, until: int, fields: Sequence[str] = ()
     ) -> list[Point]:
-        """Return a gateway's points by time, from `since` to before `until`: all fields, or only `fields`."""
+        """Return a gateway's points in order of time, from `since` up to but not including `until`.
+
+        `fields`: the fields to read; if it is empty, all fields are read.
+        """
         ...
 
     async def list_gateways(self, role: Role, measurement: str) -> list[str]:

@@ -166,9 +166,9 @@ async def _compute_again(
     found: Rebuilt,
     on_day: Callable[[str], None],
 ) -> None:
-    """Compute closed days of the live state again from the database, if `request.again` is set.
+    """If `request.again` is set, compute closed days anew from the database, and put them into the live state.
 
-    Otherwise add only missing fields to the rows that an earlier version wrote.
+    If it is not set, add only missing fields to the rows that an earlier version wrote.
     """
     zone, yesterday = request.site.zone, days_before(live.energy.day, 1)
     border = local_day(request.until_tick, zone)

@@ -51,7 +51,10 @@ _HOST: Final = re.compile(
 
 
 def kind_of_key(key: str, path: str = "") -> Kind | None:
-    """Return the kind of personal data under a key; None for a key without personal data. `path`: the document's."""
+    """Return the kind of personal data under a key; None for a key without personal data.
+
+    `path`: the path of the document that contains the key.
+    """
     plain = re.sub(r"[^a-z0-9]", "", key.lower())
     if plain in _SERIALS or _SERIAL_KEY.search(plain) or (plain == "s" and path == "/inv"):
         return "serial"

@@ -34,9 +34,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """Hold the destination of the secret of one purpose: its file, the prefix of its setting, its owner.
+    """Hold where the secret for one purpose is stored: the file, its owner, and the prefix of the setting.
 
-    An empty prefix means that no setting names the secret.
+    The setting names the file. An empty prefix means that no setting names the file.
     """
 
     file: SecretFile | None

@@ -210,7 +210,8 @@ async def _supervise(recorder: Recorder, settings: Settings, clock: Clock) -> No
     runtime = settings.runtime_dir
     if is_in_container(settings.state_dir.resolve()):
         say.warning(
-            f"the state folder {settings.state_dir} and its undelivered readings are lost with the container\n"
+            f"the state folder {settings.state_dir} is inside the container; "
+            "if the container is removed, undelivered readings are lost\n"
             f"Try: mount a volume at {settings.state_dir}."
         )
     if recorder.shipper is None:

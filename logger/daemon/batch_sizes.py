@@ -13,14 +13,14 @@ _SLOW_S: Final = 5.0
 
 
 class BatchSizes:
-    """Holds the greatest number of lines in a batch of each role. The server's own limit is never exceeded."""
+    """Holds how many lines a batch of each role may contain. The limit is never above the server's own limit."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
         self._lines: dict[Role, int] = {}
 
     def most(self, role: Role) -> int:
-        """Return the greatest number of lines that a batch of the role may have now."""
+        """Return how many lines a batch of the role may contain now, at most."""
         return min(self._lines.get(role, self._writer.most_lines), self._writer.most_lines)
 
     def fit(self, role: Role, took_s: float) -> None:

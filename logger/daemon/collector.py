@@ -222,13 +222,13 @@ class Collector:
         self._zone.restore(self.state.energy.zone)
         if not self._stored and not await self._store.call(Store.list_gateways):
             log.get("collect").info(
-                "a new energy state begins, so the energy of today and of the last seven days is counted from now on"
-                "; if the state folder was lost, `envoy-logger backfill` restores the energy counted earlier"
+                "a new energy state begins, so the energies of today and of the last seven days begin at zero now. "
+                "If the state folder was lost, `envoy-logger backfill` restores the earlier energies"
             )
         elif not self._stored:
             log.get("collect").warning(
                 f"the store has no energy state of gateway {info.serial}, so a new energy state begins; "
-                f"the energy of today and of the last seven days is counted from now on\nTry: {RESTORE}"
+                f"the energies of today and of the last seven days begin at zero now\nTry: {RESTORE}"
             )
         if not self._is_begun:
             self._is_begun = True

@@ -127,7 +127,7 @@ class EndpointState:
     # --- when the next request is due ---------------------------------------------------------------------------
 
     def is_due(self, tick: int, roles: frozenset[Role]) -> bool:
-        """Return True if to request the endpoint at this tick.
+        """Return True if the endpoint must be requested at this tick.
 
         Fast device lists are requested only at devices ticks.
         """

@@ -231,7 +231,9 @@ class Poller:
             text = "slow requests to the gateway delay fast requests, so both take turns from now on"
             self._changes.begin("one lane", text, logging.INFO)
         else:
-            self._changes.end("one lane", "slow and fast requests to the gateway run at the same time again")
+            self._changes.end(
+                "one lane", "the gateway answers fast requests in time again, so slow requests run beside them again"
+            )
         self._slow_tick, self._slow_asked = tick, set()
         self._slow_until = tick + offset_s + self._intervals["totals"]
         self._slow_wanted.set()

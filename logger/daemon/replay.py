@@ -89,7 +89,7 @@ class Resending:
     def _report_end(self) -> None:
         if self.role is None and self._lines:
             log.get("ship").info(
-                "the points of the last days were sent again, because an InfluxDB that is killed may lose points",
+                "the points of the last eight days were sent again, because InfluxDB may have lost some of them",
                 extra={"points": self._lines, "days": WINDOW_S // 86400},
             )
 

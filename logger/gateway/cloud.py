@@ -102,7 +102,10 @@ async def fetch_token(access: Access, serial: str, clock: Clock) -> Token | Refu
 
 @dataclass(frozen=True, slots=True)
 class _Account:
-    """Makes one sign-in. `wires`: origin → its connection, which stores the cookies of that server."""
+    """Makes one sign-in.
+
+    `wires`: the connection to each server, by its origin. A connection stores the cookies of its server.
+    """
 
     access: Access
     serial: str

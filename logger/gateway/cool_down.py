@@ -94,9 +94,9 @@ class CoolDown:
     def check(self, serial: str, now: float, sharing: int = 1) -> None:
         """Raise SignInRefusedError or SignInBlockedError if no sign-in for gateway `serial` may be tried now.
 
-        `sharing`: the number of gateways in the settings with this account. After a successful sign-in, each of these
-        gateways may sign in immediately. The message changes only after another attempt, so that each problem is
-        logged once.
+        `sharing`: how many gateways in the settings use the same account. After a successful sign-in, each of these
+        gateways may sign in immediately. The message of the raised error changes only after another attempt, so that
+        each problem is logged once.
         """
         fetched = self._list_fetched(now)
         may_follow = self.kind == "done" and serial not in fetched and len(fetched) < sharing

@@ -122,7 +122,7 @@ def load(state_dir: Path, username: str) -> CoolDown:
 def save(state_dir: Path, username: str, state: CoolDown) -> None:
     """Save the cool-down of an account.
 
-    Raises StateError if the file cannot be written. The caller then makes no attempt.
+    Raises StateError if the file cannot be written. In this case the caller must not sign in.
     """
     path = path_of(state_dir, username)
     try:

@@ -114,7 +114,7 @@ class DigestGuard:
         return "good"
 
     def make_info(self, request: Request) -> tuple[tuple[str, str], ...]:
-        """Return the headers of a successful answer: the next nonce with `names_next`, else none."""
+        """Return the headers of a successful answer. They name the next nonce if `names_next` is True."""
         if not self.names_next:
             return ()
         used = re.search(r'nonce="([^"]*)"', request.headers.get("authorization", ""))

@@ -154,9 +154,9 @@ class StoreThread:
     async def call(self, function: Callable[Concatenate[Store, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function of the store on its thread. An error of the function is raised to the caller.
 
-        A full store is reported once, for the loop's function that failed first. If `put` fails later, the report is
-        for `put`. The report ends when its function succeeds again. A report for `ack` also ends when `put` succeeds,
-        because `put` also marks rows delivered.
+        A full store is reported once, under the name of the function that failed first. If `put` fails later, the
+        report continues under the name `put`. The report ends when the named function succeeds again. A report under
+        the name `ack` also ends when `put` succeeds, because `put` also marks rows delivered.
         """
         name = function.__name__
         try:

@@ -56,7 +56,7 @@ async def _serve(address: tuple[str, int], settings: Settings, recorder: Recorde
         seen_as = "localhost" if host in _EVERYWHERE else _name_host(host)
         recorder.outlets[PAGE] = f"http://{seen_as}:{port}/"
         recorder.news.announce()
-        log.get("web").info("the page is served", extra={"address": recorder.outlets[PAGE]})
+        log.get("web").info("the local web page is available", extra={"address": recorder.outlets[PAGE]})
         await _wait_for_visitor(listener)
         answer = await asyncio.to_thread(_load)
         await answer(listener, settings, recorder, clock)

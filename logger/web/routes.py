@@ -17,8 +17,8 @@ API: Final = "/api/v1"
 class Route:
     """Describe one address of the API: path, answer and parameters.
 
-    `answer`: the function that makes the JSON of an answer, once after each change for all visitors. `parameters`:
-    names with meanings. `example`: the query of the example in the documentation.
+    `answer`: the function that makes the JSON. It runs once after each change, and all visitors receive its result.
+    `parameters`: names with meanings. `example`: the query of the example in the documentation.
     """
 
     path: str

@@ -65,7 +65,9 @@ def devices_now(kind: str) -> Selector:
 
 
 def devices_known(kind: str) -> Selector:
-    """Make a selector of the devices of a type, in an inventory of any age, for facts about the installation."""
+    """Make a selector of the devices of a type. The selector also reads an old inventory.
+
+    It is for facts about the installation, which stay true."""
     return lambda view: ensemble_devices(view.find_fact(paths.ENSEMBLE), kind)
 
 
