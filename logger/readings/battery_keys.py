@@ -57,7 +57,7 @@ def read_acb_charge(row: Row, view: View) -> float | None:
 
 
 def find_watts(row: Row, view: View) -> float | None:
-    """Return the power in W that device data gives for the report in `row`; None if device data lacks the report."""
+    """Find the report that `row` describes in the device data. Return its power in W; None without such a report."""
     same = find_same_report(row, view)
     return None if same is None else read_acb_watts(same, view)
 

@@ -109,10 +109,10 @@ class Extraction:
     def _choose(
         self, keys: Sequence[Key], role: Role, before: str | None, *, by_standing: bool = False
     ) -> tuple[Key, Row] | None:
-        """Choose the best source that is not worse than `before`, the source that was chosen last.
+        """Choose the best source with rows. `before`: the source that was chosen last; a worse one is not chosen.
 
-        If a better source is unknown now, `before` is chosen again. `by_standing`: documents of any age may prove
-        that a source is absent; values come from new documents only.
+        While it is not known whether a better source has rows, `before` is chosen again. Values come from new
+        documents only. If `by_standing` is True, an old document may also prove that a source has no rows.
         """
         is_better = before is not None and any(key.rowset.name == before for key in keys)
         for key in keys:
