@@ -168,7 +168,7 @@ def flows(
         min_viz_height=20,
         reduce_options=common.ReduceDataOptions(values=False, calcs=["lastNotNull"], fields=""),
         orientation=common.VizOrientation.HORIZONTAL,
-        text=common.VizTextDisplayOptions(title_size=18, value_size=20),
+        text=common.VizTextDisplayOptions(title_size=14, value_size=18),
     )
     extras["transformations"] = (*extras.get("transformations", ()), in_one_row())
     return Panel(title, "bargauge", says, queries, size, options=options, order=tuple(order), **extras)

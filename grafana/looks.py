@@ -259,8 +259,8 @@ LOOKS: Final[dict[str, Look]] = {
     "panel": Look("Panel"),
     "power_w": Look("Power", SOLAR),
     "energy_wh": Look("Today", SOLAR),
-    "group_ratio": Look("Today, of its group", unit="percentunit", steps=steps_of_share(1.0)),
-    "group_ratio_7d": Look("7 days, of its group", unit="percentunit", steps=steps_of_share(1.0)),
+    "group_ratio": Look("Today, of its group", unit="percentunit"),
+    "group_ratio_7d": Look("7 days, of its group", unit="percentunit"),
     "silent_days": Look("Silent days", unit="none", steps=((None, GOOD), (1, BAD))),
     "low_days": Look(
         "Weak days",

@@ -37,7 +37,7 @@ _SITE_NOW: Final = (
 _FROM_ZERO: Final = {"min": 0}
 _ENERGIES: Final = ("production", "load", "grid_import", "grid_export", "battery_charged", "battery_discharged")
 
-_STACKED: Final = {"custom.lineWidth": 0, "custom.fillOpacity": 65}
+_STACKED: Final = {"custom.lineWidth": 0, "custom.fillOpacity": 80}
 _SOURCE: Final = Look(more={**_STACKED, "custom.stacking": {"mode": "normal", "group": "sources"}})
 _SINK: Final = Look(more={**_STACKED, **BELOW_ZERO, "custom.stacking": {"mode": "normal", "group": "sinks"}})
 
@@ -46,7 +46,7 @@ POWER = curve(
     "Above zero: the powers from sun, battery and grid, stacked. Blue line: the power that the house "
     "uses. Below zero: the powers into the battery and to the grid, stacked. Grey: nothing was recorded. "
     "Red: the site was without the grid.",
-    (17, 10),
+    (17, 9),
     Curve(Rows("envoy_totals", ("production_power_w",))),
     CurveBySign(Rows("envoy_totals", ("battery_power_w",)), "from_battery_w", "to_battery_w"),
     CurveBySign(Rows("envoy_totals", ("net_power_w",)), "from_grid_w", "to_grid_w"),
@@ -92,7 +92,7 @@ LIVE: Final = Board(
                     "From where, to where",
                     "The newest power from sun, battery and grid, and the power to house, battery and grid. All "
                     "bars have one scale.",
-                    (7, 10),
+                    (7, 9),
                     Newest(_totals("production_power_w")),
                     FlowParts(_totals("battery_power_w"), "from_battery_w", "to_battery_w"),
                     FlowParts(_totals("net_power_w"), "from_grid_w", "to_grid_w"),
@@ -154,7 +154,7 @@ LIVE: Final = Board(
                 bars(
                     "Last two weeks",
                     "Energy of each local day. Today's bar is at most a quarter of an hour old.",
-                    (8, 8),
+                    (8, 9),
                     Spans(Rows("envoy_day", ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh"), "14d")),
                     along="local_date",
                     absent="the first day has no row yet",
@@ -162,7 +162,7 @@ LIVE: Final = Board(
                 bars(
                     "Each month",
                     "Energy of each month. The last bar is this month so far.",
-                    (7, 8),
+                    (7, 9),
                     Spans(
                         Rows("envoy_month", ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh"), "400d")
                     ),
@@ -172,7 +172,7 @@ LIVE: Final = Board(
                 states(
                     "Battery and grid",
                     "States of battery, grid and generator over the time shown, and the times with readings.",
-                    (9, 4),
+                    (9, 5),
                     States(Rows("envoy_totals", ("battery_state",))),
                     States(Rows("envoy_grid", ("grid_state", "generator_state"))),
                     Shade("readings", Rows("envoy_totals", ("production_power_w",))),
@@ -182,7 +182,7 @@ LIVE: Final = Board(
                 stats(
                     "Panels",
                     "Number of inverters, and number of those that produce now.",
-                    (2, 4),
+                    (3, 4),
                     Newest(_totals("inverters_producing", "inverters")),
                     absent="no list of inverters",
                     looks={"inverters": Look("Installed")},
@@ -192,7 +192,7 @@ LIVE: Final = Board(
                     "Silent: number of days without a report. Weak: number of sunny days in a row on which the panel "
                     "was below 80 % of its group (or your LOGGER_PANEL_ALERT_PERCENT). The third such day makes a "
                     "panel weak.",
-                    (4, 4),
+                    (3, 4),
                     Each(
                         Rows("envoy_inverter_day", ("panel", "low_days", "silent_days"), "50h"),
                         above=("low_days", "silent_days"),

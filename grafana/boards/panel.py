@@ -6,7 +6,21 @@ from typing import Final
 
 from grafana.board import Board, Section
 from grafana.kinds import curve, states, stats
-from grafana.looks import BARS, FLAGS, GOOD, GREY, HOUSE, PLAIN, PRODUCES, REPORTS, RIGHT, SOLAR, WHOLE, Look
+from grafana.looks import (
+    BARS,
+    FLAGS,
+    GOOD,
+    GREY,
+    HOUSE,
+    PLAIN,
+    PRODUCES,
+    REPORTS,
+    RIGHT,
+    SOLAR,
+    WHOLE,
+    Look,
+    steps_of_share,
+)
 from grafana.query.asked import SHOWN, Rows
 from grafana.query.curves import Curve, MedianOfGroup, States, StatesWhile
 from grafana.query.days import DayCurve
@@ -59,8 +73,8 @@ PANEL: Final = Board(
                     ),
                     Newest(_of("envoy_inverter_status", "report_age_s", since="15m")),
                     looks={
-                        "group_ratio": Look("Today, of group", more=WHOLE),
-                        "group_ratio_7d": Look("7 days, of group", more=WHOLE),
+                        "group_ratio": Look("Today, of group", steps=steps_of_share(1.0), more=WHOLE),
+                        "group_ratio_7d": Look("7 days, of group", steps=steps_of_share(1.0), more=WHOLE),
                     },
                     absent="This inverter has not reported for seventy minutes.",
                 ),

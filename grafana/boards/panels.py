@@ -142,7 +142,9 @@ PANELS: Final = Board(
                     ),
                     looks={
                         "group_ratio_7d": Look(
-                            texts={str(SILENT): ("silent", BAD)}, more={**WHOLE, "min": 0, "max": 1}
+                            texts={str(SILENT): ("silent", BAD)},
+                            steps=steps_of_share(1.0),
+                            more={**WHOLE, "min": 0, "max": 1}
                         )
                     },
                     absent="a group needs three panels and a week",

@@ -348,7 +348,8 @@ class States(Query):
 class StatesWhile(Query):
     """Query the last value of a string field in each window whose last value of a boolean field is true.
 
-    `rows` have the string field and then the boolean field. `blank`: the text that stands for an empty string.
+    Each other window is empty. `rows` have the string field and then the boolean field. `blank`: the text that stands
+    for an empty string.
     """
 
     rows: Rows
@@ -366,9 +367,10 @@ class StatesWhile(Query):
             *flux.read(self.rows, flux.windows("last", empty=False)),
             flux.WIDE,
             f"filter(fn: (r) => exists r.{field} and exists r.{condition} and r.{condition})",
+            f'map(fn: (r) => ({{r with _value: if r.{field} == "" then "{self.blank}" else r.{field}}}))',
             "group()",
-            f'map(fn: (r) => ({{_time: r._time, {field}: if r.{field} == "" then "{self.blank}" else r.{field}}}))',
-            'sort(columns: ["_time"])',
+            flux.windows("last", empty=True),
+            f"map(fn: (r) => ({{_time: r._time, {field}: r._value}}))",
         )
         return [Statement(self.rows.role, flux.pipe(*steps))]
 
@@ -382,7 +384,9 @@ class StatesWhile(Query):
             "GROUP BY time($__interval) fill(none)",
         )
         where = f'WHERE "{condition}" = true AND {influxql.span(self.rows)}'
-        return [Statement(self.rows.role, influxql.select([f'"{field}"'], f"({inner})", where))]
+        each = "GROUP BY time($__interval) fill(null)"
+        text = influxql.select([influxql.call("last", field)], f"({inner})", where, each)
+        return [Statement(self.rows.role, text)]
 
 
 def _merge_gateways(rows: Rows, fn: str, name: str) -> Statement:

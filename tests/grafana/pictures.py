@@ -45,12 +45,13 @@ def main() -> None:
                         path = asked.to / f"{board}-{size}-{theme}.png"
                         width, height = SIZES[size]
                         take_picture(opened, path, None if asked.whole else SIZES[size])
+                        print(f"{path} ({path.stat().st_size / 1000:.0f} KB)")
                         below = max((panel.box[1] + panel.box[3] for panel in opened.panels), default=0.0)
                         if size == "wall" and theme == "dark" and below > 1.1 * height and not asked.whole:
                             path = asked.to / f"{board}-below-{theme}.png"
                             rest = min(int(below) + 16 - height, 1500)
                             take_picture(opened, path, (width, rest), top=height)
-                        print(f"{path} ({path.stat().st_size / 1000:.0f} KB)")
+                            print(f"{path} ({path.stat().st_size / 1000:.0f} KB)")
                         for each in opened.complaints:
                             print(f"    {each}")
                         for panel in opened.panels:
