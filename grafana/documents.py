@@ -10,6 +10,8 @@ from grafana.board import Board, Panel
 from grafana.query.asked import Dialect
 
 _NAMES: Final[dict[Dialect, tuple[str, str]]] = {"flux": ("Flux", "flux"), "influxql": ("InfluxQL", "sql")}
+_OLD_ABSENCE: Final = {"heatmap": "No data", "barchart": "Configured x field not found", "bargauge": "–"}
+"""Kind of panel → the text that Grafana 9.3 shows without data, in place of the panel's text of absence."""
 _HEAD: Final = """\
 # The boards
 
@@ -73,7 +75,10 @@ def _describe_panel(panel: Panel) -> Iterator[str]:
     title = panel.title.replace(": ${group}", "") or "Numbers at the top"
     yield f"**{title}** — {panel.says}"
     yield ""
-    yield f"Without data, the panel shows: *{panel.absent}*"
+    if panel.kind in _OLD_ABSENCE:
+        yield f"Without data, the panel shows: *{panel.absent}* (in Grafana 9.3: *{_OLD_ABSENCE[panel.kind]}*)"
+    else:
+        yield f"Without data, the panel shows: *{panel.absent}*"
     yield ""
     for dialect, (name, fence) in _NAMES.items():
         statements = [statement for query in panel.queries for statement in query.statements(dialect)]

@@ -14,6 +14,8 @@ from tests.databases.server import http
 from tests.grafana.reader import SIZES, THEMES, View, browse, open_board, take_picture
 from tests.grafana.sites import HOME, SHOWN
 
+_SCALES: Final = {"wall": 0.85}
+"""Of a large board so much smaller, that its picture keeps its colours in a file of 250 KB."""
 _KINDS: Final = (HOME, *SHOWN)
 
 
@@ -41,13 +43,16 @@ def main() -> None:
             options = {"var-inverter": weak.serial, **chosen} if board == "envoy-panel" else chosen
             for size in asked.size or ("wall", "phone"):
                 for theme in asked.theme or THEMES:
-                    with open_board(browser, asked.url, board, View(size, theme), zone, **options) as opened:
+                    with open_board(
+                        browser, asked.url, board, View(size, theme, _SCALES.get(size, 1.0)), zone, **options
+                    ) as opened:
                         path = asked.to / f"{board}-{size}-{theme}.png"
                         width, height = SIZES[size]
                         take_picture(opened, path, None if asked.whole else SIZES[size])
                         print(f"{path} ({path.stat().st_size / 1000:.0f} KB)")
                         below = max((panel.box[1] + panel.box[3] for panel in opened.panels), default=0.0)
-                        if size == "wall" and theme == "dark" and below > 1.1 * height and not asked.whole:
+                        more = any(panel.drawn and panel.box[1] >= height for panel in opened.panels)
+                        if size == "wall" and theme == "dark" and more and not asked.whole:
                             path = asked.to / f"{board}-below-{theme}.png"
                             rest = min(int(below) + 16 - height, 1500)
                             take_picture(opened, path, (width, rest), top=height)

@@ -53,10 +53,11 @@ _HEIGHT: Final = """
 
 @dataclass(frozen=True)
 class View:
-    """How a board is looked at."""
+    """How a board is looked at. `scale`: pixels of a picture for each pixel of the page."""
 
     size: str = "wall"
     theme: str = "dark"
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,9 @@ def open_board(
 ) -> Iterator[Opened]:
     """Open a board in full height, and wait until every panel has its answer."""
     width, height = SIZES[view.size]
-    context = browser.new_context(viewport={"width": width, "height": height}, timezone_id=zone, locale="en")
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, device_scale_factor=view.scale, timezone_id=zone, locale="en"
+    )
     try:
         page = context.new_page()
         complaints: list[str] = []
