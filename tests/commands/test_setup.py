@@ -197,7 +197,7 @@ def test_a_secret_that_lies_in_a_file_already_is_not_printed(fake_influx2: Fake2
     again = program(tmp_path, "setup", "--read-token-file", str(reads), settings=own)
     assert again.code == 0, again.err
     assert writes.read_text().strip() not in again.out + again.err
-    assert "kept     the recorder's token, as it is set (environment, INFLUXDB_TOKEN_FILE)" in again.out
+    assert "kept     the recorder's token of the settings (environment, INFLUXDB_TOKEN_FILE)" in again.out
     assert reads.exists()
 
 

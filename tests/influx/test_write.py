@@ -339,7 +339,7 @@ def test_something_else_at_the_address_is_blocked_and_never_believed() -> None:
         target = Target(url, "auto", "", "", "", "", dict.fromkeys(ROLES, "b"))
         assert "does not answer like an InfluxDB" in blocked(write(target, b"m f=1 1\n"), "unknown").reason
         told = Target(url, "2", "", "", "", "", dict.fromkeys(ROLES, "b"))
-        assert "no InfluxDB's answer" in blocked(write(told, b"m f=1 1\n"), "unknown").reason
+        assert "not the answer of an InfluxDB" in blocked(write(told, b"m f=1 1\n"), "unknown").reason
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()

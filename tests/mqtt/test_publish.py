@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import trustme
+from paho.mqtt import publish
 
 from logger.mqtt.broker_link import BrokerLink
 from logger.mqtt.entities import TOPICS
@@ -204,7 +205,7 @@ def test_a_certificate_is_checked(here: Stage, tmp_path: Path) -> None:
 def kept(broker: BrokerProcess, topic: str, payload: Mapping[str, object] | str) -> None:
     """Let the broker keep a message, as an earlier recorder left it."""
     text = payload if isinstance(payload, str) else json.dumps(payload)
-    subprocess.run(["mosquitto_pub", "-p", f"{broker.port}", "-t", topic, "-m", text, "-r", "-q", "1"], check=True)
+    publish.single(topic, text, qos=1, retain=True, hostname="127.0.0.1", port=broker.port)
 
 
 def test_a_former_connection_or_another_recorder_cannot_leave_it_offline(here: Stage, broker: BrokerProcess) -> None:

@@ -242,7 +242,7 @@ def test_what_influxdb_2_itself_means_by_write_is_as_documented(real_influx2: In
             )
             assert real_influx2.ask("DELETE", f"/api/v2/buckets/{bucket_id}", token=token).status_code == 204
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    assert "a token that may write to a bucket may also delete its data" in " ".join(readme.split())
+    assert "a token that may write to a bucket may also delete the bucket's data" in " ".join(readme.split())
 
 
 @pytest.mark.parametrize("purpose", ["read", "backfill"])

@@ -57,7 +57,7 @@ def test_a_server_that_takes_no_more_databases_says_so(core: FakeInflux3) -> Non
 @pytest.mark.parametrize("body", [b"<html>a proxy</html>", b'{"databases": []}', b'["envoy"]', b"[" * 100_000])
 def test_an_answer_that_is_no_list_of_databases_is_an_error_for_people(core: FakeInflux3, body: bytes) -> None:
     core.listing = body
-    with pytest.raises(InfluxError, match="in a way that no InfluxDB 3 does") as told:
+    with pytest.raises(InfluxError, match="does not list its databases as an InfluxDB 3 does") as told:
         asyncio.run(set_up_v3(core.url, Admin(TOKEN), SetupPlan({"envoy": None}, HERE), SystemClock()))
     assert told.value.hint
     assert core.databases == {"_internal": ""}

@@ -51,9 +51,10 @@ class TrueReport:
     is_part: bool = False
 
 
-def _of(text: str) -> Callable[[Past], Answer]:
-    """The true answer to the question whose text begins so."""
-    return next(question.wanted for question in QUESTIONS if question.text.startswith(text))
+def _of(report: str, begin: str = "") -> Callable[[Past], Answer]:
+    """The true answer to the one question of a report; `begin`: how its text begins, if the report has several."""
+    (found,) = (q.wanted for q in QUESTIONS if q.report == report and q.text.startswith(begin))
+    return found
 
 
 def _ratios(made: float, used: float, bought: float, sold: float) -> tuple[float | None, float | None]:
@@ -111,7 +112,7 @@ def _silent(site: Past) -> Answer:
 def _shading(site: Past) -> Answer:
     names = {panel.serial: panel.panel for panel in site.kind.panels}
     found: dict[tuple[str, ...], dict[str, float]] = defaultdict(dict)
-    for (serial, hour), (part,) in _of("Shading")(site).items():
+    for (serial, hour), (part,) in _of("shading")(site).items():
         assert isinstance(part, float)
         found[(names[serial],)][hour] = part
     return {key: tuple(parts[hour] for hour in ("11", "12", "15")) for key, parts in found.items()}
@@ -194,7 +195,7 @@ def _days(*values: Callable[[DayTruth], float]) -> Callable[[Past], Answer]:
 
 
 TRUE_REPORTS: Final = (
-    TrueReport("now", (), ("production_power_w", "load_power_w", "net_power_w"), _of("What is it"), has_meters, 0.01),
+    TrueReport("now", (), ("production_power_w", "load_power_w", "net_power_w"), _of("now"), has_meters, 0.01),
     TrueReport(
         "today", ("local_date",), (*(name.replace("_wh", "_today_wh") for name in _ENERGIES), *_RATIOS), _today,
         has_meters,
@@ -207,30 +208,30 @@ TRUE_REPORTS: Final = (
     TrueReport("years", ("local_year",), (*_ENERGIES, *_RATIOS), lambda site: _spans(site.years()), has_meters),
     TrueReport("compare", ("span",), _ENERGIES, _compare, has_meters),
     TrueReport("progress", ("month",), ("2025",), _progress),
-    TrueReport("records", ("local_date",), ("production_wh",), _of("The ten best")),
-    TrueReport("base-load", ("local_date",), ("base_load_w",), _of("What does the house"), has_meters, 0.01),
-    TrueReport("co2", ("local_month",), ("co2_kg",), _of("CO2"), is_any, 0.01, {"kg-per-kwh": 0.65}),
+    TrueReport("records", ("local_date",), ("production_wh",), _of("records")),
+    TrueReport("base-load", ("local_date",), ("base_load_w",), _of("base-load"), has_meters, 0.01),
+    TrueReport("co2", ("local_month",), ("co2_kg",), _of("co2"), is_any, 0.01, {"kg-per-kwh": 0.65}),
     TrueReport("shape", ("hour",), ("2025-01",), _shape, within=0.1, is_part=True),
-    TrueReport("hours", ("hour",), _ENERGIES, _of("At which hours"), has_meters),
-    TrueReport("panels", ("serial",), ("energy_wh", "silent_days"), _of("Panels of the last")),
+    TrueReport("hours", ("hour",), _ENERGIES, _of("hours"), has_meters),
+    TrueReport("panels", ("serial",), ("energy_wh", "silent_days"), _of("panels", "Panels of the last")),
     TrueReport("silent", ("serial",), ("silent_days", "last_day"), _silent, within=0),
     TrueReport("shading", ("panel",), ("h11", "h12", "h15"), _shading, within=0.01, is_part=True),
     TrueReport("ageing", ("local_year",), ("best_days_wh",), _ageing, is_part=True),
     TrueReport(
-        "clipping", ("serial",), ("hours",), _of("Clipping"), is_any, 1e-6, {"limit-w": 292.0}, days=7, is_part=True
+        "clipping", ("serial",), ("hours",), _of("clipping"), is_any, 1e-6, {"limit-w": 292.0}, days=7, is_part=True
     ),
     TrueReport("heat", ("from_c",), ("reports", "mean_power_w", "peak_power_w"), _heat, within=0.01, days=7),
     TrueReport("trips", ("serial",), ("tripped_s", "days"), _trips, within=0),
     TrueReport(
         "battery", ("local_month",), ("battery_charged_wh", "battery_discharged_wh", "efficiency_percent"),
-        _of("How much of what went"), has_battery,
+        _of("battery", "Which percentage"), has_battery,
     ),
     TrueReport(
         "reserve", ("local_date",), ("battery_min_percent", "battery_max_percent"),
         _days(lambda day: min(day.charge), lambda day: max(day.charge)), has_battery, 0.01,
     ),
-    TrueReport("bigger-battery", ("local_date",), ("could_keep_wh",), _of("Would a bigger"), has_meters),
-    TrueReport("voltage", ("local_date",), ("voltage_min_v", "voltage_max_v"), _of("Lowest and"), has_meters, 0.01),
+    TrueReport("bigger-battery", ("local_date",), ("could_keep_wh",), _of("bigger-battery"), has_meters),
+    TrueReport("voltage", ("local_date",), ("voltage_min_v", "voltage_max_v"), _of("voltage"), has_meters, 0.01),
     TrueReport(
         "frequency", ("local_date",), ("frequency_min_hz", "frequency_max_hz"),
         _days(lambda day: min(day.hertz), lambda day: max(day.hertz)), has_meters, 0.001,
@@ -240,11 +241,11 @@ TRUE_REPORTS: Final = (
     TrueReport(
         "export-limit", ("local_date",), ("readings",), _export_limit, has_meters, 0, {"limit-w": LIMIT_W}
     ),
-    TrueReport("outages", ("to",), ("duration_s",), _of("When was the grid away"), has_battery, 0, is_part=True),
+    TrueReport("outages", ("to",), ("duration_s",), _of("outages"), has_battery, 0, is_part=True),
     TrueReport(
         "gaps", ("to",), ("duration_s",), _gaps, within=0, is_part=True,
     ),
-    TrueReport("events", ("time", "kind"), ("text",), _of("What happened"), has_battery, is_part=True),
+    TrueReport("events", ("time", "kind"), ("text",), _of("events"), has_battery, is_part=True),
     TrueReport(
         "cost", ("local_month", "band"), ("grid_import_wh", "cost", "income", "saved"), _cost, has_tariff, 1.0,
         is_part=True,
