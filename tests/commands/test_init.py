@@ -373,7 +373,7 @@ def test_wrong_answers_end_a_script_with_nothing_written(fake_influx2: Fake2, tm
             ([*place, "--serial", "121212121212"], "", 78, "not 121212121212"),
             ([*place, "--account", "me@example.org", "--password-file", "-"], "wrong", 77, "the e-mail (--account)"),
             ([*place, "--no-sign-in", "--influxdb-url", fake_influx2.url], "", 2, "--admin-token-file"),
-            (["--gateway", "192.0.2.1", "--site", "a $HOME b"], "", 78, "LOGGER_SITE (your answer): holds $"),
+            (["--gateway", "192.0.2.1", "--site", "a $HOME b"], "", 78, "LOGGER_SITE (your answer): contains $"),
         ])  # fmt: skip
 
 
