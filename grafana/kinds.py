@@ -126,7 +126,7 @@ def columns(
     """Make bars along the time axis. For values that some sites lack, because `bars` shows no text of absence."""
     custom = common.GraphFieldConfig(
         draw_style=common.GraphDrawStyle.BARS,
-        bar_alignment=common.BarAlignment.AFTER,
+        bar_alignment=common.BarAlignment.CENTER,
         bar_width_factor=0.8,
         line_width=0,
         fill_opacity=85,

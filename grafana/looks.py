@@ -103,7 +103,7 @@ DASHED: Final = {
 }
 BARS: Final = {
     "custom.drawStyle": "bars",
-    "custom.barAlignment": 1,
+    "custom.barAlignment": 0,
     "custom.barWidthFactor": 0.85,
     "custom.fillOpacity": 85,
     "custom.lineWidth": 0,

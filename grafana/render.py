@@ -25,7 +25,7 @@ _SCHEMA: Final = 37
 _TIMES: Final = ("_time", "Time")
 _NAMES: Final = {"stat": "\u2002{}\u2002"}
 """Kind of panel → the form of a column's name, with space between the name and the number beside the name."""
-_HOLED: Final = ("table", "bargauge", "state-timeline")
+_HOLED: Final = ("table", "bargauge")
 _WITH_AXIS: Final = ("timeseries", "barchart")
 _TINY: Final = 1e-9
 _MOST: Final = 1e12

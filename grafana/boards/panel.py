@@ -22,7 +22,7 @@ from grafana.looks import (
     steps_of_share,
 )
 from grafana.query.asked import SHOWN, Rows
-from grafana.query.curves import Curve, MedianOfGroup, States, StatesWhile
+from grafana.query.curves import Curve, MedianOfGroup, States
 from grafana.query.days import DayCurve
 from grafana.query.each import Each
 from grafana.query.newest import Newest
@@ -54,16 +54,23 @@ PANEL: Final = Board(
                 ),
                 stats(
                     "",
-                    "The newest report of this inverter, at most seventy minutes old, and its newest day. The "
-                    "share of its group is the energy, divided by the median of the group. Weak days: number of "
-                    "sunny days in a row below 80 % of the group (or your LOGGER_PANEL_ALERT_PERCENT). The third day "
-                    "makes the panel weak.",
-                    (20, 5),
+                    "The newest report of this inverter, at most seventy minutes old, and the energy of its newest "
+                    "day.",
+                    (9, 5),
                     Newest(_of("envoy_inverter", "power_w", "temperature_c", since="70m")),
+                    Newest(_of("envoy_inverter_day", "energy_wh", since="50h")),
+                    Newest(_of("envoy_inverter_status", "report_age_s", since="15m")),
+                    absent="This inverter has not reported for seventy minutes.",
+                ),
+                stats(
+                    "",
+                    "The energy of the newest day and of seven days, divided by the median of the group. Weak days: "
+                    "number of sunny days in a row below 80 % of the group (or your LOGGER_PANEL_ALERT_PERCENT). The "
+                    "third day makes the panel weak. Silent days: number of days in a row without a report.",
+                    (11, 5),
                     Newest(
                         _of(
                             "envoy_inverter_day",
-                            "energy_wh",
                             "group_ratio",
                             "group_ratio_7d",
                             "low_days",
@@ -71,12 +78,11 @@ PANEL: Final = Board(
                             since="50h",
                         )
                     ),
-                    Newest(_of("envoy_inverter_status", "report_age_s", since="15m")),
                     looks={
                         "group_ratio": Look("Today, of group", steps=steps_of_share(1.0), more=WHOLE),
                         "group_ratio_7d": Look("7 days, of group", steps=steps_of_share(1.0), more=WHOLE),
                     },
-                    absent="This inverter has not reported for seventy minutes.",
+                    absent="The first day has no row yet.",
                 ),
                 curve(
                     "Power, and the median of its group",
@@ -120,16 +126,16 @@ PANEL: Final = Board(
                 ),
                 states(
                     "Reports, production and flags",
-                    "Whether the inverter reported and produced, and the gateway's flags of the inverter while it "
-"reported. At night an inverter neither reports nor produces.",
+                    "Whether the inverter reported and produced, and the flags of its last report. While an inverter is "
+"silent, as at night, the gateway repeats these flags.",
                     (24, 5),
                     States(_of("envoy_inverter_status", "communicating", "producing")),
-                    StatesWhile(_of("envoy_inverter_status", "conditions", "communicating"), blank="-"),
+                    States(_of("envoy_inverter_status", "conditions"), blank="-"),
                     interval="5m",
                     looks={
                         "communicating": Look(texts=REPORTS),
                         "producing": Look(texts=PRODUCES),
-                        "conditions": Look(texts={"": ("in order", GOOD), "-": ("in order", GOOD), **FLAGS}),
+                        "conditions": Look("Last flags", texts={"": ("in order", GOOD), "-": ("in order", GOOD), **FLAGS}),
                     },
                     absent="no list of inverters",
                 ),

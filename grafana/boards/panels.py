@@ -59,6 +59,7 @@ PANELS: Final = Board(
                     ),
                     CountAbove("weak", _day_rows("low_days"), WEAK_DAYS),
                     CountAbove("silent", _day_rows("silent_days")),
+                    looks={"weak": Look("Weak (3 sunny days)"), "silent": Look("Silent (1 day)")},
                     absent="No list of inverters was recorded in the last fifteen minutes.",
                 ),
                 listing(

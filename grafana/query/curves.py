@@ -344,51 +344,6 @@ class States(Query):
         return [Statement(self.rows.role, text)]
 
 
-@dataclass(frozen=True)
-class StatesWhile(Query):
-    """Query the last value of a string field in each window whose last value of a boolean field is true.
-
-    Each other window is empty. `rows` have the string field and then the boolean field. `blank`: the text that stands
-    for an empty string.
-    """
-
-    rows: Rows
-    blank: str
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Return the string field."""
-        return self.rows.fields[:1]
-
-    def flux(self) -> list[Statement]:
-        """Return one statement."""
-        field, condition = self.rows.fields
-        steps = (
-            *flux.read(self.rows, flux.windows("last", empty=False)),
-            flux.WIDE,
-            f"filter(fn: (r) => exists r.{field} and exists r.{condition} and r.{condition})",
-            f'map(fn: (r) => ({{r with _value: if r.{field} == "" then "{self.blank}" else r.{field}}}))',
-            "group()",
-            flux.windows("last", empty=True),
-            f"map(fn: (r) => ({{_time: r._time, {field}: r._value}}))",
-        )
-        return [Statement(self.rows.role, flux.pipe(*steps))]
-
-    def influxql(self) -> list[Statement]:
-        """Return one statement."""
-        field, condition = self.rows.fields
-        inner = influxql.select(
-            [influxql.call("last", name) for name in self.rows.fields],
-            influxql.quote(self.rows.measurement),
-            influxql.where(self.rows),
-            "GROUP BY time($__interval) fill(none)",
-        )
-        where = f'WHERE "{condition}" = true AND {influxql.span(self.rows)}'
-        each = "GROUP BY time($__interval) fill(null)"
-        text = influxql.select([influxql.call("last", field)], f"({inner})", where, each)
-        return [Statement(self.rows.role, text)]
-
-
 def _merge_gateways(rows: Rows, fn: str, name: str) -> Statement:
     """Write the InfluxQL for one value of a field in each window, merged over the chosen gateways."""
     (field,) = rows.fields

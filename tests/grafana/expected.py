@@ -223,13 +223,6 @@ def _states(query: Any, scope: Scope) -> Cells:
     }
 
 
-def _states_while(query: Any, scope: Scope) -> Cells:
-    field, condition = query.rows.fields
-    points = scope.rows(query)
-    words, holds = (_windowed(scope, points, name, "last") for name in (field, condition))
-    return {(field, str(at)): word for at, word in words.items() if holds.get(at)}
-
-
 # --- now --------------------------------------------------------------------------------------------------------
 
 
@@ -472,7 +465,7 @@ def _top_spans(query: Any, scope: Scope) -> Cells:
 
 
 EXPECTED: Final[Mapping[str, Callable[[Any, Scope], Cells]]] = {
-    "CurveBySign": _curve_by_sign, "NominalLine": _nominal_line, "StatesWhile": _states_while,
+    "CurveBySign": _curve_by_sign, "NominalLine": _nominal_line,
     "FlowParts": _flow_parts, "Sign": _sign,
     "Curve": _curve, "CurveByTag": _curve_by_tag, "CurveByPanel": _curve_by_panel, "DayCurve": _day_curve,
     "MedianOfGroup": _median_of_group, "LimitLine": _limit_line, "Rate": _rate, "Shade": _shade, "States": _states,
@@ -489,7 +482,6 @@ BY_TIME: Final = {
     "Curve",
     "CurveBySign",
     "NominalLine",
-    "StatesWhile",
     "CurveByTag",
     "DayCurve",
     "MedianOfGroup",
