@@ -126,8 +126,8 @@ PANEL: Final = Board(
                 ),
                 states(
                     "Reports, production and flags",
-                    "Whether the inverter reported and produced, and the flags of its last report. While an inverter is "
-"silent, as at night, the gateway repeats these flags.",
+                    "Whether the inverter reported and produced, and the flags of its last report. While an inverter "
+"is silent, as at night, the gateway repeats these flags.",
                     (24, 5),
                     States(_of("envoy_inverter_status", "communicating", "producing")),
                     States(_of("envoy_inverter_status", "conditions"), blank="-"),
@@ -135,7 +135,9 @@ PANEL: Final = Board(
                     looks={
                         "communicating": Look(texts=REPORTS),
                         "producing": Look(texts=PRODUCES),
-                        "conditions": Look("Last flags", texts={"": ("in order", GOOD), "-": ("in order", GOOD), **FLAGS}),
+                        "conditions": Look(
+                            "Last flags", texts={"": ("in order", GOOD), "-": ("in order", GOOD), **FLAGS}
+                        ),
                     },
                     absent="no list of inverters",
                 ),
