@@ -7,15 +7,16 @@ higher than the wall has a second picture of what is below its first screen, in 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from tests.databases.server import http
-from tests.grafana.reader import SIZES, THEMES, View, browse, open_board, take_picture
+from tests.grafana.reader import MOST_BYTES, SIZES, THEMES, Opened, View, browse, open_board, take_picture
 from tests.grafana.sites import HOME, SHOWN
 
-_SCALES: Final = {"wall": 0.85}
-"""Of a large board so much smaller, that its picture keeps its colours in a file of 250 KB."""
+_SCALES: Final = {"wall": (0.85, 0.8, 0.75, 0.7), "laptop": (1.0, 0.9, 0.8), "phone": (1.0,)}
+"""Pixels of a picture for each pixel of the page: the next one if a file would have more than 250 KB."""
 _KINDS: Final = (HOME, *SHOWN)
 
 
@@ -43,25 +44,37 @@ def main() -> None:
             options = {"var-inverter": weak.serial, **chosen} if board == "envoy-panel" else chosen
             for size in asked.size or ("wall", "phone"):
                 for theme in asked.theme or THEMES:
-                    with open_board(
-                        browser, asked.url, board, View(size, theme, _SCALES.get(size, 1.0)), zone, **options
-                    ) as opened:
-                        path = asked.to / f"{board}-{size}-{theme}.png"
-                        width, height = SIZES[size]
-                        take_picture(opened, path, None if asked.whole else SIZES[size])
-                        print(f"{path} ({path.stat().st_size / 1000:.0f} KB)")
-                        below = max((panel.box[1] + panel.box[3] for panel in opened.panels), default=0.0)
-                        more = any(panel.drawn and panel.box[1] >= height for panel in opened.panels)
-                        if size == "wall" and theme == "dark" and more and not asked.whole:
-                            path = asked.to / f"{board}-below-{theme}.png"
-                            rest = min(int(below) + 16 - height, 1500)
-                            take_picture(opened, path, (width, rest), top=height)
-                            print(f"{path} ({path.stat().st_size / 1000:.0f} KB)")
-                        for each in opened.complaints:
-                            print(f"    {each}")
-                        for panel in opened.panels:
-                            if panel.error or not (panel.text or panel.drawn):
-                                print(f"    panel {panel.id} {panel.title!r}: {'error' if panel.error else 'empty'}")
+                    for scale in _SCALES[size]:
+                        with open_board(browser, asked.url, board, View(size, theme, scale), zone, **options) as seen:
+                            pictures = list(_take(seen, asked.to, board, View(size, theme), asked.whole))
+                        if max(path.stat().st_size for path in pictures) <= MOST_BYTES:
+                            break
+                    _tell(pictures, seen)
+
+
+def _take(seen: Opened, folder: Path, board: str, view: View, whole: bool) -> Iterator[Path]:
+    """Take the picture of a board, and of a wall in the dark also what is below its first screen."""
+    width, height = SIZES[view.size]
+    path = folder / f"{board}-{view.size}-{view.theme}.png"
+    take_picture(seen, path, None if whole else (width, height))
+    yield path
+    below = max((panel.box[1] + panel.box[3] for panel in seen.panels), default=0.0)
+    is_long = any(panel.drawn and panel.box[1] >= height for panel in seen.panels)
+    if (view.size, view.theme) == ("wall", "dark") and is_long and not whole:
+        path = folder / f"{board}-below-{view.theme}.png"
+        take_picture(seen, path, (width, min(int(below) + 16 - height, 1500)), top=height)
+        yield path
+
+
+def _tell(pictures: list[Path], seen: Opened) -> None:
+    """Print what was written, and what is wrong with it."""
+    for path in pictures:
+        print(f"{path} ({path.stat().st_size / 1000:.0f} KB)")
+    for each in seen.complaints:
+        print(f"    {each}")
+    for panel in seen.panels:
+        if panel.error or not (panel.text or panel.drawn):
+            print(f"    panel {panel.id} {panel.title!r}: {'error' if panel.error else 'empty'}")
 
 
 if __name__ == "__main__":

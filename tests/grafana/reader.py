@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 NEEDS_BROWSER: Final = "needs: Chromium (Debian package chromium) and playwright from PyPI"
 SIZES: Final = {"wall": (1920, 1080), "laptop": (1280, 800), "phone": (420, 900)}
 THEMES: Final = ("light", "dark")
+MOST_BYTES: Final = 250_000
+"""The greatest picture of the documents."""
 
 _PANELS: Final = """
 () => [...document.querySelectorAll("[data-panelid]")].filter((item) => !item.querySelector(".dashboard-row"))
@@ -148,31 +150,20 @@ def _seen(found: dict[str, Any]) -> Seen:
     return Seen(found["id"], found["title"], found["text"], found["drawn"], found["error"], (x, y, width, height))
 
 
-def take_picture(
-    opened: Opened, path: Path, first: tuple[int, int] | None = None, most_bytes: int = 250_000, top: int = 0
-) -> None:
-    """Write the page, or so many pixels from `top` on, into a PNG file of at most so many bytes; smaller if need be.
+def take_picture(opened: Opened, path: Path, first: tuple[int, int] | None = None, top: int = 0) -> None:
+    """Write the page, or so many of its pixels from `top` on, into a PNG file.
 
-    The colours stay true: with fewer colours, gradients would become bands.
+    The colours stay true: with a palette, gradients would become bands. A file that is too large gets 128 shades of
+    each colour instead of 256, which nobody sees.
     """
+    from PIL import Image
+
     if first:
         opened.page.screenshot(path=path, clip={"x": 0, "y": top, "width": first[0], "height": first[1]})
     else:
         opened.page.screenshot(path=path)
-    _write_small(path, most_bytes)
-
-
-def _write_small(path: Path, most_bytes: int) -> None:
-    from PIL import Image
-
     with Image.open(path) as picture:
-        whole = picture.convert("RGB")
-    whole.save(path, optimize=True)
-    for hundredths in range(100, 40, -5):
-        if path.stat().st_size <= most_bytes:
-            return
-        size = whole.width * hundredths // 100, whole.height * hundredths // 100
-        shrunk = whole if hundredths == 100 else whole.resize(size, Image.Resampling.BOX)
-        shrunk.point(lambda value: value & 0xFE).save(
-            path, optimize=True
-        )  # 128 shades instead of 256: no eye sees it
+        taken = picture.convert("RGB")
+    taken.save(path, optimize=True)
+    if path.stat().st_size > MOST_BYTES:
+        taken.point(lambda value: value & 0xFE).save(path, optimize=True)
