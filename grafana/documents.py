@@ -37,17 +37,8 @@ percentages, voltages and temperatures of several gateways.
 Grafana writes small powers in mW and small energies in mWh. A value mapping of each panel writes `< 1 W` and `< 1 Wh`
 instead. A value of 0 is written as 0.
 
-Each panel can show two years. The following times are the processor time of InfluxDB for two years, with a point a
-minute, one gateway and three phases:
-
-| query language, InfluxDB | slowest panel | processor time in s |
-|---|---|---|
-| InfluxQL, 1.6.7 | *Power* | 1.2 |
-| InfluxQL, 2.9.1 | *Voltage of each phase* | 0.8 |
-| Flux, 2.9.1 | *Ninety days, % of its group* | 0.6 |
-
-In InfluxQL, a panel has one statement for each curve, because InfluxDB repeats a subquery for each column of the
-outer statement. The panel *The sun of a year, hour by hour* always shows one year. Its query takes 0.5 seconds of
+Each panel can show two years. In InfluxQL, a panel has one statement for each curve, because InfluxDB repeats a
+subquery for each column of the outer statement. The panel *The sun of a year, hour by hour* always shows one year. Its query takes 0.5 seconds of
 processor time in Flux, and 0.2 seconds in InfluxQL on InfluxDB 1.6.7.
 """
 
