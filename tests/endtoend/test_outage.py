@@ -81,7 +81,7 @@ def _packed(text: bytes, later: int) -> bytes:
 
 def documented_mb() -> float:
     text = (ROOT / "docs/operations.md").read_text()
-    found = re.search(r"50 inverters, a backlog of 30 days.*?at most ([\d,]+) MB", text)
+    found = re.search(r"50 inverters, a compressed backlog of 30 days.*?at most ([\d,]+) MB", text)
     assert found is not None
     return float(found[1].replace(",", ""))
 
