@@ -52,8 +52,8 @@ class CurveByPanel(_PanelCells):
 class PanelNames(Query):
     """Query the name of each listed inverter, without a value, so that a silent inverter has a row of cells.
 
-    The field of `rows` is a field that each listed inverter has. A panel has this query before the query of the
-    values, because Grafana shows the later one of two cells at the same place.
+    `rows`: the data that names the inverters. Each listed inverter must have the field of this data. In a panel, this
+    query stands before the query of the values: if two cells have the same place, Grafana shows the later cell.
     """
 
     rows: Rows
