@@ -32,7 +32,7 @@ def list_installed(
 
 
 def count_silent_days(state: PanelState, dates: Iterable[str]) -> PanelState:
-    """Count, for each inverter on each of the dates, the days in a row without a report while others reported."""
+    """Go through the dates. For each inverter, count the days in a row on which only other inverters reported."""
     days = dict(state.days)
     for date in sorted(dates):
         before = max((each for each in days if each < date), default="")
