@@ -280,7 +280,7 @@ def add_missing(rows: Mapping[str, list[DayRow]], written: Mapping[str, RowTags]
 
 
 def _find_fields(reading: Reading, written: RowTags | None) -> Mapping[str, Value]:
-    """Return the stored fields of a day's row. The stored row of a price band counts as complete."""
+    """Return the fields that are stored for a day's row. If a price band's row is stored, all its fields are."""
     if written is None:
         return {}
     if reading.measurement == BAND_DAY:
