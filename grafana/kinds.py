@@ -222,7 +222,7 @@ def heat(
     size: Size,
     *queries: Query,
     unit: str,
-    scheme: str = "Inferno",
+    scheme: str = "YlOrRd",
     reverse: bool = False,
     low: float = 0.0,
     high: float | None = None,
@@ -231,8 +231,8 @@ def heat(
 ) -> Panel:
     """Make a heat map: a row for each column of the answer. An absent value and a value below 1 have no colour.
 
-    Grafana reverses a scheme from dark to bright in one of the two themes, so that the least value resembles the
-    panel's ground in both themes. A scheme with two ends around a middle is the same in both themes.
+    Grafana reverses `YlOrRd` in the dark theme, so that the least value resembles the panel's ground in both themes,
+    and the greatest value is pale yellow or dark red. A scheme with two ends around a middle is the same in both.
     """
     options = heatmap.Options(
         calculate=False,
@@ -313,7 +313,10 @@ def states(title: str, says: str, size: Size, *queries: Query, **extras: Unpack[
 
 
 def shaded(**others: Look) -> dict[str, Look]:
-    """Return the looks of the bands behind curves, together with other looks of the panel."""
+    """Return the looks of the bands behind curves, together with other looks of the panel.
+
+    The legend leaves out the band `unrecorded`, because its column exists also if nothing is missing.
+    """
     band = {
         "custom.lineInterpolation": "stepAfter",
         "custom.lineWidth": 0,
@@ -324,4 +327,5 @@ def shaded(**others: Look) -> dict[str, Look]:
         "min": 0,
         "max": 1,
     }
-    return {"unrecorded": Look(more=band), "off_grid": Look(more=band), **others}
+    unlisted = {**band, "custom.hideFrom": {"legend": True, "tooltip": True, "viz": False}}
+    return {"unrecorded": Look(more=unlisted), "off_grid": Look(more=band), **others}

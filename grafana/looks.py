@@ -18,6 +18,10 @@ WARN: Final = "#CB6A0B"
 BAD: Final = "#D64550"
 PHASES: Final = ("#B8860B", "#3F7F93", "#8C5A8C")
 FREQUENCY: Final = "#4E7FC4"
+CALM: Final = "#5D7FA3"
+"""The colour of a state that is as usual, such as on the grid."""
+SEEN: Final = "#94806A"
+"""The colour of the times with readings."""
 LOW: Final = "#4E7FC4"
 HIGH: Final = "#DB6E1B"
 PLAIN: Final = "text"
@@ -36,15 +40,16 @@ GROUNDS: Final = {
     GOOD: "#3A7A2C",
     WARN: "#F5B73D",
     BAD: "#C5303C",
-    PHASES[0]: "#75540C",
+    PHASES[0]: "#DDBB66",
     PHASES[1]: PHASES[1],
     PHASES[2]: PHASES[2],
     FREQUENCY: "#3F73BC",
+    CALM: "#4A6A8C",
 }
 """Colour of a line or a text → the colour of a ground of the same meaning.
 
 A colour has one meaning on all boards. Lines and texts are readable in both themes. Grafana writes in white on each
-ground except amber, on which it writes in black.
+ground except amber and sand, on which it writes in black.
 """
 
 UNITS: Final = {
@@ -95,12 +100,16 @@ class Look:
         )
 
 
+FULL: Final = Look(texts={f"{AT_LEAST}99.5": ("full", "")})
+"""The look of a charge in percent, with a word for a full battery."""
 RIGHT: Final = {"custom.axisPlacement": "right", "custom.axisGridShow": False, "custom.fillOpacity": 0}
 DASHED: Final = {
     "custom.lineStyle": {"fill": "dash", "dash": [6, 6]},
     "custom.fillOpacity": 0,
     "custom.lineWidth": 1,
 }
+UNLISTED: Final = {"custom.hideFrom": {"legend": True, "tooltip": False, "viz": False}}
+"""The legend leaves the curve out, because another curve of the same look stands for both."""
 BARS: Final = {
     "custom.drawStyle": "bars",
     "custom.barAlignment": 0,
@@ -139,11 +148,11 @@ def cell(width: int) -> dict[str, object]:
 
 
 YES_NO: Final = {"true": ("yes", GOOD), "false": ("no", WARN)}
-REPORTS: Final = {"true": ("reports", GOOD), "false": ("no report", GREY)}
-PRODUCES: Final = {"true": ("produces", GOOD), "false": ("produces nothing", GREY)}
+REPORTS: Final = {"true": ("reports", CALM), "false": ("no report", GREY)}
+PRODUCES: Final = {"true": ("produces", SOLAR), "false": ("produces nothing", GREY)}
 """Texts of an inverter's states. The text of `false` is grey, because the state is usual at night."""
-LONG_SILENT: Final = {f"{AT_LEAST}86400": ("over a day", BAD)}
-"""The text of an age that is longer than any night."""
+LONG_SILENT: Final = ((None, PLAIN), (86400, BAD))
+"""Colour steps of an age in s: red from the age on that is longer than any night."""
 IN_THE_DARK: Final = r"/^((pcu_ctrl\.dc-pwr-low|pcu_chan\.dcvoltagetoolow|pcu_ctrl\.sleeping),?)+$/"
 """Pattern of the flags that a sound inverter has each night."""
 FLAGS: Final = {IN_THE_DARK: ("too little light", GREY), r"/(pcu_ctrl|pcu_chan|envoy\.global)\./g": ("", "")}
@@ -183,17 +192,17 @@ LOOKS: Final[dict[str, Look]] = {
     "battery_power_w": Look("Battery (− charging)", steps=((None, CHARGE), (0, BATTERY)), more=BY_SIGN),
     "from_battery_w": Look("From battery", BATTERY),
     "to_battery_w": Look("To battery", CHARGE),
-    "idle_battery_w": Look("Battery", BATTERY),
+    "idle_battery_w": Look("Battery, idle", BATTERY),
     "from_grid_w": Look("From grid", BOUGHT),
     "to_grid_w": Look("To grid", SOLD),
     "idle_grid_w": Look("Grid", BOUGHT),
-    "battery_charge_percent": Look("Charge", BATTERY),
+    "battery_charge_percent": Look("Charge", BATTERY, more=WHOLE),
     "battery_reserve_percent": Look("Reserve", WARN),
     "battery_health_percent": Look("Health", BATTERY),
     "battery_energy_wh": Look("Stored", BATTERY),
     "battery_capacity_wh": Look("Capacity", PLAIN),
     # energy
-    **{f"{stem}_wh_change": Look(name, color, "percentunit", more=WHOLE) for stem, name, color in _ENERGIES},
+    **{f"{stem}_wh_change": Look(name, PLAIN, "percentunit", more=WHOLE) for stem, name, _ in _ENERGIES},
     **{f"{stem}{end}": Look(name, color) for stem, name, color in _ENERGIES for end in ("_today_wh", "_wh")},
     "own_use_percent": Look("Own use", SOLAR),
     "self_sufficient_percent": Look("Self-sufficient", BATTERY),
@@ -217,7 +226,8 @@ LOOKS: Final[dict[str, Look]] = {
     # money
     "cost": Look("Cost", BOUGHT, "none"),
     "income": Look("Income", SOLD, "none"),
-    "saved": Look("Saved", BATTERY, "none"),
+    "saved": Look("Saved, with income", BATTERY, "none"),
+    "currency": Look("Currency", PLAIN),
     "band": Look("Price band"),
     # grid
     "L1": Look("L1", PHASES[0], "volt"),
@@ -226,8 +236,8 @@ LOOKS: Final[dict[str, Look]] = {
     "voltage_min_v": Look("Lowest", LOW),
     "voltage_max_v": Look("Highest", HIGH),
     "frequency_hz": Look("Frequency", FREQUENCY, more={"decimals": 2}),
-    "usual_low_hz": Look("0.1 Hz below nominal", GREY, more={"decimals": 2, **DASHED}),
-    "usual_high_hz": Look("0.1 Hz above nominal", GREY, more={"decimals": 2, **DASHED}),
+    "usual_low_hz": Look("0.1 Hz below nominal", GREY, more={"decimals": 2, **DASHED, **UNLISTED}),
+    "usual_high_hz": Look("Nominal ± 0.1 Hz", GREY, more={"decimals": 2, **DASHED}),
     "frequency_min_hz": Look("Lowest", LOW),
     "frequency_max_hz": Look("Highest", HIGH),
     "off_grid_h": Look("Without grid", BAD, "suffix: h"),
@@ -238,11 +248,11 @@ LOOKS: Final[dict[str, Look]] = {
         "Battery",
         texts={"charging": ("charging", CHARGE), "discharging": ("discharging", BATTERY), "idle": ("idle", GREY)},
     ),
-    "grid_state": Look("Grid", texts={"on-grid": ("on the grid", GOOD), "off-grid": ("without the grid", BAD)}),
+    "grid_state": Look("Grid", texts={"on-grid": ("on the grid", CALM), "off-grid": ("without the grid", BAD)}),
     "generator_state": Look(
         "Generator", texts={"connected": ("connected", WARN), "disconnected": ("disconnected", GREY)}
     ),
-    "readings": Look("Readings", unit="none", texts={"0": ("recorded", GOOD), "1": ("nothing recorded", SHADOW)}),
+    "readings": Look("Readings", unit="none", texts={"0": ("recorded", SEEN), "1": ("nothing recorded", WARN)}),
     # sites of several gateways
     "site": Look("Site"),
     "gateways": Look("Gateways", PLAIN, "none"),
@@ -263,14 +273,14 @@ LOOKS: Final[dict[str, Look]] = {
     "group_ratio_7d": Look("7 days, of its group", unit="percentunit"),
     "silent_days": Look("Silent days", unit="none", steps=((None, GOOD), (1, BAD))),
     "low_days": Look(
-        "Weak days",
+        "Weak sunny days",
         unit="none",
         texts={"1": ("1 of 3", ""), "2": ("2 of 3", "")},
         steps=((None, GOOD), (1, WARN), (WEAK_DAYS, BAD)),
     ),
     "temperature_c": Look("Temperature", HIGH),
     "max_cell_temperature_c": Look("Hottest cell", BAD),
-    "report_age_s": Look("Last report", PLAIN, texts=LONG_SILENT, more=WHOLE),
+    "report_age_s": Look("Last report", steps=LONG_SILENT, more=WHOLE),
     "conditions": Look("Flags", texts=FLAGS),
     "fault": Look("Fault", texts=FAULT),
     "producing": Look("Producing", texts=YES_NO),

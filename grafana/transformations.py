@@ -38,6 +38,15 @@ def hours_by_day(value: str) -> Steps:
     )
 
 
+def begins(name: str, stem: str) -> Steps:
+    """Make the column `name`: the time of the row minus the duration in the column `<stem>_s`."""
+    return (
+        _calculate(f"{stem}_ms", f"{stem}_s", "*", 1000),
+        _calculate(name, "Time", "-", f"{stem}_ms"),
+        ("convertFieldType", {"conversions": [{"targetField": name, "destinationType": "time"}]}),
+    )
+
+
 def roof_cells() -> Steps:
     """Make a table of the roof, in which a line of panel names is above each line of values."""
     return (
@@ -83,7 +92,10 @@ def changes(columns: Iterable[str], prefix: str) -> Steps:
 
 
 def cells(row: str, column: str, value: str) -> Steps:
-    """Make rows and columns of cells, with panels in the order of their names and times in ascending order.
+    """Make rows and columns of cells.
+
+    With times as rows, the times are in ascending order and the panels in the order of their names. With panels as
+    rows, the panel with the least value comes first, because the first cell of a panel makes its row.
 
     In InfluxQL, the column `serial` has the panel's name in a curve, if there is no layout file. In other answers,
     the column `serial` only identifies the row.
@@ -100,7 +112,7 @@ def cells(row: str, column: str, value: str) -> Steps:
         ("organize", {"excludeByName": {}, "indexByName": {}, "renameByName": {"serial": "panel"}})
         if row == "Time"
         else ("organize", {"excludeByName": {"serial": True}, "indexByName": {}, "renameByName": {}}),
-        *map(sort_by, PLACE),
+        *(map(sort_by, PLACE) if row == "Time" else (sort_by(value),)),
         ("groupingToMatrix", {"columnField": column, "rowField": row, "valueField": value}),
         *(times if row == "Time" else ()),
     )

@@ -6,7 +6,7 @@ from typing import Final
 
 from grafana.board import Board, Section
 from grafana.kinds import columns, curve, listing, shaded, states, stats
-from grafana.looks import BELOW_ZERO, DASHED, EACH_ITS_COLOR, OF_HUNDRED, WHOLE, Look
+from grafana.looks import BELOW_ZERO, DASHED, EACH_ITS_COLOR, FULL, OF_HUNDRED, WHOLE, Look
 from grafana.query.asked import SHOWN, Rows
 from grafana.query.curves import Curve, CurveBySign, CurveByTag, Shade, States
 from grafana.query.days import DayCurve, DayShares
@@ -36,6 +36,7 @@ BATTERY: Final = Board(
                     Newest(_totals("battery_charge_percent")),
                     Flow(_totals("battery_power_w"), "from_battery_w", "to_battery_w", "idle_battery_w"),
                     ground=True,
+                    looks={"battery_charge_percent": FULL},
                     absent=_NONE_NOW,
                 ),
                 stats(
@@ -129,8 +130,10 @@ BATTERY: Final = Board(
                     absent=_NONE,
                 ),
                 stats(
-                    "Full cycles",
-                    "Number of times that the battery's whole capacity was discharged, since it was installed.",
+                    "Full cycles since installation",
+                    "The energy that the battery gave since it was installed, by its own counter, divided by its "
+                    "present "
+                    "capacity.",
                     (4, 8),
                     NewestShare(
                         "cycles", _totals("battery_discharged_lifetime_wh", "battery_capacity_wh"), scale=1.0

@@ -6,10 +6,10 @@ from typing import Final
 
 from grafana.board import Board, Panel, Section
 from grafana.kinds import MANY_POINTS, bars, columns, curve, heat, listing, stats
-from grafana.looks import BELOW_ZERO, OF_HUNDRED, SOLAR, WHOLE, Look
+from grafana.looks import BAD, BELOW_ZERO, GOOD, OF_HUNDRED, PLAIN, SOLAR, WHOLE, Look
 from grafana.query.asked import BEFORE, SHOWN, Rows
 from grafana.query.days import DayCurve, DayDifferences, DayShares
-from grafana.query.each import Listing
+from grafana.query.each import Each, Listing
 from grafana.query.hours import HoursOfDays
 from grafana.query.spans import Spans, SpanTotal, SpanTotalShare, TopSpans, TotalByTag
 from grafana.transformations import changes, hours_by_day
@@ -21,6 +21,8 @@ _BARS: Final = ("saved", "income", "cost")
 """The order of the bars, from back to front. The savings include the income, so the income's bar is in front."""
 _MONTHS: Final = "400d"
 _YEAR: Final = "400d"
+_HEAT_YEAR: Final = "52w"
+"""Less than 365 days, so that Grafana writes days instead of months below the heat map, none of them twice."""
 _YEARS: Final = "4000d"
 _WHOLE: Final = Look(more=WHOLE)
 _SMOOTH: Final = Look(
@@ -36,6 +38,9 @@ _SMOOTH: Final = Look(
 )
 _AMOUNTS: Final = {name: Look(more={"decimals": 2}) for name in _MONEY}
 _BELOW: Final = {**_AMOUNTS, "cost": Look("Cost (below zero)", more={"decimals": 2, **BELOW_ZERO})}
+_MORE_IS_GOOD: Final = Look(steps=((None, BAD), (-0.005, PLAIN), (0.005, GOOD)))
+_LESS_IS_GOOD: Final = Look(steps=((None, GOOD), (-0.005, PLAIN), (0.005, BAD)))
+"""Colour steps of a change from the year before. A change that is written as 0 % has the colour of the text."""
 _NEEDS_METER: Final = "This needs a meter at the grid."
 _NEEDS_TARIFF: Final = "This needs a tariff file with your prices. Set LOGGER_TARIFF_FILE to its path."
 
@@ -68,12 +73,19 @@ def _compared() -> Panel:
     made = tuple(f"{name}_change" for name in energies)
     return stats(
         "More or less than a year before",
-        "The sum of each energy, compared with the sum of the days that lie 365 days earlier. −10 %: a tenth less.",
+        "The sum of each energy, compared with the sum of the days that lie 365 days earlier. −10 %: a tenth less. "
+        "Green: more from the sun or to the grid, less for the house or from the grid. Red: the opposite.",
         (24, 5),
         *totals,
         order=made,
         hidden=(*energies, *totals[1].columns, *(f"ratio_{name}" for name in energies)),
         transformations=changes(energies, "before_"),
+        looks={
+            "production_wh_change": _MORE_IS_GOOD,
+            "load_wh_change": _LESS_IS_GOOD,
+            "grid_import_wh_change": _LESS_IS_GOOD,
+            "grid_export_wh_change": _MORE_IS_GOOD,
+        },
         absent="The days of the year before were not recorded.",
     )
 
@@ -89,15 +101,15 @@ ENERGY: Final = Board(
                 _sums(),
                 _compared(),
                 bars(
-                    "Each day",
-                    "Energy of each local day in the time shown. Today's bar is at most a quarter of an hour old.",
+                    "Each day (today: to the last quarter of an hour)",
+                    "Energy of each local day in the time shown.",
                     (14, 9),
                     Spans(_days(*_MAIN)),
                     along="local_date",
                 ),
                 bars(
-                    "Each month",
-                    "Energy of each month. The last bar is this month so far.",
+                    "Each month (this month so far)",
+                    "Energy of each month.",
                     (10, 9),
                     Spans(_months(*_MAIN)),
                     along="local_month",
@@ -105,14 +117,15 @@ ENERGY: Final = Board(
                 ),
                 heat(
                     "The sun of a year, hour by hour",
-                    "Energy from the sun in each local hour of each local day, over a year. In a gap, "
-                    "nothing was recorded. Hours without sun in the whole year are left out.",
+                    "Energy from the sun in each local hour of each local day, over 52 weeks. In a gap, "
+                    "nothing was recorded. An hour without any sun has no colour either. Hours without sun in the "
+                    "whole year are left out.",
                     (24, 9),
                     HoursOfDays(Rows("envoy_hour", ("production_wh",))),
                     unit="watth",
                     gap=0,
                     points=MANY_POINTS,
-                    time_from="1y",
+                    time_from=_HEAT_YEAR,
                     transformations=hours_by_day("production_wh"),
                     absent="the first hour has no row yet",
                 ),
@@ -167,8 +180,8 @@ ENERGY: Final = Board(
                     absent="This needs a meter at the grid, and a day with energy.",
                 ),
                 bars(
-                    "Each year",
-                    "Energy of each year. The last bar is this year so far.",
+                    "Each year (this year so far)",
+                    "Energy of each year. The first year may have begun before the recorder.",
                     (12, 9),
                     Spans(Rows("envoy_year", _MAIN, _YEARS)),
                     along="local_year",
@@ -191,9 +204,10 @@ ENERGY: Final = Board(
                     down=True,
                 ),
                 listing(
-                    "The best of each year",
-                    "The best day and the highest powers of each year. The powers from and to the grid "
-                    "are means over a quarter of an hour.",
+                    "The best of each year (this year so far)",
+                    "The best day and the highest powers of each year. The powers of sun and house are those of one "
+                    "reading. "
+                    "The powers from and to the grid are means over a quarter of an hour.",
                     (16, 12),
                     Listing(
                         Rows(
@@ -211,17 +225,20 @@ ENERGY: Final = Board(
                     ),
                     hidden=("Time",),
                     looks={
-                        "best_day_wh": Look("Its energy"),
-                        "peak_production_w": Look("Solar"),
-                        "peak_load_w": Look("House"),
-                        "peak_import_w": Look("From grid"),
-                        "peak_export_w": Look("To grid"),
+                        "best_day_wh": Look("Energy of that day"),
+                        "peak_production_w": Look("Solar power"),
+                        "peak_load_w": Look("House power"),
+                        "peak_import_w": Look("Power from grid"),
+                        "peak_import_at": Look("… from grid at"),
+                        "peak_export_w": Look("Power to grid"),
                     },
                 ),
                 listing(
-                    "Month by month",
-                    "The rows of all months: energy, highest powers, and the recorded part of the time.",
-                    (24, 15),
+                    "Month by month (this month so far)",
+                    "The rows of all months: energy, highest powers, and the recorded part of the time. In this "
+                    "month, the "
+                    "recorder counts the whole of today, so that the hours still to come lower the recorded part.",
+                    (24, 17),
                     Spans(
                         Rows(
                             "envoy_month",
@@ -245,10 +262,13 @@ ENERGY: Final = Board(
                 stats(
                     "Money in the time shown",
                     "Cost: the price of the energy from the grid. Income: the price of the energy to the "
-                    "grid. Saved: the additional cost of the same house without sun and battery. The "
-                    "currency is that of the tariff file.",
+                    "grid. Saved: the additional cost of the same house without sun and battery. The savings "
+                    "include the income.",
                     (8, 9),
                     SpanTotal(_days(*_MONEY)),
+                    Each(_days("currency"), ("gateway",)),
+                    is_time=True,
+                    hidden=("Time", "_time", "gateway"),
                     looks=_AMOUNTS,
                     absent=_NEEDS_TARIFF,
                 ),
@@ -290,7 +310,7 @@ ENERGY: Final = Board(
                 listing(
                     "Each day of all gateways: ${site}",
                     "Energy of each local day in the time shown, of all gateways of the site together.",
-                    (24, 12),
+                    (24, 17),
                     Spans(Rows("envoy_site_day", _MAIN)),
                     order=("local_date", *_MAIN),
                     hidden=("Time",),

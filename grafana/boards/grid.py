@@ -6,12 +6,13 @@ from typing import Final
 
 from grafana.board import Board, Section
 from grafana.kinds import columns, curve, listing, shaded, states, stats
-from grafana.looks import BAD, BELOW_ZERO, DASHED, Look, cell
+from grafana.looks import BAD, BELOW_ZERO, DASHED, UNLISTED, Look
 from grafana.query.asked import SHOWN, Rows
 from grafana.query.curves import Curve, CurveByTag, LimitLine, NominalLine, Shade, States
 from grafana.query.days import DayCurve, DayIn
 from grafana.query.each import Listing
 from grafana.query.newest import Flow, Newest, NewestByTag
+from grafana.transformations import begins
 
 _PHASES: Final = ("L1", "L2", "L3")
 _NEEDS: Final = "This needs a meter at the grid."
@@ -21,8 +22,8 @@ _METER: Final = Rows("envoy_meter", ("voltage_v",), where=_MEASURED)
 """The meter at the grid, which has a point at each time at which its phases have one."""
 _FREQUENCY: Final = Rows("envoy_meter", ("frequency_hz",), where=_MEASURED)
 _LIMITS: Final = {
-    "low": Look("Lowest allowed", BAD, "volt", more=DASHED),
-    "high": Look("Highest allowed", BAD, "volt", more=DASHED),
+    "low": Look("Lowest allowed", BAD, "volt", more={**DASHED, **UNLISTED}),
+    "high": Look("Limits", BAD, "volt", more=DASHED),
 }
 
 
@@ -78,6 +79,7 @@ GRID: Final = Board(
                     "Above zero, power comes from the grid. Below zero, power goes to the grid.",
                     (12, 8),
                     CurveByTag(_phase("power_w"), "phase", names=_PHASES),
+                    fill=0,
                     interval="1m",
                     looks=_named("watt"),
                     absent=_NEEDS,
@@ -157,20 +159,23 @@ GRID: Final = Board(
                 ),
                 listing(
                     "Outages of the last two years",
-                    "The time at which the grid came back, and the duration of each outage.",
-                    (12, 8),
-                    Listing(Rows("envoy_event", ("text", "duration_s"), "730d", (("kind", "grid_back"),))),
-                    order=("Time", "duration_s", "text"),
+                    "Begin, end and duration of each outage.",
+                    (12, 6),
+                    Listing(Rows("envoy_event", ("duration_s",), "730d", (("kind", "grid_back"),))),
+                    order=("begin", "Time", "duration_s"),
+                    hidden=("duration_ms",),
                     sort="Time",
                     down=True,
-                    looks={"Time": Look("Back at", more=cell(190)),
-                           "duration_s": Look("Away for", BAD, more=cell(130))},
+                    transformations=begins("begin", "duration"),
+                    looks={"begin": Look("From", unit="dateTimeAsSystem"),
+                           "Time": Look("Until"),
+                           "duration_s": Look("Duration", BAD)},
                     absent="none recorded",
                 ),
                 columns(
                     "Time without the grid each month",
                     "Time for which the site was without the grid.",
-                    (12, 8),
+                    (12, 6),
                     DayIn("off_grid_h", Rows("envoy_month", ("off_grid_s",)), 3600),
                     time_from="400d",
                     legend=False,

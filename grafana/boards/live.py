@@ -7,7 +7,7 @@ from typing import Final
 from grafana.board import Board, Section
 from grafana.boards.parts import verdict
 from grafana.kinds import bars, curve, dials, flows, listing, shaded, states, stats
-from grafana.looks import BELOW_ZERO, DASHED, ILL, OF_HUNDRED, RIGHT, WEAK, WHOLE, Look, cell
+from grafana.looks import BELOW_ZERO, DASHED, FULL, ILL, OF_HUNDRED, RIGHT, WEAK, WHOLE, Look, cell
 from grafana.query.asked import Rows
 from grafana.query.curves import Curve, CurveBySign, Shade, States
 from grafana.query.each import Each
@@ -77,14 +77,16 @@ LIVE: Final = Board(
             (
                 stats(
                     "",
-                    "The newest powers, at most ten minutes old. A site without a measured battery or "
-                    "grid has no such tile.",
+                    "The newest powers, at most ten minutes old. Battery, idle: full, at its reserve, or not "
+                    "needed; see "
+                    "the charge. A site without a measured battery or grid has no such tile.",
                     (24, 5),
                     Newest(_totals("production_power_w", "load_power_w")),
                     Flow(_totals("battery_power_w"), "from_battery_w", "to_battery_w", "idle_battery_w"),
                     Newest(_totals("battery_charge_percent")),
                     Flow(_totals("net_power_w"), "from_grid_w", "to_grid_w", "idle_grid_w"),
                     ground=True,
+                    looks={"battery_charge_percent": FULL},
                     absent=_NOTHING,
                 ),
                 POWER,
@@ -140,10 +142,13 @@ LIVE: Final = Board(
                 stats(
                     "Money today",
                     "Cost: the price of the energy from the grid. Income: the price of the energy to the "
-                    "grid. Saved: the additional cost of the same house without sun and battery. The "
-                    "currency is that of the tariff file.",
+                    "grid. Saved: the additional cost of the same house without sun and battery. The savings "
+                    "include the income.",
                     (6, 5),
                     Newest(Rows("envoy_day", ("cost", "income", "saved"), "24h")),
+                    Each(Rows("envoy_day", ("currency",), "24h"), ("gateway",)),
+                    is_time=True,
+                    hidden=("Time", "_time", "gateway"),
                     absent="This needs a tariff file with your prices. Set LOGGER_TARIFF_FILE to its path.",
                     looks={
                         "cost": Look(more={"decimals": 2}),
@@ -152,19 +157,21 @@ LIVE: Final = Board(
                     },
                 ),
                 bars(
-                    "Last two weeks",
-                    "Energy of each local day. Today's bar is at most a quarter of an hour old.",
+                    "Last seven days (today: to the last quarter of an hour)",
+                    "Energy of each local day. The recorder writes today's row every quarter of an hour, so that "
+                    "today's bar "
+                    "can be shorter than the numbers above.",
                     (8, 9),
-                    Spans(Rows("envoy_day", ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh"), "14d")),
+                    Spans(Rows("envoy_day", ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh"), "7d")),
                     along="local_date",
                     absent="the first day has no row yet",
                 ),
                 bars(
-                    "Each month",
-                    "Energy of each month. The last bar is this month so far.",
+                    "Last six months (this month so far)",
+                    "Energy of each month.",
                     (7, 9),
                     Spans(
-                        Rows("envoy_month", ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh"), "400d")
+                        Rows("envoy_month", ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh"), "180d")
                     ),
                     along="local_month",
                     absent="the first month has no row yet",

@@ -64,7 +64,8 @@ PANEL: Final = Board(
                 ),
                 stats(
                     "",
-                    "The energy of the newest day and of seven days, divided by the median of the group. Weak days: "
+                    "The energy of the newest day and of seven days, divided by the median of the group. Weak sunny "
+                    "days: "
                     "number of sunny days in a row below 80 % of the group (or your LOGGER_PANEL_ALERT_PERCENT). The "
                     "third day makes the panel weak. Silent days: number of days in a row without a report.",
                     (11, 5),
@@ -108,7 +109,9 @@ PANEL: Final = Board(
                     interval="15m",
                     looks={
                         "dc_current_a": Look("Current", HOUSE, more=RIGHT),
-                        "dc_voltage_v": Look("Voltage", SOLAR),
+                        "dc_voltage_v": Look(
+                            "Voltage", SOLAR, more={"custom.fillOpacity": 0, "custom.axisSoftMax": 50}
+                        ),
                     },
                     absent="this gateway does not give these values",
                 ),

@@ -59,7 +59,7 @@ PANELS: Final = Board(
                     ),
                     CountAbove("weak", _day_rows("low_days"), WEAK_DAYS),
                     CountAbove("silent", _day_rows("silent_days")),
-                    looks={"weak": Look("Weak (3 sunny days)"), "silent": Look("Silent (1 day)")},
+                    looks={"weak": Look("Weak panels"), "silent": Look("Silent panels")},
                     absent="No list of inverters was recorded in the last fifteen minutes.",
                 ),
                 listing(
@@ -88,7 +88,7 @@ PANELS: Final = Board(
                 heat(
                     "Power of each panel",
                     "A line for each panel. No colour: the panel's inverter reported nothing.",
-                    (9, 12),
+                    (9, 17),
                     PanelNames(Rows("envoy_inverter_status", ("communicating",), "15m", _GROUP)),
                     CurveByPanel("power_w", Rows("envoy_inverter", ("power_w",), where=_GROUP)),
                     unit="watt",
@@ -101,7 +101,7 @@ PANELS: Final = Board(
                     "Each panel's last seven days compared with its group, and its newest state. Weak: number of "
 "sunny days in a row below 80 % of the group. The third day makes the panel weak. Flags: the gateway's flags of "
 "the last report, if the report is less than a day old. A click opens the panel.",
-                    (15, 12),
+                    (15, 17),
                     Each(_day_rows("panel", "energy_wh", "group_ratio_7d", "low_days", "silent_days")),
                     Each(Rows("envoy_inverter", ("power_w", "temperature_c"), "70m", _GROUP)),
                     Each(Rows("envoy_inverter_status", ("report_age_s",), "15m", _GROUP)),
@@ -118,12 +118,12 @@ PANELS: Final = Board(
                     sort="group_ratio_7d",
                     looks={
                         "group_ratio_7d": Look(
-                            steps=steps_of_share(1.0, behind=True), more={**FILLED_CELL, **cell(170)}
+                            steps=steps_of_share(1.0, behind=True), more={**FILLED_CELL, **cell(165)}
                         ),
                         "panel": Look(more={**cell(80), "links": [{"title": "", "url": _THIS_PANEL}]}),
                         "power_w": Look("Now", more={**WHOLE, **cell(80)}),
                         "energy_wh": Look(more=cell(95)),
-                        "low_days": Look(more=cell(90)).over(WEAK),
+                        "low_days": Look(unit="suffix: sunny days", more=cell(125)).over(WEAK),
                         "silent_days": Look("Silent", more=cell(90)).over(ILL),
                         "temperature_c": Look(more=cell(105)),
                         "report_age_s": Look(more={**COLORED_TEXT, **cell(105)}),
@@ -151,10 +151,12 @@ PANELS: Final = Board(
                     absent="a group needs three panels and a week",
                 ),
                 listing(
-                    "Shading, thirty days, % of its group",
+                    "Shading, thirty days, % of its group, worst first",
                     "Energy of each panel in each hour of the day over thirty days, divided by the median of its "
-"group. The hours of a shaded panel are orange or red.",
-                    (24, 12),
+"group. The hours of a shaded panel are orange or red. The panel with the worst hour comes first. Only the days on "
+"which a "
+"panel reported count, so that a silent panel has the numbers of its last days with reports.",
+                    (24, 17),
                     HourShares(
                         "group_percent",
                         Rows("envoy_inverter_hour", ("energy_wh", "group_wh"), "30d", _GROUP),

@@ -6,7 +6,7 @@ from typing import Final
 
 from grafana.board import Panel
 from grafana.kinds import Size, stats
-from grafana.looks import AT_LEAST, BAD, GOOD, GROUNDS, WARN, Look
+from grafana.looks import AT_LEAST, BAD, CALM, GROUNDS, WARN, Look
 from grafana.query.asked import Rows
 from grafana.query.newest import Sign
 from grafana.transformations import sum_of
@@ -16,7 +16,7 @@ _NO_READING: Final = 8
 
 
 def verdict(size: Size) -> Panel:
-    """Make a panel with one text: all in order, or the fault of the recorder."""
+    """Make a panel with one text: the recorder is in order, or the recorder's fault."""
     own = "envoy_logger"
     signs = (
         Sign("alive", Rows(own, ("outbox_rows",), "15m"), _NO_READING, -1),
@@ -26,7 +26,7 @@ def verdict(size: Size) -> Panel:
         Sign("token", Rows(own, ("token_expires_s",), "15m"), 4, _SHORT_S, is_below=True),
     )
     texts = {
-        "0": ("all in order", GROUNDS[GOOD]),
+        "0": ("recorder in order", GROUNDS[CALM]),
         "1": ("rows wait for InfluxDB", GROUNDS[WARN]),
         "2": ("points were refused", GROUNDS[BAD]),
         "4": ("the token ends soon", GROUNDS[WARN]),
@@ -35,8 +35,9 @@ def verdict(size: Size) -> Panel:
     }
     return stats(
         "Recorder",
-        "All in order: the newest reading is at most ten minutes old, no row has waited for InfluxDB for more than "
-        "ten minutes, InfluxDB refused no point, and the token is valid for more than twenty minutes.",
+        "In order: the newest reading is at most ten minutes old, no row has waited for InfluxDB for more than "
+        "ten minutes, InfluxDB refused no point, and the token is valid for more than twenty minutes. "
+        "The text says nothing about the panels and the grid.",
         size,
         *signs,
         ground=True,

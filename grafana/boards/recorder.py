@@ -92,7 +92,7 @@ RECORDER: Final = Board(
                     (12, 8),
                     Curve(_self("outbox_rows", "outbox_oldest_s")),
                     interval="1m",
-                    looks={"outbox_oldest_s": Look(unit="dthms", more=RIGHT)},
+                    looks={"outbox_oldest_s": Look(more=RIGHT)},
                 ),
                 curve(
                     "Memory and processor",
@@ -107,10 +107,11 @@ RECORDER: Final = Board(
                     },
                 ),
                 bars(
-                    "How much of each day was recorded (today: so far)",
-                    "Number of polls, divided by the number of polls that were due on the local day.",
+                    "How much of each day was recorded",
+                    "Number of polls, divided by the number of polls that were due on the local day. The last bar is "
+                    "yesterday, because today is not over.",
                     (12, 7),
-                    Spans(Rows("envoy_day", ("coverage_percent",), "30d")),
+                    Spans(Rows("envoy_day", ("coverage_percent",), "31d", until="1d")),
                     along="local_date",
                     legend=False,
                     looks={"coverage_percent": Look(color=GOOD, more={**OF_HUNDRED, **WHOLE})},
@@ -127,14 +128,16 @@ RECORDER: Final = Board(
                     zero=False,
                     looks={
                         "last_cloud_report_age_s": Look(
-                            "Last report to Enphase", WARN, "dthms", more=RIGHT
+                            "Last report to Enphase", WARN, more={**RIGHT, **WHOLE}
                         )
                     },
                 ),
                 listing(
                     "What happened, thirty days",
-                    "Events of the last thirty days, the newest first.",
-                    (16, 11),
+                    "Events of the last thirty days, the newest first. An event names an inverter by its serial "
+                    "number. The "
+                    "board Panels shows the serial number of each panel.",
+                    (16, 17),
                     Listing(Rows("envoy_event", ("severity", "text"), "30d"), ("kind",)),
                     order=("Time", "severity", "text", "kind"),
                     sort="Time",
@@ -151,7 +154,7 @@ RECORDER: Final = Board(
                 listing(
                     "Gateways",
                     "Firmware, part number and other facts of each gateway.",
-                    (8, 11),
+                    (8, 17),
                     Each(
                         Rows("envoy_gateway", ("firmware", "part_number", "interface", "update_status"), "2h"),
                         ("gateway",),

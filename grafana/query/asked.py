@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final, Literal, TypeAlias
 
@@ -39,7 +39,8 @@ class Statement:
 class Rows:
     """Select points of one measurement, of the chosen gateways or of the chosen sites of several gateways.
 
-    `since`: how far back the query reads (such as `10m`), `SHOWN` or `BEFORE`. `where`: pairs of a tag and its value,
+    `since`: how far back the query reads (such as `10m`), `SHOWN` or `BEFORE`. `until`: how long ago the time ends
+    that the query reads, if it does not end now. `where`: pairs of a tag and its value,
     or of a tag and a `${variable}`.
     """
 
@@ -47,6 +48,7 @@ class Rows:
     fields: tuple[str, ...]
     since: str = SHOWN
     where: tuple[tuple[str, str], ...] = ()
+    until: str = ""
 
     @property
     def role(self) -> Role:
@@ -60,11 +62,11 @@ class Rows:
 
     def having(self, fields: Iterable[str]) -> Rows:
         """Return a copy of the rows with these fields."""
-        return Rows(self.measurement, tuple(fields), self.since, self.where)
+        return replace(self, fields=tuple(fields))
 
     def at(self, tag: str, value: str) -> Rows:
         """Return a copy of the rows that also requires this value of a tag."""
-        return Rows(self.measurement, self.fields, self.since, (*self.where, (tag, value)))
+        return replace(self, where=(*self.where, (tag, value)))
 
 
 @cache

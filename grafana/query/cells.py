@@ -1,6 +1,6 @@
 """Query cells: a value for each panel and each time, or for each panel and each hour of the day.
 
-An answer has a row for each cell. Grafana turns rows into columns, and sorts them by `PLACE`: by group, then by
+An answer has a row for each cell. Grafana turns rows into columns. It sorts them by `PLACE`: by group, then by
 length of the name, then by name, so that E2 is before E10. InfluxQL cannot compute the length of a name. Therefore
 three statements read the names with one digit at the end, the names with two digits, and all other names.
 """
@@ -118,18 +118,16 @@ class HourShares(Query):
             "group()",
             'pivot(rowKey: ["serial", "hour"], columnKey: ["_field"], valueColumn: "_value")',
         )
-        names = flux.pipe(
-            *flux.read(self.names, "last()"), "group()", 'keep(columns: ["serial", "panel_group", "_value"])'
-        )
+        names = flux.pipe(*flux.read(self.names, "last()"), "group()", 'keep(columns: ["serial", "_value"])')
         joined = f'sums = {sums}\nnames = {names}\n\njoin(tables: {{sums, names}}, on: ["serial"])'
         known = f"filter(fn: (r) => exists r.{own} and exists r.{usual} and r.{usual} > 0.0)"
-        made = {"panel": "r._value", "hour": "r.hour", self.name: f"100.0 * r.{own} / r.{usual}"}
-        return [Statement(self.rows.role, _place((joined, known), made))]
+        made = f"panel: r._value, hour: r.hour, {self.name}: 100.0 * r.{own} / r.{usual}"
+        return [Statement(self.rows.role, flux.pipe(joined, known, f"map(fn: (r) => ({{{made}}}))"))]
 
     def influxql(self) -> list[Statement]:
         """Return one statement, which leaves out hours in which the group had no energy.
 
-        Three statements would read all hours three times. In a subquery, InfluxDB 2 loses the names.
+        In a subquery, InfluxDB 2 loses the names.
         """
         own, usual = self.rows.fields
         (panel,) = self.names.fields
@@ -137,7 +135,7 @@ class HourShares(Query):
             [influxql.call("last", panel), f'100 * sum("{own}") / sum("{usual}") AS "{self.name}"'],
             influxql.quote(self.rows.measurement),
             influxql.where(self.rows, f'"{usual}" > 0'),
-            'GROUP BY "panel_group", "serial", "hour"',
+            'GROUP BY "serial", "hour"',
         )
         return [Statement(self.rows.role, text)]
 

@@ -34,7 +34,8 @@ def read(rows: Rows, *early: str) -> tuple[str, ...]:
     No step runs inside the database after a filter by a tag that a series can lack. Therefore such a filter comes
     after the steps of `early`.
     """
-    span = _RANGES.get(rows.since) or f"range(start: -{rows.since})"
+    stop = f", stop: -{rows.until}" if rows.until else ""
+    span = _RANGES.get(rows.since) or f"range(start: -{rows.since}{stop})"
     chosen = f"${{{rows.owner}:regex}}"
     wanted = " or ".join(f'r._field == "{field}"' for field in rows.fields)
     return (

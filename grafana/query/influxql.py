@@ -39,4 +39,5 @@ def span(rows: Rows) -> str:
     """Return the condition for the time that the query reads."""
     if rows.since == BEFORE:
         return "time >= ${__from}ms - 365d AND time <= ${__to}ms - 365d"
-    return "$timeFilter" if rows.since == SHOWN else f"time > now() - {rows.since} AND time <= now()"
+    end = f"now() - {rows.until}" if rows.until else "now()"
+    return "$timeFilter" if rows.since == SHOWN else f"time > now() - {rows.since} AND time <= {end}"

@@ -46,6 +46,8 @@ class Scope:
             begin, end = begin - 365 * 86400, end - 365 * 86400
         elif rows.since:
             begin, end = self.now - int(rows.since[:-1]) * UNITS[rows.since[-1]], self.now
+            if rows.until:
+                end -= int(rows.until[:-1]) * UNITS[rows.until[-1]]
         found = []
         for point in self.points.found[rows.measurement]:
             if begin <= point.time <= end and self._is_chosen(point, rows.where):

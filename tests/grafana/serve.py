@@ -30,7 +30,7 @@ def main() -> None:
     ask.add_argument("--language", choices=LANGUAGES, default="en")
     ask.add_argument("--influxdb", choices=("1", "2"), help="2, or 1 for InfluxQL, unless given")
     ask.add_argument("--days", type=int, default=400)
-    ask.add_argument("--step", type=int, default=3600, help="seconds between ticks before the last two days")
+    ask.add_argument("--step", type=int, default=900, help="seconds between ticks before the last two days")
     ask.add_argument("--hours", type=int, default=3, help="how long it will run")
     ask.add_argument("--kind", action="append", choices=_KINDS, help="only these sites, so that it begins sooner")
     ask.add_argument("--zone", help="the time zone of these sites, such as one where the sun shines now")

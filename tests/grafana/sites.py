@@ -25,11 +25,11 @@ BARE: Final = Kind(
 """A site without meters, battery, tariff and layout file: all that the boards can show of nothing but a gateway."""
 SHOWN: Final = (*KINDS, BARE)
 HOME: Final = Kind(
-    "home", "122500000006", "America/New_York", 9000.0, 3, battery_wh=10_000.0, tariff=TIME_OF_USE, is_lively=True,
+    "home", "122500000006", "America/New_York", 9000.0, 3, battery_wh=9_800.0, tariff=TIME_OF_USE, is_lively=True,
     panels=make_roof(
         "12250600", {"east": 12, "west": 12}, spread=0.02, E4=("weak", 340), E9=("dead", 387), W8=("shaded", 1)
     ),
-    outages=((8, 13, 43), (20, 23, 90)), gaps=((29, 9, 190),),
+    outages=((8, 13, 43), (20, 23, 90)), gaps=((29, 9, 190),), swings=((8, 12, 60), (20, 22, 60)),
 )  # fmt: skip
 """The site of the pictures, with 400 days of past."""
 
@@ -80,9 +80,9 @@ def _find_houses(pasts: Iterable[Past]) -> Iterator[tuple[str, list[Past]]]:
 
 
 def _play_on(past: Past, generator: Generator, end: int) -> None:
-    """Play the future in quarters of an hour, and note which rows each of them changes."""
+    """Play the future up to each full quarter of an hour, at which rows change, and note which rows change."""
     daily = past.made.lines["daily"]
-    for at in range(past.until + 900, end + 900, 900):
+    for at in range((past.until // 900 + 1) * 900, end + 900, 900):
         rows, hours = dict(past.made.rows), len(past.made.hours)
         generator.run(at + 1)
         changed = [encode([row]) for key, row in past.made.rows.items() if rows.get(key) is not row]

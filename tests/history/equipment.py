@@ -51,10 +51,14 @@ def list_measured(at: int, number: int, watts: float, volts: float, hertz: float
     }
 
 
-def list_devices(kind: Kind, at: int, flows: Flows, charge_percent: float) -> Iterator[Reading]:
-    """Two batteries that share the power, and the gateway every quarter of an hour."""
+def list_devices(kind: Kind, at: int, flows: Flows, charge_percent: float, used_w: float) -> Iterator[Reading]:
+    """Two batteries that share the power, and the gateway every quarter of an hour.
+
+    `used_w`: the power into or out of the batteries over the last hour or so, which warms them.
+    """
     tags = {"gateway": kind.gateway}
     for number in range(2 if kind.battery_wh else 0):
+        warm_c = 17.0 + 2 * waver(at, 43_200) + 0.7 * number + used_w / 400
         fields: dict[str, Value] = {
             "communicating": True,
             "power_w": flows.battery / 2,
@@ -62,8 +66,8 @@ def list_devices(kind: Kind, at: int, flows: Flows, charge_percent: float) -> It
             "energy_wh": charge_percent / 100 * kind.battery_wh / 2,
             "capacity_wh": kind.battery_wh / 2,
             "health_percent": HEALTH_PERCENT,
-            "temperature_c": 18.0 + 8 * waver(at + number * 999, 21_600) + number,
-            "max_cell_temperature_c": 20.0 + 8 * waver(at + number * 999, 21_600) + number,
+            "temperature_c": warm_c,
+            "max_cell_temperature_c": warm_c + 0.5 + used_w / 2000,
             "state": "idle" if abs(flows.battery) < 30 else "charging" if flows.battery < 0 else "discharging",
         }
         yield Reading(

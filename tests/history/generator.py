@@ -49,6 +49,8 @@ _KEPT_OF_CHARGE: Final = 0.91
 """What a lively site's battery keeps of the energy that goes into it."""
 _SHADED: Final = (13, 14, 15, 16)
 """The local hours in which a tree stands before the sun."""
+_WARM_S: Final = 2700
+"""How long a battery takes to become warm or cold."""
 _KEPT_S: Final = 8 * 86400
 """Each report of the last days is in the truth."""
 
@@ -95,6 +97,7 @@ class Generator:
         self._lifetimes = dict.fromkeys((panel.serial for panel in kind.panels), 1e6)
         self._stored_wh = kind.battery_wh / 2
         self._lost_at, self._is_off, self._last = 0, False, 0
+        self._used_w = 0.0
         self._watts: dict[str, float] = {}
         self._heard: dict[str, int] = {}
         self._now = Flows(0.0, 0.0, 0.0, 0.0)
@@ -154,6 +157,7 @@ class Generator:
         production = sum(self._watts.values())
         load = self._weather.house(at)
         battery = self._charge(load - production, hours) if kind.battery_wh else 0.0
+        self._used_w += (abs(battery) - self._used_w) * min(1.0, self.step_s / _WARM_S)
         self._now = flows = Flows(production, load, battery, 0.0 if self._is_off else load - production - battery)
         wh = {
             "production": production * hours,
@@ -235,7 +239,8 @@ class Generator:
             self._panels = panels.state
             rows, events = [*rows, *panels.rows], [*events, *panels.events]
             if self.with_equipment:
-                devices += list_devices(self.kind, at, self._now, 100 * self._stored_wh / (self.kind.battery_wh or 1))
+                charge_percent = 100 * self._stored_wh / (self.kind.battery_wh or 1)
+                devices += list_devices(self.kind, at, self._now, charge_percent, self._used_w)
             hours += panels.hours
             if at >= self._keeps_from:
                 self.done.lines["devices"].append(encode(devices))
