@@ -45,7 +45,7 @@ PANEL: Final = Board(
                 stats(
                     "This panel",
                     "The panel's name, or its serial number if there is no layout file.",
-                    (4, 5),
+                    (4, 4),
                     Each(_of("envoy_inverter_day", "panel", since="50h")),
                     named=False,
                     is_time=True,
@@ -56,10 +56,11 @@ PANEL: Final = Board(
                     "",
                     "The newest report of this inverter, at most seventy minutes old, and the energy of its newest "
                     "day.",
-                    (9, 5),
+                    (9, 4),
                     Newest(_of("envoy_inverter", "power_w", "temperature_c", since="70m")),
                     Newest(_of("envoy_inverter_day", "energy_wh", since="50h")),
                     Newest(_of("envoy_inverter_status", "report_age_s", since="15m")),
+                    looks={"temperature_c": Look(more=WHOLE)},
                     absent="This inverter has not reported for seventy minutes.",
                 ),
                 stats(
@@ -68,7 +69,7 @@ PANEL: Final = Board(
                     "days: "
                     "number of sunny days in a row below 80 % of the group (or your LOGGER_PANEL_ALERT_PERCENT). The "
                     "third day makes the panel weak. Silent days: number of days in a row without a report.",
-                    (11, 5),
+                    (11, 4),
                     Newest(
                         _of(
                             "envoy_inverter_day",

@@ -233,13 +233,18 @@ class NominalLine(OneColumn):
 
 @dataclass(frozen=True)
 class Rate(OneColumn):
-    """Query the rate of a counter of seconds, in percent: processor time becomes load."""
+    """Query the rate of a counter of seconds, in percent: processor time becomes load.
+
+    The rate is computed from point to point before its mean in each window, so that the last window, which is not
+    over, is no lower than the others.
+    """
 
     def flux(self) -> list[Statement]:
         """Return one statement."""
         steps = (
-            *flux.read(self.rows, flux.windows("last", empty=False)),
+            *flux.read(self.rows),
             "derivative(unit: 1s, nonNegative: true)",
+            flux.windows("mean", empty=False),
             'group(columns: ["_field"])',
             flux.windows("sum", empty=True),
             f"map(fn: (r) => ({{_time: r._time, {self.name}: r._value * 100.0}}))",
@@ -249,10 +254,16 @@ class Rate(OneColumn):
     def influxql(self) -> list[Statement]:
         """Return one statement."""
         (field,) = self.rows.fields
-        inner = influxql.select(
-            [f'non_negative_derivative(last("{field}"), 1s) * 100 AS "r"'],
+        points = influxql.select(
+            [f'non_negative_derivative("{field}", 1s) * 100 AS "r"'],
             influxql.quote(self.rows.measurement),
             influxql.where(self.rows),
+            'GROUP BY "gateway"',
+        )
+        inner = influxql.select(
+            [influxql.call("mean", "r")],
+            f"({points})",
+            f"WHERE {influxql.span(self.rows)}",
             'GROUP BY time($__interval), "gateway" fill(none)',
         )
         text = influxql.select(

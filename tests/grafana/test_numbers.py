@@ -115,9 +115,6 @@ def tolerance(query: Any, column: str, wanted: float) -> float:
 def compare(query: Any, wanted: Cells, got: Cells, name: str, checked: Checked) -> list[str]:
     wrong = []
     wanted = {key: value for key, value in wanted.items() if value != ""}  # which says nothing
-    if type(query).__name__ == "Rate":
-        first = min((int(at) for _, at in got), default=0)
-        got = {key: value for key, value in got.items() if int(key[1]) != first or key in wanted}
     for key in sorted(wanted.keys() | got.keys()):
         want, have = wanted.get(key), got.get(key)
         if isinstance(want, bool | str) or isinstance(have, bool | str) or want is None or have is None:
