@@ -66,8 +66,9 @@ class StateApi:
     def __init__(
         self, store: StoreCalls, keeper_of: Callable[[str], Keeper], on_change: Callable[[], None] = lambda: None
     ) -> None:
-        """Answer requests with the data of `store`. `keeper_of`: a gateway's serial → the keeper of the gateway's state.
+        """Answer requests with the data of `store`.
 
+        `keeper_of`: a gateway's serial → the keeper of the gateway's state.
         `on_change` is called after new rows for InfluxDB were stored.
         """
         self._store, self._keeper_of, self._on_change = store, keeper_of, on_change
