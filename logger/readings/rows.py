@@ -101,9 +101,9 @@ class View:
     is_standing: bool = False
 
     def find_fresh(self, path: str) -> Found[Document]:
-        """Return the document at `path` if it arrived since the role's last tick, for measured values.
+        """Return the document at `path` if it arrived since the role's last tick, otherwise UNKNOWN.
 
-        Return UNKNOWN for an older document.
+        Use this method for measured values.
         """
         document = self.find_fact(path)
         if isinstance(document, Missing) or self.is_standing:

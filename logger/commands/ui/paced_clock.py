@@ -60,7 +60,7 @@ class PacedClock(FastClock):
     async def sleep(self, seconds: float) -> None:
         """Wait until this clock has advanced by `seconds`.
 
-        While the clock is stopped, the file is read only every 10 ms.
+        While the clock is stopped, the file that limits the clock is read only every 10 ms.
         """
         until = self.time() + seconds
         while (left := until - self.time()) > 0:
