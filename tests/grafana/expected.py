@@ -194,12 +194,12 @@ def _rate(query: Any, scope: Scope) -> Cells:
     (field,) = query.rows.fields
     windows: dict[int, list[float]] = defaultdict(list)
     for points in _by(scope.rows(query), _owner).values():
-        counted = [(point.time, point.fields[field]) for point in points if field in point.fields]
+        counted = [(point.time, float(point.fields[field])) for point in points if field in point.fields]
         rates: dict[int, list[float]] = defaultdict(list)
         for (before, low), (at, high) in zip(counted, counted[1:], strict=False):
             if high >= low:
                 start = scope.begin + (at - scope.begin) // scope.every_s * scope.every_s
-                rates[start].append((float(high) - float(low)) / (at - before))
+                rates[start].append((high - low) / (at - before))
         for start, values in rates.items():
             windows[start].append(fmean(values))
     return {(query.name, str(at)): 100 * sum(values) for at, values in windows.items()}
