@@ -198,6 +198,7 @@ LOOKS: Final[dict[str, Look]] = {
     "idle_grid_w": Look("Grid", BOUGHT),
     "battery_charge_percent": Look("Charge", BATTERY, more=WHOLE),
     "battery_reserve_percent": Look("Reserve", WARN),
+    "at_reserve_percent": Look("At reserve", WARN, more=WHOLE),
     "battery_health_percent": Look("Health", BATTERY),
     "battery_energy_wh": Look("Stored", BATTERY),
     "battery_capacity_wh": Look("Capacity", PLAIN),

@@ -11,7 +11,7 @@ from grafana.looks import BELOW_ZERO, DASHED, FULL, ILL, OF_HUNDRED, RIGHT, WEAK
 from grafana.query.asked import Rows
 from grafana.query.curves import Curve, CurveBySign, Shade, States
 from grafana.query.each import Each
-from grafana.query.newest import Flow, FlowParts, Newest, NewestShare
+from grafana.query.newest import Flow, FlowParts, Newest, NewestShare, Reached
 from grafana.query.spans import Spans
 
 _NOW: Final = "10m"
@@ -77,13 +77,14 @@ LIVE: Final = Board(
             (
                 stats(
                     "",
-                    "The newest powers, at most ten minutes old. Battery, idle: full, at its reserve, or not "
-                    "needed; see "
-                    "the charge. A site without a measured battery or grid has no such tile.",
+                    "The newest powers, at most ten minutes old. At reserve: the battery is empty down to the "
+                    "charge that it "
+                    "keeps for a power cut. A site without a measured battery or grid has no such tile.",
                     (24, 5),
                     Newest(_totals("production_power_w", "load_power_w")),
                     Flow(_totals("battery_power_w"), "from_battery_w", "to_battery_w", "idle_battery_w"),
                     Newest(_totals("battery_charge_percent")),
+                    Reached("at_reserve_percent", _totals("battery_charge_percent", "battery_reserve_percent")),
                     Flow(_totals("net_power_w"), "from_grid_w", "to_grid_w", "idle_grid_w"),
                     ground=True,
                     looks={"battery_charge_percent": FULL},

@@ -184,6 +184,34 @@ class Sign(OneColumn):
 
 
 @dataclass(frozen=True)
+class Reached(OneColumn):
+    """Query the newest value of the second field, if that of the first field is not above it by more than 1.
+
+    Otherwise the answer is empty.
+    """
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        value, limit = self.rows.fields
+        text = flux.pipe(
+            *newest(self.rows, merge_of(limit)),
+            f"filter(fn: (r) => exists r.{value} and exists r.{limit} and r.{value} <= r.{limit} + 1.0)",
+            f"map(fn: (r) => ({{_time: r._time, {self.name}: r.{limit}}}))",
+        )
+        return [Statement(self.rows.role, text)]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement."""
+        value, limit = self.rows.fields
+        merged = influxql.select(
+            [influxql.call(merge_of(field), field) for field in self.rows.fields], last(self.rows)
+        )
+        above = influxql.select([f'"{value}" - "{limit}" AS "above"', influxql.quote(limit)], f"({merged})")
+        text = influxql.select([f'"{limit}" AS "{self.name}"'], f"({above})", 'WHERE "above" <= 1')
+        return [Statement(self.rows.role, text)]
+
+
+@dataclass(frozen=True)
 class LastTime(Query):
     """Query the time of the newest point."""
 

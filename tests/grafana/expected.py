@@ -258,6 +258,14 @@ def _newest_share(query: Any, scope: Scope) -> Cells:
     return {(query.name, ""): _share(part, whole, left=query.left, scale=query.scale)}
 
 
+def _reached(query: Any, scope: Scope) -> Cells:
+    newest = _newest(query, scope)
+    value, limit = (_number(newest, field) for field in query.rows.fields)
+    if value is None or limit is None or value - limit > 1:
+        return {}
+    return {(query.name, ""): limit}
+
+
 def _flow(query: Any, scope: Scope) -> Cells:
     (field,) = query.rows.fields
     watts = _number(_newest(query, scope), field)
@@ -472,7 +480,7 @@ def _top_spans(query: Any, scope: Scope) -> Cells:
 
 EXPECTED: Final[Mapping[str, Callable[[Any, Scope], Cells]]] = {
     "CurveBySign": _curve_by_sign, "NominalLine": _nominal_line,
-    "FlowParts": _flow_parts, "Sign": _sign,
+    "FlowParts": _flow_parts, "Sign": _sign, "Reached": _reached,
     "Curve": _curve, "CurveByTag": _curve_by_tag, "CurveByPanel": _curve_by_panel, "DayCurve": _day_curve,
     "MedianOfGroup": _median_of_group, "LimitLine": _limit_line, "Rate": _rate, "Shade": _shade, "States": _states,
     "Newest": _newest, "NewestShare": _newest_share, "Flow": _flow, "LastTime": _last_time,
