@@ -38,7 +38,7 @@ Grafana writes small powers in mW and small energies in mWh. A value mapping of 
 instead. A value of 0 is written as 0.
 
 Each panel can show two years. In InfluxQL, a panel has one statement for each curve, because InfluxDB repeats a
-subquery for each column of the outer statement. The panel *The sun of a year, hour by hour* always shows one year.
+subquery for each column of the outer statement. The panel *The sun of a year, hour by hour* always shows 52 weeks.
 Its query takes 0.5 seconds of processor time in Flux, and 0.2 seconds in InfluxQL on InfluxDB 1.6.7.
 """
 

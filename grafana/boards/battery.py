@@ -132,8 +132,7 @@ BATTERY: Final = Board(
                 stats(
                     "Full cycles since installation",
                     "The energy that the battery gave since it was installed, by its own counter, divided by its "
-                    "present "
-                    "capacity.",
+                    "present capacity.",
                     (4, 8),
                     NewestShare(
                         "cycles", _totals("battery_discharged_lifetime_wh", "battery_capacity_wh"), scale=1.0

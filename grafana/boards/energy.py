@@ -206,8 +206,7 @@ ENERGY: Final = Board(
                 listing(
                     "The best of each year (this year so far)",
                     "The best day and the highest powers of each year. The powers of sun and house are those of one "
-                    "reading. "
-                    "The powers from and to the grid are means over a quarter of an hour.",
+                    "reading. The powers from and to the grid are means over a quarter of an hour.",
                     (16, 12),
                     Listing(
                         Rows(
@@ -236,8 +235,8 @@ ENERGY: Final = Board(
                 listing(
                     "Month by month (this month so far)",
                     "The rows of all months: energy, highest powers, and the recorded part of the time. In this "
-                    "month, the "
-                    "recorder counts the whole of today, so that the hours still to come lower the recorded part.",
+                    "month, the recorder counts the whole of today, so that the hours still to come lower the "
+                    "recorded part.",
                     (24, 17),
                     Spans(
                         Rows(

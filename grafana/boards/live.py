@@ -78,8 +78,8 @@ LIVE: Final = Board(
                 stats(
                     "",
                     "The newest powers, at most ten minutes old. At reserve: the battery is empty down to the "
-                    "charge that it "
-                    "keeps for a power cut. A site without a measured battery or grid has no such tile.",
+                    "charge that it keeps for a power cut. A site without a measured battery or grid has no such "
+                    "tile.",
                     (24, 5),
                     Newest(_totals("production_power_w", "load_power_w")),
                     Flow(_totals("battery_power_w"), "from_battery_w", "to_battery_w", "idle_battery_w"),
@@ -160,8 +160,7 @@ LIVE: Final = Board(
                 bars(
                     "Last seven days (today: to the last quarter of an hour)",
                     "Energy of each local day. The recorder writes today's row every quarter of an hour, so that "
-                    "today's bar "
-                    "can be shorter than the numbers above.",
+                    "today's bar can be shorter than the numbers above.",
                     (8, 9),
                     Spans(Rows("envoy_day", ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh"), "7d")),
                     along="local_date",

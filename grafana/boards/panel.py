@@ -66,8 +66,8 @@ PANEL: Final = Board(
                 stats(
                     "",
                     "The energy of the newest day and of seven days, divided by the median of the group. Weak sunny "
-                    "days: "
-                    "number of sunny days in a row below 80 % of the group (or your LOGGER_PANEL_ALERT_PERCENT). The "
+                    "days: number of sunny days in a row below 80 % of the group (or your "
+                    "LOGGER_PANEL_ALERT_PERCENT). The "
                     "third day makes the panel weak. Silent days: number of days in a row without a report.",
                     (11, 4),
                     Newest(

@@ -154,8 +154,7 @@ PANELS: Final = Board(
                     "Shading, thirty days, % of its group, worst first",
                     "Energy of each panel in each hour of the day over thirty days, divided by the median of its "
 "group. The hours of a shaded panel are orange or red. The panel with the worst hour comes first. Only the days on "
-"which a "
-"panel reported count, so that a silent panel has the numbers of its last days with reports.",
+"which a panel reported count, so that a silent panel has the numbers of its last days with reports.",
                     (24, 17),
                     HourShares(
                         "group_percent",

@@ -135,8 +135,7 @@ RECORDER: Final = Board(
                 listing(
                     "What happened, thirty days",
                     "Events of the last thirty days, the newest first. An event names an inverter by its serial "
-                    "number. The "
-                    "board Panels shows the serial number of each panel.",
+                    "number. The board Panels shows the serial number of each panel.",
                     (16, 17),
                     Listing(Rows("envoy_event", ("severity", "text"), "30d"), ("kind",)),
                     order=("Time", "severity", "text", "kind"),
