@@ -227,7 +227,7 @@ LOOKS: Final[dict[str, Look]] = {
     # money
     "cost": Look("Cost", BOUGHT, "none"),
     "income": Look("Income", SOLD, "none"),
-    "saved": Look("Saved, with income", BATTERY, "none"),
+    "saved": Look("Saved", BATTERY, "none"),
     "currency": Look("Currency", PLAIN),
     "band": Look("Price band"),
     # grid

@@ -259,7 +259,7 @@ ENERGY: Final = Board(
             "Costs",
             (
                 stats(
-                    "Money in the time shown",
+                    "Money in the time shown (saved: with the income)",
                     "Cost: the price of the energy from the grid. Income: the price of the energy to the "
                     "grid. Saved: the additional cost of the same house without sun and battery. The savings "
                     "include the income.",

@@ -141,7 +141,7 @@ LIVE: Final = Board(
                     },
                 ),
                 stats(
-                    "Money today",
+                    "Money today (saved: with the income)",
                     "Cost: the price of the energy from the grid. Income: the price of the energy to the "
                     "grid. Saved: the additional cost of the same house without sun and battery. The savings "
                     "include the income.",
@@ -167,11 +167,11 @@ LIVE: Final = Board(
                     absent="the first day has no row yet",
                 ),
                 bars(
-                    "Last six months (this month so far)",
+                    "Last months (this month so far)",
                     "Energy of each month.",
                     (7, 9),
                     Spans(
-                        Rows("envoy_month", ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh"), "180d")
+                        Rows("envoy_month", ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh"), "200d")
                     ),
                     along="local_month",
                     absent="the first month has no row yet",
