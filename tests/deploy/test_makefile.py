@@ -31,6 +31,7 @@ def folder(tmp_path: Path) -> Path:
         pytest.skip("needs: make")
     for name in ("Makefile", "pyproject.toml", "requirements.lock"):
         shutil.copy(ROOT / name, tmp_path)
+    os.utime(tmp_path / "Makefile", (0, 0))  # make warns of a file that is newer than the machine's clock
     python = tmp_path / "python"
     python.write_text(PYTHON.format(folder=tmp_path, log=tmp_path / "log"))
     python.chmod(0o755)
