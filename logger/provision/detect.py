@@ -1,4 +1,4 @@
-"""Request which InfluxDB answers, whether it is healthy, and whether a token may read there. Nothing is written."""
+"""Find out which InfluxDB answers, whether it is healthy, and whether a token may read there. Nothing is written."""
 
 from __future__ import annotations
 

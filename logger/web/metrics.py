@@ -139,7 +139,7 @@ def _write_value(value: Value, factor: float) -> str:
 def _write_lines(measurement: Measurement, told: Sequence[_Told]) -> tuple[Sequence[_Line], str]:
     """Write a metric family for each field with a present value, by the library for Prometheus.
 
-    Return the lines of the families without their values, and the text after the last value.
+    Return each line of the text up to the place of its value, and the text that follows the last value.
     """
     labels = ("site", *measurement.tags, *(_LAYOUT if measurement.has_layout else ()))
     lines, before = [], ""
