@@ -11,6 +11,7 @@ from collections import deque
 from importlib.util import find_spec
 
 import pytest
+from hypothesis import HealthCheck
 from hypothesis import settings as of_hypothesis
 
 from logger import log
@@ -31,7 +32,8 @@ from tests.databases.fixtures import (  # noqa: F401  the databases, for every f
 from tests.sizes import LONG
 from tests.standin import site  # noqa: F401  a gateway, likewise
 
-of_hypothesis.register_profile("no clock", deadline=None)  # a busy machine is no failure
+# A busy machine is no failure: neither a slow example nor slowly made ones.
+of_hypothesis.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 of_hypothesis.load_profile("no clock")
 
 gc.disable()  # until every test is collected: what they import and define stays

@@ -79,7 +79,9 @@ def test_the_parsers_differ_where_we_say_they_do(systemd: Systemd) -> None:
     assert dict(map(tuple, RECORDED))["a$b"] == "a"
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=12))
 @example("my house")
 @example("o'brien@example.org")
