@@ -18,7 +18,8 @@ class Panel:
 
     `says`: the description in the panel's corner and in docs/dashboards.md. `absent`: the text that the panel shows
     if nothing was recorded. `options`, `custom`: Grafana's settings of this kind of panel. `points`: the greatest
-    number of points that the panel requests; 0 stands for one point a pixel of its width.
+    number of points that the panel requests; 0 stands for one point a pixel of its width. `names_rows`: the panel
+    shows the name of each row, so that its columns need no names.
     """
 
     title: str
@@ -38,6 +39,7 @@ class Panel:
     time_shift: str = ""
     repeat: str = ""
     points: int = 0
+    names_rows: bool = False
 
 
 @dataclass(frozen=True)

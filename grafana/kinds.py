@@ -153,7 +153,7 @@ def gauges(title: str, says: str, size: Size, query: Query, **extras: Unpack[Ext
         text=common.VizTextDisplayOptions(title_size=12, value_size=15),
     )
     extras["transformations"] = (*extras.get("transformations", ()), *as_words(query.columns))
-    return Panel(title, "bargauge", says, (query,), size, options=options, **extras)
+    return Panel(title, "bargauge", says, (query,), size, options=options, names_rows=True, **extras)
 
 
 def flows(

@@ -184,7 +184,7 @@ class _Page:
             endings = {column.rsplit("_", 1)[-1] for column in columns}
             yield from (self._least(panel.kind, ending) for ending in LEAST if ending in endings)
         for column in dict.fromkeys([*columns, *panel.order, *panel.looks]):
-            form = "" if _names_rows(panel) else _NAMES.get(panel.kind, "{}")
+            form = "" if panel.names_rows else _NAMES.get(panel.kind, "{}")
             if found := self._properties(look_at(column, panel.looks), form):
                 if panel.kind in _HOLED and "mappings" in found:
                     found["mappings"] += self._holes()
@@ -271,11 +271,6 @@ class _Page:
                     "renameByName": {},
                 },
             )
-
-
-def _names_rows(panel: Panel) -> bool:
-    """Return whether the panel names each row of the answer, so that its columns need no names."""
-    return panel.kind == "bargauge" and panel.options.reduce_options.values  # type: ignore[attr-defined]
 
 
 def _in_one_line(name: str) -> str:

@@ -40,8 +40,8 @@ class Rows:
     """Select points of one measurement, of the chosen gateways or of the chosen sites of several gateways.
 
     `since`: how far back the query reads (such as `10m`), `SHOWN` or `BEFORE`. `until`: how long ago the time ends
-    that the query reads, if it does not end now. `where`: pairs of a tag and its value,
-    or of a tag and a `${variable}`.
+    that the query reads, if it does not end now. `where`: pairs of a tag and its value, or
+    of a tag and a `${variable}`.
     """
 
     measurement: str
@@ -111,6 +111,32 @@ class Query(ABC):
     def statements(self, dialect: Dialect) -> list[Statement]:
         """Return the statements in the query language `dialect`."""
         return self.flux() if dialect == "flux" else self.influxql()
+
+
+@dataclass(frozen=True)
+class BySign(Query):
+    """Define a query that divides a power with a sign into two columns without a sign, of which one is 0."""
+
+    rows: Rows
+    positive: str
+    negative: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the names of the two columns."""
+        return (self.positive, self.negative)
+
+    def split_flux(self, missing: str = "") -> str:
+        """Return the two columns of a Flux record. `missing`: the begin of each expression, for an absent value."""
+        parts = ((self.positive, ">", "r._value"), (self.negative, "<", "-r._value"))
+        return ", ".join(
+            f"{name}: {missing}if r._value {sign} 0.0 then {value} else 0.0" for name, sign, value in parts
+        )
+
+    def split_influxql(self, power: str) -> dict[str, str]:
+        """Return column → its InfluxQL with the column's name: (|w| + w) / 2 and (|w| − w) / 2 of a power w."""
+        parts = {self.positive: "+", self.negative: "-"}
+        return {name: f'(abs({power}) {sign} {power}) / 2 AS "{name}"' for name, sign in parts.items()}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grafana.query import flux, influxql
-from grafana.query.asked import OneColumn, Query, Rows, Statement, by_merge, merge_of
+from grafana.query.asked import BySign, OneColumn, Query, Rows, Statement, by_merge, merge_of
 
 
 @dataclass(frozen=True)
@@ -42,27 +42,15 @@ class Curve(Query):
 
 
 @dataclass(frozen=True)
-class CurveBySign(Query):
+class CurveBySign(BySign):
     """Query a power with a sign as two curves without a sign: `positive` above zero and `negative` below zero.
 
     In a window of one direction, the curve of the opposite direction is 0. Without a value, both curves are empty.
     """
 
-    rows: Rows
-    positive: str
-    negative: str
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Return the names of the two curves."""
-        return (self.positive, self.negative)
-
     def flux(self) -> list[Statement]:
         """Return one statement."""
-        parts = ", ".join(
-            f"{name}: if not exists r._value then r._value else if r._value {sign} 0.0 then {value} else 0.0"
-            for name, sign, value in ((self.positive, ">", "r._value"), (self.negative, "<", "-r._value"))
-        )
+        parts = self.split_flux("if not exists r._value then r._value else ")
         steps = (
             *flux.read(self.rows, flux.windows("mean", empty=False)),
             'group(columns: ["_field"])',
@@ -72,7 +60,7 @@ class CurveBySign(Query):
         return [Statement(self.rows.role, flux.pipe(*steps))]
 
     def influxql(self) -> list[Statement]:
-        """Return one statement for each direction: (|w| + w) / 2 and (|w| − w) / 2 of a power w."""
+        """Return one statement for each direction."""
         (field,) = self.rows.fields
         inner = influxql.select(
             [influxql.call("mean", field, "w")],
@@ -80,16 +68,15 @@ class CurveBySign(Query):
             influxql.where(self.rows),
             'GROUP BY time($__interval), "gateway" fill(none)',
         )
-        values = {self.positive: '(abs(sum("w")) + sum("w")) / 2', self.negative: '(abs(sum("w")) - sum("w")) / 2'}
         where, group = f"WHERE {influxql.span(self.rows)}", "GROUP BY time($__interval) fill(null)"
         return [
             Statement(
                 self.rows.role,
-                influxql.select([f'{value} AS "{name}"'], f"({inner})", where, group),
+                influxql.select([value], f"({inner})", where, group),
                 "time_series",
                 name,
             )
-            for name, value in values.items()
+            for name, value in self.split_influxql('sum("w")').items()
         ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grafana.query import flux, influxql
-from grafana.query.asked import Merge, OneColumn, Query, Rows, Statement, by_merge, merge_of
+from grafana.query.asked import BySign, Merge, OneColumn, Query, Rows, Statement, by_merge, merge_of
 
 
 @dataclass(frozen=True)
@@ -121,36 +121,19 @@ class Flow(Query):
 
 
 @dataclass(frozen=True)
-class FlowParts(Query):
+class FlowParts(BySign):
     """Query the newest value of a power with a sign as two powers without a sign, of which one is 0."""
-
-    rows: Rows
-    positive: str
-    negative: str
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Return the names of the two powers."""
-        return (self.positive, self.negative)
 
     def flux(self) -> list[Statement]:
         """Return one statement."""
-        parts = (
-            f"{self.positive}: if r._value > 0.0 then r._value else 0.0, "
-            f"{self.negative}: if r._value < 0.0 then -r._value else 0.0"
-        )
-        steps = (*newest(self.rows, "sum", wide=False), f"map(fn: (r) => ({{_time: r._time, {parts}}}))")
+        steps = (*newest(self.rows, "sum", wide=False), f"map(fn: (r) => ({{_time: r._time, {self.split_flux()}}}))")
         return [Statement(self.rows.role, flux.pipe(*steps))]
 
     def influxql(self) -> list[Statement]:
         """Return one statement."""
         (field,) = self.rows.fields
         merged = influxql.select([influxql.call("sum", field, "w")], last(self.rows))
-        parts = [
-            f'(abs("w") + "w") / 2 AS "{self.positive}"',
-            f'(abs("w") - "w") / 2 AS "{self.negative}"',
-        ]
-        return [Statement(self.rows.role, influxql.select(parts, f"({merged})"))]
+        return [Statement(self.rows.role, influxql.select([*self.split_influxql('"w"').values()], f"({merged})"))]
 
 
 @dataclass(frozen=True)
