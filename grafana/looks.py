@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from logger.panels.watch import WEAK_DAYS
+
 SOLAR: Final = "#D38000"
 BATTERY: Final = "#4A9A40"
 HOUSE: Final = "#3274D9"
@@ -157,8 +159,6 @@ IN_THE_DARK: Final = r"/^((pcu_ctrl\.dc-pwr-low|pcu_chan\.dcvoltagetoolow|pcu_ct
 """Pattern of the flags that a sound inverter has each night."""
 FLAGS: Final = {IN_THE_DARK: ("too little light", GREY), r"/(pcu_ctrl|pcu_chan|envoy\.global)\./g": ("", "")}
 """Texts of the gateway's flags: without the prefixes that Enphase writes before each flag."""
-WEAK_DAYS: Final = 3
-"""The number of sunny days in a row below the limit that makes a panel weak, as in the recorder's event."""
 ILL: Final = Look(
     unit="suffix: days",
     texts={"0": ("–", ""), "1": ("1 day", "")},

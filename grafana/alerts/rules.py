@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from grafana.alerts.figures import Course, Figure, Heard, Newest, Unlike
+from logger.panels.watch import WEAK_DAYS
 
 _DEVICE: Final = ("gateway", "serial")
 
@@ -71,7 +72,7 @@ RULES: Final = (
         "A panel is weak",
         'Inverter {{ $labels.serial }} has been below its group for {{ printf "%.0f" $values.B.Value }} sunny days.',
         Newest("envoy_inverter_day", ("low_days",), "3d", _DEVICE),
-        "$B >= 3",
+        f"$B >= {WEAK_DAYS}",
         "envoy-panels",
     ),
     Rule(

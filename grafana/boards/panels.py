@@ -14,7 +14,6 @@ from grafana.looks import (
     ILL,
     NOTHING,
     WEAK,
-    WEAK_DAYS,
     WHOLE,
     Look,
     cell,
@@ -26,6 +25,7 @@ from grafana.query.each import CountAbove, Each
 from grafana.query.newest import Newest
 from grafana.query.roof import SILENT, RoofCells, WeekShares
 from grafana.transformations import cells, join_by, roof_cells
+from logger.panels.watch import WEAK_DAYS
 
 _GROUP: Final = (("panel_group", "${group:regex}"),)
 _RECENT: Final = "50h"

@@ -19,7 +19,7 @@ from logger.panels.panel_state import IntervalRun, PanelDays, PanelState, UsualR
 from logger.panels.silence import set_low_days
 
 _SILENT_S: Final = 86400
-_WEAK_DAYS: Final = 3
+WEAK_DAYS: Final = 3
 """A panel is weak after this many sunny days in a row below the limit."""
 _SUNNY_PART: Final = 0.5
 """A day is sunny if the group's median energy is at least this share of the group's best day in the state."""
@@ -143,7 +143,7 @@ class _Judge:
                 self.events.append(Event(self._tick, "panel_recovered", text, "info", serial))
         else:
             days = self._weak_days[serial] = self._weak_days.get(serial, 0) + 1
-            if days >= _WEAK_DAYS and serial not in self._alerts:
+            if days >= WEAK_DAYS and serial not in self._alerts:
                 self._alerts[serial] = "weak"
                 text = _describe_weak(serial, group, ratio, least)
                 self.events.append(Event(self._tick, "panel_weak", text, "warning", serial))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final, TypeAlias
 
+from logger.panels.watch import WEAK_DAYS
 from logger.web.flow_picture import draw_flow
 from logger.web.gathered_facts import PageFacts, only_true_now
 from logger.web.markup import Markup, el, join
@@ -20,7 +21,6 @@ from logger.web.wording import Wording
 
 _DAYS: Final = 14
 _MONTHS: Final = 12
-_WEAK_DAYS: Final = 3
 
 
 def _write_state(facts: PageFacts, words: Wording) -> Markup:
@@ -206,7 +206,7 @@ def _list_panels(facts: PageFacts, words: Wording) -> Iterator[Markup]:
     for inverter in facts.inverters:
         day = inverter.get("day") or {}
         for name, count in (("silent", day.get("silent_days") or 0), ("weak", day.get("low_days") or 0)):
-            if count >= (1 if name == "silent" else _WEAK_DAYS):
+            if count >= (1 if name == "silent" else WEAK_DAYS):
                 text = words.say(f"{name}_panel", panel=name_of(inverter), days=f"{count}")
                 yield _write_trouble(text, words.say(f"{name}_cure"), words)
 
