@@ -30,16 +30,17 @@ The page shows the query of each panel, for readers who build their own boards. 
 | `${gap}` | five minutes, or a three-hundredth of the time shown if that is longer |
 | `${label:raw}` | the tag that names an inverter: `panel`, or `serial` without a layout file |
 
-The recorder writes a row for each local day, month and year ([fields](fields.md)). The boards read these rows, so no
-query contains a time zone. The boards add up the energies and powers of several gateways. They show the mean of the
-percentages, voltages and temperatures of several gateways.
+The recorder writes a row for each local day, month and year ([fields](fields.md)). The boards read the rows of days,
+months and years, so no query contains a time zone. The boards add up the energies and powers of several gateways. The
+boards show the mean of the percentages, voltages and temperatures of several gateways.
 
-Grafana writes small powers in mW and small energies in mWh. A value mapping of each panel writes `< 1 W` and `< 1 Wh`
-instead. A value of 0 is written as 0.
+Grafana writes small powers in mW and small energies in mWh. A value mapping of each panel shows `< 1 W` instead of
+mW, and `< 1 Wh` instead of mWh. A value of 0 is written as 0.
 
-Each panel can show two years. In InfluxQL, a panel has one statement for each curve, because InfluxDB repeats a
-subquery for each column of the outer statement. The panel *The sun of a year, hour by hour* always shows 52 weeks.
-Its query takes 0.5 seconds of processor time in Flux, and 0.2 seconds in InfluxQL on InfluxDB 1.6.7.
+Each panel of a board can show two years. In InfluxQL, a panel has one statement for each curve, because InfluxDB
+repeats a subquery for each column of the outer statement. The panel *The sun of a year, hour by hour* always shows 52
+weeks. The query for these 52 weeks takes 0.5 seconds of processor time in Flux, and 0.2 seconds in InfluxQL on
+InfluxDB 1.6.7.
 """
 
 

@@ -46,7 +46,7 @@ _MONEY: Final = (
 DAY = Measurement(
     "envoy_day",
     "One local day of the site; its time is the day's first instant. "
-    "The row is rewritten every 15 minutes until it is final.",
+    "The row of the day is rewritten every 15 minutes until this row is final.",
     "daily",
     time="day",
     fields=(
@@ -85,7 +85,7 @@ _OF_SITE: Final = "the rows of its gateways, while every gateway that can have t
 SITE_DAY = Measurement(
     "envoy_site_day",
     "One local day of a site of several gateways: the sums of the gateways' rows. "
-    "The row is written if every gateway has that day.",
+    "A row of the sums is written if every gateway of the site has a row of the day.",
     "daily",
     time="day",
     has_gateway=False,
@@ -180,14 +180,14 @@ def _of_period(kind: str, example: str) -> tuple[Field, ...]:
 
 MONTH = Measurement(
     "envoy_month",
-    "One local month of the site: the sums of its days so far. The row is rewritten every 15 minutes.",
+    "One local month of the site: the sums of its days so far. The row of the month is rewritten every 15 minutes.",
     "daily",
     time="month",
     fields=_of_period("month", "YYYY-MM"),
 )
 YEAR = Measurement(
     "envoy_year",
-    "One local year of the site: the sums of its days so far. The row is rewritten every 15 minutes.",
+    "One local year of the site: the sums of its days so far. The row of the year is rewritten every 15 minutes.",
     "daily",
     time="year",
     fields=_of_period("year", "YYYY"),
@@ -196,8 +196,8 @@ YEAR = Measurement(
 HOUR = Measurement(
     "envoy_hour",
     "One local hour of the site, written once when it is over. `hour` is the hour of the day (00 to 23), `month` the "
-    "month of the year (01 to 12), both in the site's time zone. InfluxQL needs these tags to group by them. An hour "
-    "whose energy is not known from its own counters has no point.",
+    "month of the year (01 to 12), both in the site's time zone. InfluxQL groups only by time and tags, so `hour` "
+    "and `month` are tags. An hour has no point if none of its energies is known.",
     "daily",
     tags=("hour", "month"),
     time="hour",
@@ -218,7 +218,8 @@ HOUR = Measurement(
 
 INVERTER_HOUR = Measurement(
     "envoy_inverter_hour",
-    "Each inverter in each local hour that its reports cover, with its group's median. Written once, after the hour.",
+    "Each inverter in each local hour that its reports cover, with its group's median. "
+    "An inverter's hour is written once, after the hour.",
     "daily",
     tags=("serial", "panel_group", "hour"),
     time="hour",

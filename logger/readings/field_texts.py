@@ -36,9 +36,10 @@ _UNITS: Final = {
 _HEAD: Final = """\
 # Every field
 
-This page lists every field. It is made from the table in `logger/readings/table.py`; `envoy-logger fields` prints the
-same table. If a field has several sources, the recorder tries them in the given order. A later source is used only if
-the gateway surely lacks all earlier sources. If a value is missing or implausible, the field is left out.
+This page lists every field. The page is made from the table in `logger/readings/table.py`; `envoy-logger fields`
+prints the same table. If a field has several sources, the recorder tries them in the given order. A later source is
+used only if the gateway surely lacks all earlier sources. If a value is missing or implausible, the field is left
+out.
 
 Every point has the tag `gateway` (the gateway's serial number). If you name the site, every point also has the tag
 `site`. Points of a site of several gateways (`envoy_site`, `envoy_site_day`) have only the tag `site`. Points of
@@ -123,7 +124,7 @@ def markdown() -> str:
             [
                 "## Counters",
                 "",
-                "The lifetime energies are computed only from validated values of these counters.",
+                "The lifetime energies are computed only from validated values of the counters in this table.",
                 "",
                 "| counter | meaning | sources, in order |",
                 "|---|---|---|",
