@@ -46,7 +46,7 @@ def is_ordinary(secret: str) -> bool:
 
 
 def protect(secrets: Iterable[str]) -> None:
-    """Mask these secrets in all output from now on, except short or ordinary words.
+    """Mask these secrets in all output from now on. A secret for which `is_ordinary` is True is not masked.
 
     A secret is also masked in the notation of JSON, Python, URLs, web pages and HTTP Basic.
     """
@@ -62,7 +62,10 @@ def protect_passing(secret: str) -> None:
 
 
 def _forms(secret: str) -> set[str]:
-    """Return every notation of a secret, and the JSON form of each notation, because servers may quote in JSON."""
+    """Return every notation of a secret, and the JSON form of each notation.
+
+    The JSON form is needed, because a JSON answer of a server may repeat a secret.
+    """
     if is_ordinary(secret):
         return set()
     forms = {
@@ -96,7 +99,7 @@ def _in_base64(secret: bytes) -> Iterable[str]:
 
 
 def without_secrets(text: str) -> str:
-    """Replace every known secret, every token and every user:password in a URL in `text`. Return the new text."""
+    """Mask in `text` every known secret, every token, and user:password in every URL. Return the new text."""
     for secret in sorted(_SECRETS.union(*_PASSING), key=len, reverse=True):
         text = text.replace(secret, MASK)
     return _URL_USER.sub(MASK, _JWT.sub(MASK, text))
@@ -212,7 +215,7 @@ class Changes:
         self._open: dict[str, str] = {}
 
     def of(self, name: str) -> Changes:
-        """Return a `Changes` for the part `name`. This object holds the problems of all parts."""
+        """Return a `Changes` for the part `name` of the recorder. The problems of all parts are stored together."""
         part = Changes(self._log, self._on_change, name=name)
         part._open = self._open
         return part
@@ -229,7 +232,7 @@ class Changes:
         return True
 
     def renew(self, key: str, text: str) -> None:
-        """Store a new text of an open problem for `status`, without logging the text."""
+        """Store a new text of an open problem, without logging the text. `status` shows the new text."""
         if self._key(key) in self._open:
             self._open[self._key(key)] = self._text(text)
 

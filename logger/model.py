@@ -43,10 +43,11 @@ def is_rounded(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Document:
-    """Hold one answer of the gateway. `body`: parsed JSON. `received_at`, `took_s`: seconds by our clock.
+    """Hold one answer of the gateway. `body`: parsed JSON. `received_at`: unix seconds by our clock.
 
-    `skeleton`: a number that is the same for documents that differ only in digits; 0 if the number is unknown. A
-    document equals only itself, so that a cache can use documents as keys.
+    `took_s`: the seconds from the request to the answer. `skeleton`: a number that is the same for documents that
+    differ only in digits; 0 if the number is unknown. A document equals only itself, so that a cache can use
+    documents as keys.
     """
 
     path: str
@@ -132,9 +133,10 @@ AHEAD_S: Final = 600
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Hold one inverter report as first read: its second by the gateway's clock, and the fixed time of its point.
+    """Hold one inverter report, with two times in unix seconds.
 
-    Both times are in unix seconds.
+    `gateway_second`: the report's time by the gateway's clock. `time`: the time of the report's point. Both times are
+    fixed when the report is first read.
     """
 
     serial: str

@@ -13,10 +13,10 @@ _SCHEMES: Final = ("http", "https")
 
 
 def proxy_for(url: str) -> str | None:
-    """Return the proxy for `url` by HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY in either case, or None.
+    """Return the proxy for `url` by HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY; None without a proxy.
 
-    Addresses of this machine use no proxy. NO_PROXY may also contain networks (192.168.0.0/16). Raises SettingsError
-    for a proxy that this program cannot use.
+    The names of these variables may have capital or small letters. Addresses of this machine use no proxy. NO_PROXY
+    may also contain networks (192.168.0.0/16). Raises SettingsError for a proxy that this program cannot use.
     """
     parts, proxies = urlsplit(url), getproxies()
     host = (parts.hostname or "").lower()
@@ -47,7 +47,10 @@ def _is_loopback(host: str) -> bool:
 
 
 def _is_in(host: str, networks: str | None) -> bool:
-    """Return True if `host` is an IP address in one of the comma-separated `networks`. Ignore host names."""
+    """Return True if `host` is an IP address in one of the comma-separated `networks`.
+
+    Host names in `networks` are skipped.
+    """
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

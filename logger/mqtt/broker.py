@@ -132,9 +132,10 @@ async def _cut_off_when_lost(link: BrokerLink, url: str) -> AsyncIterator[None]:
 
 
 def _stay_online(link: BrokerLink, will_topic: str) -> None:
-    """Write `online`, and write it again when another client writes `offline`.
+    """Write `online`, and write `online` again after each `offline`.
 
-    That client may be the broker, for an earlier connection of this recorder, or a recorder that ends.
+    The broker writes `offline` when it ends an earlier connection of this recorder. Another recorder writes `offline`
+    when that recorder ends.
     """
 
     def take(message: Message, _is_kept: bool) -> None:

@@ -42,7 +42,7 @@ PROBLEM: Final = Field("problem", "Something is wrong now.", kind="bool", made_o
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """Describe the topic with the states of one measurement; each device has one topic.
+    """Describe the topics of one measurement. Each device has one topic for its state of this measurement.
 
     `shown`: the fields that Home Assistant enables by default; the owner can enable the others. `lasting`: the fields
     whose value remains true until the next value. `rest_s`: if only numbers of a state changed, the state is sent

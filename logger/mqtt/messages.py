@@ -130,7 +130,7 @@ class Messages:
     def _list_of_series(self, seen: Present, gateway_topic: str, topic: Topic, reading: Reading) -> Iterator[Message]:
         """Make the state of one series.
 
-        If the state has a field for the first time, the message that describes its entity comes first.
+        If the state has a field for the first time, the message that describes the field's entity comes first.
         """
         serial = reading.tags.get("serial")
         state_topic = "/".join([gateway_topic, topic.name, *([serial] if serial else [])])
@@ -182,9 +182,10 @@ def _list_signs(reading: Reading) -> dict[str, Value]:
 def _describe_state(
     topic: Topic, values: Mapping[str, Value], announced: frozenset[str], *, is_stale: bool
 ) -> dict[str, Json]:
-    """Return every announced field with its value.
+    """Return every field of `announced` with its value.
 
-    A value is null if it is absent, or too old to be true now.
+    `announced`: the fields that the states of this topic have had so far. A value is null if it is absent, or too old
+    to be true now.
     """
     return {
         name: None

@@ -47,7 +47,7 @@ def judge_past(state: PanelState, closed: str, site: Site) -> PanelState:
 
 
 def fill_panel_days(live: PanelState, past: PanelState, dates: Collection[str]) -> tuple[PanelState, list[str]]:
-    """Copy the inverters and counts that only `past` has to the same days of `live`.
+    """Add to the given days of `live` the inverters and counts that `live` lacks, from the same days of `past`.
 
     The counts are silent days, low days and tripped seconds. Return the new state, and the dates of the days that
     changed.
@@ -127,7 +127,7 @@ def restore_tags(state: PanelState, day: str, written: Mapping[str, Mapping[str,
 def _lead_up(past: PanelState, live: PanelState, site: Site) -> PanelState:
     """Advance the `past` state to the beginning of `live`: add each inverter's rise up to its first report in `live`.
 
-    The live state counts that first report, so only the energy of the report is added here.
+    Only this rise is added. The first report itself, with its power, is already counted in `live`.
     """
     bases = [
         Reading(

@@ -33,8 +33,8 @@ class PanelDay:
 
     `first_at`, `last_at`: the times of the first and last report. `group`: the group when the day began.
     `silent_days`: days in a row, including this day, without a report while other inverters reported. `low_days`:
-    sunny days in a row below the limit. `tripped_s`: seconds for which the inverter was off because of the grid's
-    voltage or frequency.
+    sunny days in a row on which the panel was below the limit for weak panels. `tripped_s`: seconds for which the
+    inverter was off because of the grid's voltage or frequency.
     """
 
     wh: float = 0.0
@@ -113,8 +113,8 @@ class Watch:
     """Hold the state that is needed to judge the inverters.
 
     `since`, `last_tick`: the first and last tick of the present run of polls without a gap. `judged`: the last day
-    that was judged. By serial: `weak_days`: the number of sunny days in a row below the limit. `usual`: the panel's
-    usual ratio. `alerts`: the alerts that are still active.
+    that was judged. `weak_days`: the number of sunny days in a row on which a panel was below the limit for weak
+    panels, by serial. `usual`: each panel's usual ratio, by serial. `alerts`: the active alerts, by serial.
     """
 
     since: int = 0

@@ -65,7 +65,9 @@ def account_for_panels(
 def _count_days(state: PanelState, judged: str) -> PanelState:
     """Count silent days and low days.
 
-    Silent days are counted on each day after a known day, low days on each judged day.
+    A day that is not judged yet gets the low days of the last judged day. Silent days are counted again on every day
+    of the state. But the oldest day keeps its count if it was judged before this poll, because no earlier day is
+    known.
     """
     days = {
         day: set_low_days(kept, state.watch.weak_days) if day > max(judged, state.watch.judged) else kept

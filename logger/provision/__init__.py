@@ -1,1 +1,1 @@
-"""Sets up InfluxDB servers for the recorder. Only commands load this room."""
+"""Sets up InfluxDB servers for the recorder. Only commands load this package."""

@@ -103,9 +103,9 @@ async def detect_server(target: Target, clock: Clock, given: Sequence[SignIn] = 
 
 
 def _find_cure(error: WireError, url: str) -> str:
-    """Return a cure that names INFLUXDB_URL.
+    """Return a hint for an error of InfluxDB; the hint names INFLUXDB_URL.
 
-    The hint of a WireError is not used, because this hint fits any device.
+    The error's own hint is for any device. It is returned only if there is no hint about InfluxDB for this error.
     """
     match error:
         case NameUnknownError():

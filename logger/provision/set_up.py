@@ -1,4 +1,4 @@
-"""Set up an InfluxDB of any generation for the recorder. `setup` and `init` both use this."""
+"""Set up an InfluxDB of any generation for the recorder, for the commands `setup` and `init`."""
 
 from __future__ import annotations
 

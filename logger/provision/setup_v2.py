@@ -88,7 +88,10 @@ def set_up_v2(url: str, admin: Admin, plan: SetupPlan) -> SetupResult:
 
 
 def _is_fresh(client: V2Client, service: SetupService) -> bool:
-    """Return whether the server waits for its first user. InfluxDB Cloud has users, and answers 404."""
+    """Return whether the server waits for its first user.
+
+    InfluxDB Cloud answers this request with 404. Return False then, because InfluxDB Cloud always has users.
+    """
     try:
         return bool(client.ask(service.get_setup, "report whether it is set up").allowed)
     except InfluxMissingError:
@@ -184,9 +187,9 @@ class _V2Setup:
         """Find or make the token that has the rights of `purpose` on these buckets.
 
         Return the token's secret text. Return None in a dry run, and if a token fits and the caller does not need its
-        text. `kin`: the tokens of all recorders for that purpose. If the plan has the text of one of them, that token
-        is used again. A container needs this, because its host name changes. The token of another recorder is not
-        replaced.
+        text. `kin`: the tokens of all recorders for that purpose. A token whose text is in the plan is used again,
+        even if the token names another recorder, because the host name of a container changes. Other tokens of other
+        recorders stay unchanged.
         """
         action = "write" if purpose == "write" else "read"
         asked = dict.fromkeys((action, "buckets", bucket_id) for bucket_id in bucket_ids)

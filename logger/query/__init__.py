@@ -1,4 +1,4 @@
 """Answer named queries: questions of owners about the stored history, with tables as answers.
 
-One definition a query.
+Each query is defined in one place.
 """

@@ -111,9 +111,9 @@ def _answer_records(rows: Rows, _scope: Scope) -> AnswerTable:
 
 
 def _sum_same_days(points: Sequence[Point], year: int, month: int | None, day: date) -> list[float | None]:
-    """Return the sums of a month's energies up to the same day of the year as `day`.
+    """Return the sum of each energy over the days of `year` up to the month and day of `day`.
 
-    Without `month`, return the sums of the year's energies up to that day.
+    With `month`, only the days of this month are added up.
     """
     chosen = []
     for point in points:

@@ -79,9 +79,10 @@ def _note_sums(points: Sequence[Point]) -> tuple[str, ...]:
 
 
 def _answer_payback(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each year and currency: the savings, their sum so far, and that sum in percent of the price.
+    """Make a row for each year and currency: the savings, their sum so far, and the percentage paid back.
 
-    The price is in the newest currency, so savings in an earlier currency do not count for the percentage.
+    The percentage is the sum so far in percent of the price of the solar system. The price is in the newest currency,
+    so savings in an earlier currency do not count for the percentage.
     """
     price = scope.numbers["price"]
     found: list[tuple[Cell, ...]] = []

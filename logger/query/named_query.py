@@ -59,8 +59,9 @@ class Need:
 class Scope:
     """Hold the scope of a query: the site's time zone, the time span in unix seconds, and the user's numbers.
 
-    `until` is the first second after the span, at most the present time. `counting`: which of today's energies are
-    counted since when, from the recorder's state; None if only rows are read.
+    `until` is the first second after the span, at most the present time. `numbers`: the numbers that the user gave
+    for this query, such as a limit, by name. `counting`: for each energy of today, whether and since when it is
+    counted, from the recorder's state; None if the query reads only rows.
     """
 
     zone: ZoneInfo
@@ -137,7 +138,7 @@ def text(point: Point, name: str) -> str:
 
 
 def percent(part: float | None, whole: float | None) -> float | None:
-    """Return the percentage of `part` in `whole`; None if one is unknown, or if `whole` is zero or negative."""
+    """Return the percentage of `part` in `whole`; None if a value is unknown, or if `whole` is not above zero."""
     return None if part is None or whole is None or whole <= 0 else 100.0 * part / whole
 
 

@@ -157,7 +157,7 @@ def _answer_shading(rows: Rows, _scope: Scope) -> AnswerTable:
 def _answer_ageing(rows: Rows, scope: Scope) -> AnswerTable:
     """Make a row for each year: the mean energy of the year's best days, and its change from year to year.
 
-    Of each year, only the days up to the present day of the year count.
+    The days after today's month and day are left out in every year, because this year does not have them yet.
     """
     today = scope.last_day
     found: list[tuple[Cell, ...]] = []

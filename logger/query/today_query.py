@@ -1,6 +1,6 @@
 """Define the named query about today. The page and `status` show the answer of this query, too. Pure.
 
-On the day on which recording begins, a second row has the energy counted since then.
+On the day on which recording begins, a second row has the energy counted since recording began.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ def _explain(quantity: str, counting: Counting, clock: str) -> str:
 def _count_rows(rows: Rows, scope: Scope, last: Mapping[str, float | None]) -> Counting:
     """Find the energy that was counted since recording began today, from rows alone.
 
-    A quantity began with the recording if the row of the day has its energy, and no reading has its energy of today.
+    The newest day row has this energy. If a quantity is in `last`, the gateway itself gives the quantity's energy of
+    the whole day, and the quantity is left out of `begun`.
     """
     first = next((point.time for point in rows.of("envoy_totals") if _POWER in point.fields), 0)
     if first < _find_midnight(scope) + _AT_MIDNIGHT_S:

@@ -49,7 +49,10 @@ def _collect(values: list[float], value: Value | None) -> None:
 
 
 def _span_of_best(values: Mapping[str, list[float]]) -> tuple[float, float] | None:
-    """Return the least and the greatest value of the best meter that has a value; None without such a meter."""
+    """Return the least and the greatest value of the first meter with values: a meter of `_METERS`, else any meter.
+
+    Return None if no meter has a value.
+    """
     for meter in (*_METERS, *values):
         if found := values.get(meter):
             return min(found), max(found)

@@ -57,7 +57,7 @@ def read_acb_charge(row: Row, view: View) -> float | None:
 
 
 def find_watts(row: Row, view: View) -> float | None:
-    """Find the report that `row` describes in the device data. Return its power in W; None without such a report."""
+    """Return the power in W that device data gives for the report of `row`; None if device data lacks the report."""
     same = find_same_report(row, view)
     return None if same is None else read_acb_watts(same, view)
 
@@ -72,16 +72,16 @@ def find_same_report(row: Row, view: View) -> Row | None:
 
 
 def read_site_charge(row: Row, view: View) -> float | None:
-    """Return the charge of all batteries in percent; None if the charges of IQ or AC Batteries differ."""
+    """Return the charge of all batteries in percent; None if the reported charges contradict each other."""
     charge = _read_percent(row, "agg_soc")
     return None if charge is None or find_other_charges(row, view) else charge
 
 
 def read_stored(row: Row, view: View) -> float | None:
-    """Return the energy stored in IQ and AC Batteries, in Wh. The keys of early 7.0 firmware have no prefix.
+    """Return the energy stored in IQ and AC Batteries, in Wh.
 
-    Return None if this energy is more than the IQ Batteries can store, or if the batteries' own reports give another
-    charge.
+    Early 7.0 firmware gives the energy of the IQ Batteries under the key `agg_avail_energy`, without `ENC_`. Return
+    None if this energy is more than the IQ Batteries can store, or if the batteries' own reports give another charge.
     """
     encharge = row.number("ENC_agg_avail_energy" if "ENC_agg_avail_energy" in row.values else "agg_avail_energy")
     count = batteries.infer_ac_batteries(view)

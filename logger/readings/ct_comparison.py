@@ -1,7 +1,7 @@
 """Compare the production CT with the inverters, which measure the same production. Pure.
 
 The CT gives the power of each second. An inverter gives the mean power of the last 5 to 60 minutes. So means over two
-hours are compared. The two hours of the CT may end up to half an hour before the two hours of the inverters.
+hours are compared. The CT's two hours end before the two hours of the inverters, by 5 to 30 minutes.
 """
 
 from __future__ import annotations

@@ -53,7 +53,10 @@ READ: Final = list_table_keys() | _STRUCTURE
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Hold a changed key: when the change began, the number of documents since, and the kind now (empty: missing)."""
+    """Hold a changed key: when the change began, and the number of documents since.
+
+    `kind`: the kind of the key's value now; empty if the key is missing.
+    """
 
     since: float
     documents: int
@@ -160,7 +163,11 @@ def _describe_loss(path: str, place: str, was: str, now: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """Hold one document's places: each with its kind of value, those whose kind is unclear, and those of objects."""
+    """Hold the places of one document. A place is a key with all keys above it.
+
+    `kinds`: the kind of value at each place. `unclear`: the places whose kind is unclear. `objects`: the places of
+    objects.
+    """
 
     kinds: Mapping[str, str]
     unclear: frozenset[str]
@@ -194,7 +201,7 @@ def _find_keys(body: Json) -> _Keys:
 
 
 def _alike(above: str) -> str:
-    """Return the common place of all objects of one list."""
+    """Return the place that all objects of one list share: `devices[]` for `devices[ENCHARGE]`."""
     return f"{above.rpartition('[')[0]}[]" if above.endswith("]") else above
 
 

@@ -134,8 +134,8 @@ def _has_unknown_meters(view: View, wiring: Wiring) -> bool:
 def _lists_nothing(view: View) -> bool:
     """Return True if the ensemble inventory does not show which devices exist.
 
-    This is so without the document, or if no entry of the document has a type. An empty list means that there are no
-    devices.
+    The inventory does not show the devices if it has not arrived, or if none of its entries has a type. An empty list
+    shows that there are no devices.
     """
     document = view.snapshot.documents.get(paths.ENSEMBLE)
     groups = [] if document is None else objects(document.body) or []

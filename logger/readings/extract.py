@@ -206,7 +206,7 @@ def _by_identity(rowset: Rowset, rows: Sequence[Row], duplicates: set[str]) -> d
 
 
 def _list_devices(measurement: Measurement, named: _Named) -> list[Identity]:
-    """List the devices that exist. In each group of rowsets, the first rowset that lists a device decides."""
+    """List the devices that exist: in each group of rowsets, the devices of the first rowset that has devices."""
     identities: dict[Identity, None] = {}
     for group in measurement.listed_by or tuple((rowset,) for rowset in measurement.rowsets):
         identities |= dict.fromkeys(next((rows for rowset in group if (rows := named[rowset.name])), None) or ())

@@ -147,7 +147,7 @@ class Measurement:
 
 
 def number(rowset: Rowset, path: str, per: float = 1.0) -> Key:
-    """Make a key for a number, divided by `per`: the gateway's units in a unit of the field (1000 for milli)."""
+    """Make a key for a number. `per`: how many of the gateway's units make one unit of the field (1000 for mW)."""
 
     def read(row: Row, _view: View) -> float | None:
         value = row.number(path)
@@ -177,7 +177,10 @@ def formula(rowset: Rowset, name: str, read: Read) -> Key:
 
 
 def check(measurements: tuple[Measurement, ...]) -> None:
-    """Check the table at import: unique names, matching units and kinds, bounded tags. Raise ValueError otherwise."""
+    """Check the table at import: unique names, matching units and kinds, and no tag whose values are unlimited.
+
+    Raises ValueError if the table has an error.
+    """
     bounded = {"serial", "meter", "phase", "kind", "contact", "contact_name", "endpoint", "panel_group", "band"}
     bounded |= {"hour", "month"}
     names = [m.name for m in measurements]

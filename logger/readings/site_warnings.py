@@ -150,7 +150,7 @@ def _flags_of(row: Row) -> list[str]:
 
 
 def _find_unequal_meters(view: View) -> dict[str, SiteWarning]:
-    """Return a site warning for each meter whose power is not the sum of its phases, such as twice it (Q-P18)."""
+    """Return a site warning for each meter whose power is not the sum of its phases (Q-P18)."""
     return {
         f"unequal {kind}": SiteWarning(
             f"the {kind} meter shows {sums[0]:.0f} W, and its phases add up to {sums[1]:.0f} W; "

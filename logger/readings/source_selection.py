@@ -44,7 +44,7 @@ class Review:
 
     `firmware` and `meters`: the gateway's firmware and meter configuration. `changed_at`: the tick at which firmware
     or meters last changed. `polled_s`: seconds of polling since that change. `findings`: the best source of each
-    counter under review. `answered`: definitive answers by path from before the change, which do not count.
+    counter under review. `answered`: each path's number of definitive answers before that change, which do not count.
     """
 
     firmware: str = ""
@@ -84,7 +84,7 @@ def source_of(name: str) -> Source:
 
 
 def is_counted_seldom(counter_sources: Iterable[str], power_source: str) -> bool:
-    """Return True if the documents of the production power and of all counters are not polled each minute.
+    """Return True if no document of a counter or of the production power is polled each minute.
 
     At such a site a tick without an answer is not a gap.
     """

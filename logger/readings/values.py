@@ -23,7 +23,7 @@ def read_inventory_age(row: Row, view: View) -> int | None:
 def read_report_age(row: Row, view: View) -> int | None:
     """Return the seconds since the device's last report.
 
-    Return None if the report is in the future by more than clocks may differ.
+    Return None if the report's time is ahead of the gateway's clock by more than the tolerance for clocks.
     """
     if row.reported is None or row.reported <= 0 or row.document is None:
         return None

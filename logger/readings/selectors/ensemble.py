@@ -79,7 +79,7 @@ encharge_inventory = devices_known("ENCHARGE")
 
 
 def encharge_power(view: View) -> Rows:
-    """Select the power and the charge of each IQ Battery. The document writes the key `devices:` (Q-B1)."""
+    """Select the power and the charge of each IQ Battery. The key of the list has a colon: `devices:` (Q-B1)."""
     devices = list_powers(view.find_fresh(paths.ENSEMBLE_POWER))
     return _drop_surges(view, doubt_silent(view, devices, paths.ENSEMBLE))
 

@@ -9,9 +9,10 @@ from logger.readings.selectors import batteries, inventory, inverters, productio
 
 
 def count_inverters(view: View) -> Rows:
-    """Select a row with the counts of inverters: `installed`, and with flags also `communicating` and `producing`.
+    """Select a row with the number of inverters, as `installed`.
 
-    If no document lists inverters, the count is the number registered in the inverters block.
+    If the inverters have flags, the row also has the counts `communicating` and `producing`. If no document lists
+    inverters, `installed` is the number registered in the inverters block.
     """
     rows, count = inverters.installed_inverters(view), 0
     if rows is ABSENT:

@@ -13,7 +13,7 @@ from logger.readings.rows import ABSENT, UNKNOWN, Found, Missing, Row, Rows, Vie
 def inventory_of(document: Found[Document], kind: str, *, counting: bool = False) -> Rows:
     """Select devices of one kind that are not deleted.
 
-    `counting`: select no device if it is unknown of a device whether the device is deleted.
+    `counting`: return UNKNOWN if the inventory does not show for each device whether the device is deleted.
     """
     return document if isinstance(document, Missing) else _list_kind(document, kind, counting=counting)
 
@@ -48,7 +48,7 @@ def _is_installed(device: Object) -> bool | None:
 def countable_inventory(view: View) -> Rows:
     """Select the inventory's inverters that are not deleted.
 
-    Select none if it is unknown of an inverter whether the inverter is deleted.
+    Return UNKNOWN if the inventory does not show for each inverter whether the inverter is deleted.
     """
     return inventory_of(view.find_fact(paths.INVENTORY), "PCU", counting=True)
 

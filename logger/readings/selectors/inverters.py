@@ -95,7 +95,7 @@ def _list_living(document: Document, now: float) -> Rows:
 
 
 def countable_inverters(view: View) -> Rows:
-    """Select the v1 list without removed inverters, if `_is_countable`: with device types and report times.
+    """Select the v1 list without removed inverters; UNKNOWN for a list for which `_is_countable` is False.
 
     An empty list is UNKNOWN, because gateways sometimes give an empty list at night (Q-I4).
     """
@@ -120,7 +120,7 @@ def _silent_s(row: Row, now: float) -> float:
 
 
 def inverter_power_sum(view: View) -> Rows:
-    """Select the sum of the powers in W of the v1 list's inverters that reported within 20 minutes.
+    """Select the sum of the powers in W that inverters of the v1 list reported in the last 20 minutes.
 
     Return UNKNOWN if no inverter reported: it may be night, or the gateway may not receive the inverters.
     """

@@ -180,10 +180,11 @@ def _count_legs(reading: Object, phases: int | None) -> int | None:
 
 
 def meters_in_use(view: View) -> Rows:
-    """Select the reading of every enabled meter, joined by eid (Q-M1). The tag is `meter`.
+    """Select the reading of every enabled meter. The tag is `meter`.
 
-    Each row also has `phases`, the number of phases in use, and `new_stack`: whether the gateway runs the new
-    metering code of some 8.3 firmware.
+    The line of the meter list with the same key `eid` shows which meter it is (Q-M1). Each row also has `phases`: the
+    meter's phases in this list, `legs`: the number of phases in use, and `new_stack`: whether the gateway runs the
+    new metering code of some 8.3 firmware.
     """
     listed = view.find_fact(paths.METERS)
     if isinstance(listed, Missing):
@@ -199,7 +200,7 @@ def meters_in_use(view: View) -> Rows:
 
 @lru_cache(maxsize=4)
 def _list_enabled(listed: Document) -> Found[Mapping[int, Meter]]:
-    """Return the enabled meters of known kind by eid."""
+    """Return the enabled meters of a known kind, by the value of their key `eid`."""
     meters = _parse(listed)
     if isinstance(meters, Missing):
         return meters

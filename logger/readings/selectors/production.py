@@ -112,7 +112,10 @@ def _inverters(blocks: Rows) -> Rows:
 
 
 def any_ct_block(side: str, kind: str) -> Selector:
-    """Make a selector of the active CT block of production.json, with the gateway's own today and seven days."""
+    """Make a selector of the active CT block of production.json, even if the gateway has meter readings.
+
+    The block has the gateway's own energies of today and of seven days.
+    """
 
     def select(view: View) -> Rows:
         blocks = keep(blocks_of(view, side), lambda b: b.values["type"] == "eim" and b.values.get("activeCount") != 0)
