@@ -46,7 +46,7 @@ def count_silent_days(state: PanelState, dates: Iterable[str]) -> PanelState:
 
 
 def set_low_days(day: PanelDays, low_days: Mapping[str, int]) -> PanelDays:
-    """Store each panel's number of low days in the day. `low_days`: sunny days in a row below the limit, by serial."""
+    """Store each panel's number of low days in the day. `low_days`: these numbers, by serial."""
     panels = {
         serial: panel
         if panel.low_days == low_days.get(serial, 0)
