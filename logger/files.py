@@ -48,7 +48,7 @@ def _beside(path: Path, data: bytes, mode: int) -> Path:
 
 
 def open_private(path: Path) -> BinaryIO:
-    """Open a new file for writing that only its owner may read. An older file with this name is deleted."""
+    """Make a file that only its owner may read, and open the file for writing. Delete an older file of this name."""
     path.unlink(missing_ok=True)
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
 

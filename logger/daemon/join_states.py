@@ -42,7 +42,10 @@ def restore_past(
 def recompute_days(
     live: GatewayState, past: GatewayState, gateway: str, dates: Collection[str]
 ) -> tuple[GatewayState, list[DayRow]]:
-    """Replace the closed days of `dates` in the `live` state by the days of `past`. Return the state and the rows."""
+    """Replace the closed days of `dates` in the `live` state by the days of `past`.
+
+    Return the state, and the rows of the replaced days and of their months and years.
+    """
     if not live.energy.last_tick:
         return live, []
     energy, days = rebuild.replace_days(live.energy, past.energy, dates)
@@ -56,7 +59,7 @@ def fill_days(
 ) -> tuple[GatewayState, list[DayRow]]:
     """Add to the days of `dates` in the `live` state the values that only `past` has.
 
-    Return the state, and the rows of the changed days.
+    Return the state, and the rows of the changed days and of their months and years.
     """
     if not live.energy.last_tick:
         return live, []

@@ -61,7 +61,8 @@ class NewestReadings:
     def note_answer(self, tick: int, *, is_answered: bool | None) -> None:
         """Record whether the gateway answered between the last stored tick and `tick`.
 
-        None: no request was sent, so the gateway counts as answering if it answered at the last stored tick.
+        `is_answered`: None if no request was sent. In this case the gateway counts as answering if it answered at the
+        last stored tick.
         """
         if is_answered or (is_answered is None and self.heard_at == self._noted_at > 0):
             self.heard_at = tick

@@ -1,4 +1,4 @@
-"""Read a gateway state that a version before 0.1.0 stored: lists without keys, and separate texts for notes.
+"""Read a gateway state that a version before 0.1.0 stored: lists of values without keys, in parts with other names.
 
 No code writes this format. The first commit stores the state in the present format and deletes the old parts.
 """

@@ -138,7 +138,7 @@ async def store(found: Poll, site: Site, into: StoreCalls) -> bool:
 
 
 async def drain(writer: Writer, from_store: StoreCalls, clock: Clock, seconds: float) -> Wait | Blocked | None:
-    """Deliver waiting rows for at most `seconds`. Return None if no row is left, else the reason of the failure."""
+    """Deliver waiting rows for at most `seconds`. Return the reason why rows are left; None if no row is left."""
     shipper = Shipper(writer, from_store, clock, Progress(clock), log.Changes(None))
     try:
         async with clock.timeout(seconds):

@@ -160,10 +160,10 @@ class Poller:
     def _next_due(
         self, lane: Lane, tick: int, roles: frozenset[Role], asked: Collection[str] = ()
     ) -> EndpointState | None:
-        """Return the next due endpoint of a lane that is not in `asked`. Silent endpoints come last.
+        """Return the next due endpoint of a lane; None if no endpoint is left. `asked`: the paths already requested.
 
-        If an endpoint refuses the credentials, no further endpoint of its lane is requested at this tick. Therefore
-        endpoints that refused credentials before come after the other endpoints.
+        Endpoints without failures come first, then endpoints that refused the credentials, then silent endpoints. If
+        an endpoint refuses the credentials, no further endpoint of its lane is requested at this tick.
         """
         quiet = self._zone.is_quiet(self._clock.time())
         due = [
@@ -206,9 +206,9 @@ class Poller:
     def _review_wanted(self, tick: int) -> None:
         """Decide from the current documents which endpoints to request, and how often.
 
-        The review is due each hour, when other values were read, and when a document appeared, disappeared or changed
-        in more than its digits. If a document has no skeleton to detect such changes, the review is due at each
-        devices tick.
+        The review is due each hour. It is also due when the fields that are read or the pinned sources change, and
+        when a document appears, disappears or changes in more than its digits. If such a change cannot be detected in
+        a document, the review is due at each tick of the role `devices`.
         """
         now = self._clock.time()
         skeletons = {path: document.skeleton for path, document in self._list_documents(now).items()}

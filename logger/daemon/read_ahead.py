@@ -11,7 +11,7 @@ from logger.store.thread import StoreCalls
 
 
 class ReadAhead:
-    """Holds the batch of each role that is being read, and the rows of the role that were delivered meanwhile."""
+    """Holds for each role the batch that is being read, and the rows that were delivered meanwhile."""
 
     def __init__(self, store: StoreCalls) -> None:
         self._store = store
@@ -26,15 +26,18 @@ class ReadAhead:
         self._reading[role].add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def note_sent(self, role: Role, lease: Lease) -> None:
-        """Record new rows that were delivered before the backlog.
+        """Record the rows of `lease`, which were delivered while a batch was read ahead.
 
-        If a batch that was read ahead contains a recorded row, the batch is not sent.
+        If the batch that was read ahead contains one of these rows, the batch is not sent.
         """
         if role in self._reading:
             self._sent[role].update(lease.ids)
 
     async def take(self, role: Role) -> Lease | None:
-        """Return the batch that was read ahead; None if no batch was read, or if a row was delivered meanwhile."""
+        """Return the batch that was read ahead.
+
+        Return None without such a batch, or if one of its rows was delivered meanwhile.
+        """
         reading = self._reading.pop(role, None)
         lease = None if reading is None else await reading
         return lease if lease is not None and self._sent[role].isdisjoint(lease.ids) else None

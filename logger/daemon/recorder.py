@@ -42,7 +42,7 @@ class RecordedState:
 
     @property
     def site(self) -> Site:
-        """Return the site behind the gateway."""
+        """Return the site of this gateway."""
         return self._holder.site
 
     async def amend(self, change: Change) -> None:

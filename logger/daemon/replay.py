@@ -1,10 +1,10 @@
 """Send recently confirmed points to InfluxDB again, after a start of the recorder and after an outage.
 
 InfluxDB 1.x and 2.x can lose confirmed points after they are killed. If the server is killed while it writes its log,
-the end of the log is incomplete. At the next start the server cuts off the incomplete end, but continues to write
-behind the old end. At the second start the server cuts the log at the same place again. So the server loses every
-point that it confirmed between the two starts. These losses end only with a new shard (after a week, by default) or
-when the log has grown large.
+the end of the log is incomplete. At the next start the server cuts off the incomplete end, but continues to write at
+the position of the old end. At the second start the server cuts the log at the same place again. So the server loses
+every point that it confirmed between the two starts. The losses end only when InfluxDB begins a new shard of its data
+(after a week, by default), or when the log has grown large.
 
 Therefore the recorder sends all points of the last eight days again. InfluxDB overwrites each point with the same
 point, so nothing changes if nothing was lost.
@@ -33,10 +33,10 @@ _PARTS: Final[dict[str, Role]] = {"totals": "totals", "devices": "devices", "day
 
 
 class Resending:
-    """Sends the delivered points of the last eight days again, in one pass. Of each day the current rows are sent.
+    """Sends the delivered points of the last eight days again, in one pass.
 
-    The pass changes nothing in the store, so no point counts as waiting or as delivered twice. A row of a day that
-    changes during the pass waits for delivery, so its new values are sent after its old values.
+    Of each day row the newest values are sent. The pass changes no count of waiting or delivered points in the store.
+    If a day row changes during the pass, the row waits for its own delivery, so new values are sent after old values.
     """
 
     def __init__(self, store: StoreCalls, clock: Clock) -> None:

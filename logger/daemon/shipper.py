@@ -107,7 +107,8 @@ class Shipper:
     def wake(self, roles: Collection[Role] | None = None, leases: Collection[Lease] = ()) -> None:
         """Start a round at once, because the store has new rows of these roles. None means any role.
 
-        `leases`: new rows that need not be read from the store. If an earlier one is still here, it is backlog now.
+        `leases`: new rows that need not be read from the store. Rows of an earlier call that are not sent yet become
+        backlog.
         """
         self._news.update(ROLES if roles is None else roles)
         self._older.update(_BACKLOG if roles is None else [lease.role for lease in leases if lease.role in self._new])
@@ -179,7 +180,7 @@ class Shipper:
         return True
 
     def _note_older(self, role: Role, lease: Lease | None, *, live: bool) -> None:
-        """Remember whether older rows of a role may wait. Without such rows the store is not searched."""
+        """Note whether older rows of a role may be waiting in the store. Otherwise the store is not searched."""
         if lease is None or (live and lease.is_all):
             self._older.discard(role)
             if role == "daily":

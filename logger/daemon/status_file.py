@@ -200,9 +200,9 @@ def serial_in(gateway: Mapping[str, Json]) -> str:
 
 
 def describe_outlet(address: str) -> str:
-    """Write the address of an outlet.
+    """Return the text for the address of an outlet.
 
-    If only this machine can reach the outlet, also write how to reach the outlet from another machine.
+    If only this machine can reach the outlet, the text says how to reach the outlet from another machine.
     """
     if not (own := _OWN_ADDRESS.match(address)):
         return address

@@ -91,9 +91,9 @@ def _report_of(gateway: str, report: Report) -> Report:
 
 
 def check_settings(settings: Settings, problems: tuple[Problem, ...], report: Report) -> None:
-    """Report each problem and each warning of the settings and the layout file.
+    """Report each problem and each warning of the settings and of the files for layout and tariff.
 
-    Also report settings without a fault.
+    If there is no problem, report how many settings are set, and where.
     """
     name = "settings"
     found = [*problems, *layout_problems(settings), *tariff_problems(settings)]

@@ -18,8 +18,8 @@ _COMPOSE_FILE: Final = "/tokens/recorder/influxdb_token"
 def write_setup_command(settings: Settings, dialect: Dialect, admin_token: Path = places.ADMIN_TOKEN) -> str:
     """Return the command that makes a token with the right to write to the buckets (2.x).
 
-    Return an empty text for other generations: on 1.x the user and password need a check first, and on 3.x `setup`
-    makes no token. `admin_token`: the file in which the installer stores the administrator's token of InfluxDB.
+    Return an empty text for 1.x, whose credentials are a user and a password, and for 3.x, where `setup` makes no
+    token. `admin_token`: the file in which the installer stores the administrator's token of InfluxDB.
     """
     if dialect != "2":
         return ""

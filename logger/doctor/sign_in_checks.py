@@ -69,7 +69,7 @@ def _judge_token(access: Access, info: GatewayInfo, token: Token, now: float) ->
 def _explain_no_token(
     access: Access, info: GatewayInfo, error: EnvoyLoggerError, now: float, *, tried: bool
 ) -> CheckResult:
-    """Make the result for a missing token: the reason why no sign-in is allowed, or that no sign-in was tried yet."""
+    """Make the result for a missing token: why no token could be fetched, or that the recorder will sign in."""
     if tried or not access.has_account or isinstance(error, StateError):
         return fail(SIGN_IN, error)
     try:

@@ -11,7 +11,7 @@ _SITE, _VALUES = "site", "values"
 
 
 def check_site(found: Poll, site: Site, report: Report) -> None:
-    """Report each fault of the site and each missing value in one poll. Also report a site without faults."""
+    """Report the faults of the site and the missing values in one poll, or report that there are none."""
     result = read(found, site)
     warnings, missing = list_warnings(result), group_reasons(list_missing(result))
     for warning in warnings:

@@ -83,9 +83,10 @@ class _Costs:
                 self._enter(slot, Portion(name, share.wh, self._sign(name), booking.is_estimated))
 
     def _name_on_bill(self, period: PricePeriod, name: str) -> str | None:
-        """Return the name of a counter's energy on the bill: import, export or another part of the load.
+        """Return the name of a counter's energy in the price bands; None if the bands do not need the counter.
 
-        Return None if the energy is not on the bill.
+        Energy from or to the grid is named import or export. Any other counter from which the load is computed keeps
+        its name.
         """
         on_bill = _BALANCED if period.is_balanced and is_balanced(self._state.wiring) else _GRID
         if name in on_bill:
@@ -93,7 +94,7 @@ class _Costs:
         return name if name in self._signs and name not in _GRID else None
 
     def book_waiting(self, now: int) -> None:
-        """Book the waiting energy whose price is known now. Book energy that has waited for a day without a price."""
+        """Book the waiting energy whose price is known now. After a day of waiting, book energy without a price."""
         for key, item in list(self._unpriced.items()):
             slots = list(self._prices.list_slots(item.since, item.until, self._state.zone))
             is_late = now - item.until >= _WAIT_S

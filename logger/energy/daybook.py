@@ -145,7 +145,7 @@ def count_poll(day: Day, polled_s: int, powers: Mapping[str, float], resets: int
 def uncover_end(day: Day, until: int, interval_s: int) -> Day:
     """Limit a day's polled seconds, because the end of the day was not polled.
 
-    Polled seconds count at most until one polling interval before `until`, a time in unix seconds.
+    The limit is the time from the start of the day to `until` (unix seconds), less one polling interval.
     """
     most = max(0, until - day.start - interval_s)
     return replace(day, polled_s=most) if day.polled_s > most else day

@@ -79,7 +79,8 @@ def _value(state: EnergyState, tick: Tick, name: str, flows: PowerFlows) -> Held
 def _has_dipped(state: EnergyState, tick: Tick, flows: PowerFlows, decisions: Mapping[str, Decision]) -> bool:
     """Return whether a counter fell slightly at this tick for the first time.
 
-    In a replay, a counter without a value counts as fallen, because a value that fell was not written.
+    When a state is rebuilt from written points, a counter without a value counts as fallen, because a value that fell
+    was not written.
     """
     names = {name for name, decision in decisions.items() if decision.dipped}
     if tick.sources and all(source.name == READ_BACK for source in tick.sources.values()):

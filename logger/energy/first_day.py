@@ -25,9 +25,9 @@ _RECENT_S: Final = 300
 def take_seeds(state: EnergyState, tick: Tick) -> Mapping[str, Seed]:
     """Take one seed for each quantity on its counters' first day.
 
-    The seed is the gateway's figure minus the energy that this recorder counted. Gateways reset their figures late
-    (Q-P12). So a figure greater than what can have flowed since midnight is yesterday's, and is refused. The figures
-    after a refused figure are refused too, until a smaller figure shows that the gateway has reset it.
+    The seed is the gateway's figure minus the energy that this recorder counted. Some gateways reset their figures of
+    today long after midnight. So a figure greater than what can have flowed since midnight is refused. The figures
+    after a refused figure are refused too, until a smaller figure shows that the gateway has reset its figures.
     """
     taken, of = dict(state.seeds), terms(state.wiring)
     refused = note_refused(state, tick)
@@ -93,7 +93,11 @@ def _is_of_yesterday(seed: Seed, state: EnergyState, tick: Tick) -> bool:
 
 
 def _stands(seed: Seed, tick: Tick) -> bool:
-    """Return whether the gateway's figure of today has stopped rising: it is below the production of five minutes."""
+    """Return whether the gateway's figure of today no longer rises with the production.
+
+    Such a figure is below the energy that the present power produces in five minutes, although the sun has been up
+    for a while.
+    """
     power_w, most_w = tick.powers.get("production", 0.0), tick.inverters_w
     if seed.quantity != "production" or seed.today_wh is None or not most_w or power_w < _SUNNY_SHARE * most_w:
         return False

@@ -23,7 +23,10 @@ class PowerFlows:
         self._samples, self._tick = samples, tick
 
     def energy_wh(self, name: str) -> float:
-        """Return a flow's energy in Wh since its last sample, from the mean of both powers; 0 over a gap."""
+        """Return a flow's energy in Wh since its last sample; 0 over a gap.
+
+        The energy is computed from the mean of the last power and the present power.
+        """
         sample, power_w = self._samples.get(name), self.power_w.get(name)
         if sample is None or power_w is None or not 0 < self._tick.at - sample.at <= self._gap_s(name):
             return 0.0

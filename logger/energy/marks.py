@@ -3,8 +3,8 @@
 With a net CT, consumption is production + import − export. These counters move at different times: the inverters'
 production every 5 to 60 minutes, import and export each second. So the sum would fall between two reports of the
 inverters. Therefore the highest value is used until all counters have moved. If the sum stays further below that
-value than delays and the meters' errors explain, something is not measured. The figure is then left out, until for a
-whole day no sum was so low.
+value than delays and the meters' errors explain, something is not measured. The figure is then left out. After 24
+hours without so low a sum, the figure is used again.
 """
 
 from __future__ import annotations

@@ -47,7 +47,10 @@ def list_period_rows(state: EnergyState, dates: Iterable[str]) -> tuple[list[Day
 
 
 def fold_days(state: EnergyState, days: Sequence[Day]) -> Mapping[str, Period]:
-    """Add days that leave the list of single days to the sums of their months. Return the months and years."""
+    """Add `days`, which are no longer stored as single days, to the sums of their months.
+
+    Return the months and years.
+    """
     if not days:
         return state.periods
     periods = dict(_begin(state, [key for day in days for key in keys_of(day.date)]).periods)

@@ -47,8 +47,8 @@ def is_impossible(quantity: str, wh: float, terms_wh: Iterable[float]) -> bool:
 def is_rising(quantity: str, wiring: Wiring | None) -> bool:
     """Return whether a quantity that is computed from several counters never falls.
 
-    Only the energy of the house at a site with a net CT never falls. Consumption can fall if the site has batteries,
-    because a battery that feeds the grid lowers the consumption that the gateway counts.
+    At a site with a net CT, load never falls. Consumption never falls there if the site has no batteries: a battery
+    that feeds the grid lowers the consumption that the gateway counts. Other quantities can fall.
     """
     if wiring is None or not wiring.net or quantity not in _HOUSE:
         return False

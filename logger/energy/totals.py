@@ -32,9 +32,9 @@ def energy_fields(
 
 
 def _keep_to_marks(found: Mapping[str, float], state: EnergyState) -> dict[str, float]:
-    """Replace lifetime and today of each quantity that has a mark by its mark.
+    """For each quantity with a mark, use the mark for the fields of lifetime and today.
 
-    Leave out the fields of a quantity whose figures cannot be true.
+    Leave out these fields if the quantity's figures cannot be true.
     """
     kept = dict(found)
     for quantity, mark in state.marks.items():

@@ -150,9 +150,8 @@ class Gateway:
     async def _get_by_user(self, connection: Connection, endpoint: Endpoint) -> Answer:
         """Request a path of a gateway with firmware older than 7.
 
-        If the path needs a sign-in, use the local user (Q-C16). A broken answer or a redirect may mean that the
-        firmware was updated. If `/info` confirms the update, the connection is closed. Otherwise only this path is at
-        fault (Q-C17).
+        If the path needs a sign-in, use the local user. A broken answer or a redirect may mean that the firmware was
+        updated. If `/info` confirms the update, the connection is closed. Otherwise only this path is at fault.
         """
         digest = Digest(self._local_user, self._access.local_password or connection.info.serial[-6:])
         try:

@@ -74,9 +74,9 @@ class CoolDown:
     def apply_credentials(self, username: str, password: str, now: float) -> CoolDown:
         """Return the state for these credentials.
 
-        New credentials need not wait for the failures of old credentials. Raises SignInRefusedError or
-        SignInBlockedError if these credentials are stopped. Attempts with other credentials do not end the stop. So
-        two processes with different wrong passwords cannot end each other's stop.
+        After a refusal of other credentials, these credentials need not wait, except for the limit of attempts in 24
+        hours. Raises SignInRefusedError or SignInBlockedError if these credentials are stopped. Attempts with other
+        credentials do not end the stop. So two processes with different wrong passwords cannot end each other's stop.
         """
         state = self if self.salt else replace(self, salt=secrets.token_hex(16))
         known = _hash(state.salt, username, password)

@@ -111,9 +111,9 @@ class TokenSession:
         return await connection.get(endpoint, token=token), token
 
     async def _is_good(self, connection: Connection, token: Token) -> bool:
-        """Request whether the gateway accepts the token.
+        """Request the path that checks tokens. Return True if the gateway accepts the token.
 
-        If the gateway accepts the token, a new session begins. Raises WireError or BusyError.
+        A new session begins with an accepted token. Raises WireError or BusyError.
         """
         bearer = {"authorization": f"Bearer {token.text}"}
         answer = await connection.wire.request("GET", _CHECK, timeout_s=_CHECK_S, headers=bearer)

@@ -28,8 +28,8 @@ class Done:
 class Wait:
     """The data is good: store it and send it again later. `status` 0 means that there was no answer.
 
-    `away`: no server answered, so it may be restarting. `of_server`: the fault is the server's, and not a line's.
-    `hint`: what to do if this lasts; may be empty.
+    `away`: InfluxDB itself did not answer, perhaps because InfluxDB restarts. `of_server`: the fault is the server's,
+    and not a line's. `hint`: what to do if the fault lasts; may be empty.
     """
 
     reason: str

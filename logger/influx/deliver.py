@@ -1,8 +1,8 @@
 """Deliver batches to InfluxDB, and find every line that the server does not accept.
 
-A batch is one gzip member of line protocol. One request sends several batches unchanged. A request is only divided if
-it is too large or contains a bad line: into halves, down to the batch and then down to the line. A line may be sent
-twice, because its time is fixed, so the second point replaces the first.
+A batch is one gzip member of line protocol. One request sends several batches unchanged. A request is divided only if
+it is too large, contains a bad line, or gets status 500 in a search for bad lines. The parts are halves, then single
+batches, then single lines. A line may be sent twice: its time is fixed, so the second point replaces the first.
 """
 
 from __future__ import annotations
@@ -35,9 +35,8 @@ class Delivery:
     """The result of a delivery of batches.
 
     `done`: the numbers of the batches that are finished; their bad lines are in `refused`. All other batches need
-    another delivery. If the outcome is Done and batches are unfinished, MOST_REQUESTS or MOST_S was reached after at
-    least one batch was finished. `outside_retention`: the number of requests with points that are older than the
-    bucket's retention.
+    another delivery. If the outcome is Done although batches are unfinished, the delivery has reached MOST_REQUESTS
+    or MOST_S. `outside_retention`: the number of requests with points that are older than the bucket's retention.
     """
 
     outcome: Done | Wait | Blocked
@@ -52,10 +51,11 @@ async def deliver(
 ) -> Delivery:
     """Write batches to the bucket of `role`. Each batch must be valid gzip of lines that end in a newline.
 
-    After MOST_REQUESTS requests or MOST_S seconds no further batch is begun. `search`: how to find lines that the
-    server answers with 500 again and again. With "batches", a batch that gets status 500 when it is sent alone is
-    left out of `done`, and all other batches are delivered. With "lines", a line that gets status 500 twice when it
-    is sent alone is refused, provided that the server accepted other lines of this delivery.
+    After MOST_REQUESTS requests or MOST_S seconds no further batch is begun, provided that at least one batch is
+    finished. `search`: how to find lines that the server answers with 500 again and again. With "batches", a batch
+    that gets status 500 when it is sent alone is left out of `done`, and all other batches are delivered. With
+    "lines", a line that gets status 500 twice when it is sent alone is refused, provided that the server accepted
+    other lines of this delivery.
     """
     sending = _Sending(writer, role, batches, clock, search)
     outcome = await sending.send(range(len(batches)))
@@ -107,8 +107,9 @@ class _Sending:
     async def _send_halves(self, numbers: Sequence[int], despite: Wait | None = None) -> Done | Wait | Blocked:
         """Send one half of the batches, then the other half.
 
-        If the server fails the first half, the other half is not sent. `despite`: a failure with status 500, after
-        which the other half is sent even so, until too many batches have failed.
+        `despite`: the answer with status 500 to one request with both halves; None if that request was divided for
+        another reason. If the first half fails, the other half is not sent. There is one exception: with `despite`,
+        the other half is sent although the first half got status 500, until too many batches have failed.
         """
         middle = len(numbers) // 2
         first = await self.send(numbers[:middle])
