@@ -135,8 +135,8 @@ ENERGY_QUESTIONS: Final = (
             (month,): (*(found := energies(days)), *_ratios(*found)) for month, days in site.months().items()
         },
         fits=has_meters, numbers=(3,),
-        note="Percentages are not stored. The query computes them from the sums of a month, because the mean of "
-        "daily percentages would be wrong.",
+        note="Percentages are not stored. The query computes the percentages from the sums of a month, because the "
+        "mean of daily percentages would be wrong.",
     ),
     Question(
         "years",

@@ -163,8 +163,8 @@ OTHER_QUESTIONS: Final = (
         ("local_date",), ("voltage_min_v", "voltage_max_v"),
         lambda site: {(day,): (min(truth.volts), max(truth.volts)) for day, truth in site.days(730).items()},
         within=0.01, fits=has_meters, numbers=(15,),
-        note="The row has the least and the greatest voltage of all phases, from the minutes in which the site was "
-        "on the grid. The row remains when the points of the minutes are deleted.",
+        note="The day row has the least and the greatest voltage of all phases, from the minutes in which the site "
+        "was on the grid. The day row remains when the points of the minutes are deleted.",
     ),
     Question(
         "frequency",
@@ -192,8 +192,8 @@ OTHER_QUESTIONS: Final = (
         + ") WHERE time > now() - 3d GROUP BY time(15m) fill(none)",
         ("minute",), ("difference_w",), find_imbalance, role="totals", within=0.01, fits=has_phases,
         numbers=(17,), is_part=True,
-        note="The outer query also needs the time condition. Without this condition InfluxQL reads all windows since "
-        "1970.",
+        note="The outer query also needs the time condition. Without the time condition InfluxQL reads all windows "
+        "since 1970.",
     ),
     Question(
         "peaks",
