@@ -102,7 +102,7 @@ SITE_DAY = Measurement(
 BAND_DAY = Measurement(
     "envoy_band_day",
     "Each price band of the tariff file on each local day. The band `standing` holds the standing charge. The band "
-    "`unpriced` holds the energy whose price was not known after a day.",
+    "`unpriced` holds the energy whose price is still unknown a day later.",
     "daily",
     tags=("band",),
     time="day",
