@@ -88,7 +88,8 @@ async def detect_server(target: Target, clock: Clock, given: Sequence[SignIn] = 
     """Detect which InfluxDB answers and whether it is healthy.
 
     If the server refuses the sign-in of `target`, try each sign-in in `given`. Raises WireError if no answer arrives
-    or the server is not ready, InfluxError if it is not an InfluxDB, and InfluxRefusedError if it accepts no sign-in.
+    or the server is not ready, InfluxError if the server is not an InfluxDB, and InfluxRefusedError if the server
+    accepts no sign-in.
     """
     try:
         return await _detect(target, clock)

@@ -54,11 +54,11 @@ def set_up_v2(url: str, admin: Admin, plan: SetupPlan) -> SetupResult:
     """Create the missing organisation, buckets and tokens on the InfluxDB 2 at `url`.
 
     A server that was never set up gets its first user (`admin`), the organisation and the first bucket. The
-    recorder's own tokens are found by their description, which names the recorder. Such a token is used again if its
-    rights fit the buckets and its text is available: the server shows the text (before 2.9), or the plan has the text
-    and the server still accepts it. A token with fitting rights is also left unchanged if the caller does not need
-    its text. Otherwise a new token replaces the old token, which is deleted. A dry run creates nothing and lists the
-    steps. Raises InfluxError or a subclass, or a WireError.
+    recorder's own tokens are found by their description, which names the recorder. A token fits if its rights are
+    those for the buckets. A fitting token stays in use in three cases: the server shows its text (before 2.9), the
+    plan has its text and the server accepts this text, or the caller does not need its text. Otherwise a new token is
+    made, and the old token is deleted. A dry run creates nothing and lists the steps. Raises InfluxError or a
+    subclass, or a WireError.
     """
     with V2Client(url, refuse, timeout_s=_TIMEOUT_S) as anonymous:
         service = SetupService(anonymous.api.api_client)

@@ -40,7 +40,7 @@ class Shortfall:
 
 
 def noise_of(terms: Iterable[float]) -> float:
-    """Return the possible error of a sum of powers in W or energies in Wh: 30, or 3 % of the largest term if more."""
+    """Return the possible error of a sum of powers in W or energies in Wh: 3 % of the largest term, at least 30."""
     return max(_NOISE, _NOISE_SHARE * max((abs(term) for term in terms), default=0.0))
 
 

@@ -62,7 +62,7 @@ def notice_equipment(equipment: Equipment, snapshot: Snapshot) -> tuple[Equipmen
 
 
 def count_inverters(equipment: Equipment, totals: Mapping[str, Value]) -> Equipment:
-    """Return the equipment with the number of inverters from this tick's totals, or unchanged without this number."""
+    """Return the equipment with the number of inverters from this tick's totals, if the totals have this number."""
     count = totals.get("inverters")
     if not isinstance(count, int) or count == equipment.inverters:
         return equipment

@@ -1,4 +1,4 @@
-"""List the values that a site should have: those that its documents announce, and those counted before. Pure."""
+"""List the values that a site should have: values that its documents announce, and energies counted before. Pure."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ class Extraction:
     def _choose(
         self, keys: Sequence[Key], role: Role, before: str | None, *, by_standing: bool = False
     ) -> tuple[Key, Row] | None:
-        """Choose the best source with rows. `before`: the source that was chosen last; a worse one is not chosen.
+        """Choose the best source with rows. `before`: the source that was chosen last; a worse source is not chosen.
 
         While it is not known whether a better source has rows, `before` is chosen again. Values come from new
         documents only. If `by_standing` is True, an old document may also prove that a source has no rows.

@@ -68,7 +68,7 @@ def explain_absence(expected: Expected, written: Written) -> str:
 
 
 def _explain_power(name: str, written: Written) -> list[str]:
-    """Return the reasons for an absent power: those of its sources, or those of the absent powers that it needs."""
+    """Return the reasons for an absent power, or for the absent powers from which this power is computed."""
     item, view, totals = _FIELDS[TOTALS, name], written.view, written.totals
     own = _explain_field(item, view) if _is_read(item, view) else []
     missing = [part for part in _list_parts(name, written) if part not in totals and _is_read_or_made(part, view)]

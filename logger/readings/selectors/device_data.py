@@ -22,7 +22,7 @@ def data_devices(view: View, kind: str) -> Rows:
 
 @lru_cache(maxsize=8)
 def _list_reports(document: Document, kind: str) -> Rows:
-    """List active devices of one kind with a last reading. The result is cached, because a tick needs it often."""
+    """List active devices of one kind with a last reading. The result is cached, because it is often needed."""
     data = whole_of(document)
     if not data:
         return data

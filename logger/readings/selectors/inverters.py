@@ -70,7 +70,7 @@ def is_typed(devices: Rows) -> bool:
 
 
 def v1_inverters(view: View) -> Rows:
-    """Select the inverters of the v1 list that arrived since the last tick, without AC Batteries (Q-I5)."""
+    """Select the inverters, without AC Batteries (Q-I5), if a v1 list arrived since the last tick."""
     return list_devices(view.find_fresh(paths.V1_INVERTERS), PCU)
 
 
@@ -87,7 +87,7 @@ def living_inverters(view: View) -> Rows:
 
 @lru_cache(maxsize=4)
 def _list_living(document: Document, now: float) -> Rows:
-    """List the inverters that are not removed. `now`: by the gateway's clock, when the document arrived."""
+    """List the inverters that are not removed. `now`: the gateway's clock when the document arrived."""
     rows = list_devices(document, PCU)
     times = [row.reported for row in rows or () if row.reported and now - row.reported >= -AHEAD_S]
     oldest = max(times, default=0) - GONE_S
@@ -225,7 +225,7 @@ def list_flags(view: View) -> Rows:
 
 @lru_cache(maxsize=4)
 def _list_flags(document: Document, now: float) -> Rows:
-    """Make the flags of a v1 list. `now`: by the gateway's clock, when the document arrived."""
+    """Make the flags of a v1 list. `now`: the gateway's clock when the document arrived."""
     rows = _list_living(document, now)
     return rows and [_flag(row, now, row.values.get("lastReportWatts"), is_gone=False) for row in rows]
 
