@@ -55,8 +55,8 @@ def dump_state(
 ) -> dict[str, str]:
     """Convert the state to one JSON text for each part of the store. Reports are stored separately.
 
-    `before`: a state that was converted to the parts `dumped`. Parts that are the same as in `before` are taken from
-    `dumped`.
+    `dumped`: the parts of an earlier state, `before`. If both states share a past day or a period, the text of that
+    day or period is taken from `dumped`.
     """
     readings = state.readings
     return {

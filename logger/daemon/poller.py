@@ -1,6 +1,6 @@
 """Decide which endpoints of one gateway to request: fast endpoints at each tick, slow endpoints between ticks.
 
-`logger.readings` returns the documents that readings need. The endpoint table sets how often each endpoint is
+`logger.readings` decides which documents are needed for readings. The endpoint table sets how often each endpoint is
 requested. The state of each endpoint sets the time of the next request.
 """
 

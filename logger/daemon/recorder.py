@@ -59,9 +59,9 @@ class RecordedState:
 class Recorder:
     """Holds the parts of a running recorder.
 
-    `changes`: the present problems. `news` announces each tick, delivery and changed problem. `between_ticks` is held
-    while a state changes. `stopping` is set to end the recorder. `outlets`: the text of each outlet for `status`,
-    such as its address. `sites`: the sites that have several gateways.
+    `changes`: the present problems. `news` announces each tick, delivery and changed problem. `between_ticks`: the
+    lock for changes of a state. `stopping` is set to end the recorder. `outlets`: the text of each outlet for
+    `status`, such as its address. `sites`: the sites that have several gateways.
     """
 
     store: StoreThread
@@ -82,7 +82,7 @@ class Recorder:
         return StoreApi(self.store, self.wake), StateApi(self.store, self.keeper_of, self.wake)
 
     def keeper_of(self, gateway: str) -> Keeper:
-        """Return the keeper of the state of the gateway with serial `gateway`."""
+        """Return the object with the state of the gateway with serial `gateway`."""
         stored = StoredState(self.store, gateway, self._site_of(gateway))
         return RecordedState(stored, self.collectors, self.between_ticks)
 

@@ -21,7 +21,7 @@ class SiteZone:
         self._site = site
 
     def restore(self, stored: str) -> None:
-        """Use the configured zone. If no zone is configured, use the zone `stored` of a gateway (empty for none)."""
+        """Use the configured zone. If no zone is configured, use `stored`, the zone in the store (empty for none)."""
         self.name = self._site.zone or stored
 
     def learn(self, home: Json) -> None:

@@ -22,7 +22,7 @@ class Stoppable:
 
     @contextlib.asynccontextmanager
     async def work(self) -> AsyncIterator[None]:
-        """Cancel the work within this context, and leave the context, when `stopping` is set."""
+        """When `stopping` is set, cancel the work within this context and leave the context without an error."""
         bound = self._bound = asyncio.timeout(0 if self._stopping.is_set() else None)
         try:
             async with bound:

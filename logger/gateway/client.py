@@ -109,8 +109,8 @@ class Gateway:
     async def fetch_raw(self, endpoint: Endpoint) -> Answer:
         """Request one endpoint once, signed in as in `fetch`. Return the answer, whatever its status is.
 
-        Raises WireError, CredentialsError, and the errors of `identify`; after a 401 with a token also BusyError and
-        NotAllowedError.
+        Raises WireError, CredentialsError, and the errors of `identify`. After a 401 for a request with a token, the
+        method can also raise BusyError and NotAllowedError.
         """
         return (await self._answer(endpoint))[1]
 
@@ -187,7 +187,7 @@ class Gateway:
         return self._session
 
     async def _follow_serial(self, info: GatewayInfo) -> None:
-        """Discard the token session if a gateway with another serial answers than before."""
+        """Discard the token session if the serial of the gateway at this address has changed."""
         if info.serial != self._serial:
             if self._session is not None:
                 await self._session.aclose()

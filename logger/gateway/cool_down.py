@@ -49,7 +49,7 @@ class CoolDown:
     """The attempts of the last 24 hours (unix seconds), the time of the next attempt, and the reason for waiting.
 
     `serial` and `credentials` (a hash) belong to the last attempt. `stops`: hash of credentials → its Stop.
-    `fetched`: serial → unix time at which its token was fetched last, in the last 24 hours.
+    `fetched`: serial → unix time of the last fetch of the gateway's token.
     """
 
     attempts: tuple[float, ...] = ()

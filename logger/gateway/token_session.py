@@ -125,9 +125,10 @@ class TokenSession:
         )
 
     async def _get_by_new_session(self, connection: Connection, endpoint: Endpoint, token: Token) -> Answer:
-        """Request an endpoint with an accepted token and the new session's cookie, then with only the cookie.
+        """Request an endpoint with an accepted token and the new session's cookie; after a 401, with only the cookie.
 
-        Returns a 401 if another path accepts the token. Raises BusyError if no path accepts the token.
+        If both answers are 401, return the second answer if another path accepts the token. Raise BusyError if no
+        other path accepts the token.
         """
         answer = await connection.get(endpoint, token=token)
         if answer.status == 401:

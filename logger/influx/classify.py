@@ -181,9 +181,9 @@ def classify(
 
 
 def is_no_sign_in(text: str) -> bool:
-    """Return whether an answer reports that the credentials have the form of neither a token nor a password.
+    """Return whether an answer reports that the Authorization header is malformed.
 
-    InfluxDB 3 sends status 400 in this case.
+    InfluxDB 3 sends this text with status 400 if it reads neither a token nor a password in the header.
     """
     return "authorization header was malformed" in text.lower()
 
