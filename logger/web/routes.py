@@ -32,8 +32,9 @@ ROUTES: Final = (
     Route(
         f"{API}/now",
         "The newest totals, today's own use and self-sufficiency, grid, batteries, and the present problems with "
-        "their cures. `at` is the last tick at which the gateway answered. `is_fresh` is true if that tick is one of "
-        "the last two. `counted` is what was counted since recording began, on a day that is not known as a whole.",
+        "their cures. `at` is the last tick at which the gateway answered. `is_fresh` is true if the gateway "
+        "answered at one of the last two ticks. If today's energy is not known since midnight, `counted` holds the "
+        "energy since recording began.",
         json_answers.answer_now,
     ),
     Route(
