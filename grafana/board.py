@@ -18,8 +18,8 @@ class Panel:
 
     `says`: the description in the panel's corner and in docs/dashboards.md. `absent`: the text that the panel shows
     if nothing was recorded. `options`, `custom`: Grafana's settings of this kind of panel. `points`: the greatest
-    number of points that the panel requests; 0 stands for one point a pixel of its width. `names_rows`: the panel
-    shows the name of each row, so that its columns need no names.
+    number of points that the panel requests; 0 stands for one point for each pixel of the panel's width.
+    `names_rows`: the panel shows the name of each row, so that the columns need no names.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Write the boards, the alert rules and docs/dashboards.md. `--check` only names the files that differ."""
+"""Write the boards, the alert rules and docs/dashboards.md. `--check` only prints the paths of differing files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def make_files(words: Sequence[Words]) -> Iterator[tuple[Path, str]]:
 
 
 def main() -> int:
-    """Write and name each file that differs. Name each text that has no translation."""
+    """Write each file that differs, and print its path. Print each text that has no translation."""
     words = [Words(language) for language in languages()]
     files = dict(make_files(words))
     stale = [(file, text) for file, text in files.items() if not file.exists() or file.read_text("utf-8") != text]

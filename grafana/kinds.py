@@ -123,7 +123,11 @@ def columns(
     legend: bool = True,
     **extras: Unpack[Extras],
 ) -> Panel:
-    """Make bars along the time axis. For values that some sites lack, because `bars` shows no text of absence."""
+    """Make bars along the time axis.
+
+    If some sites lack the values, a board uses `columns` instead of `bars`, because `bars` cannot show a text in
+    their place.
+    """
     custom = common.GraphFieldConfig(
         draw_style=common.GraphDrawStyle.BARS,
         bar_alignment=common.BarAlignment.CENTER,
@@ -159,7 +163,10 @@ def gauges(title: str, says: str, size: Size, query: Query, **extras: Unpack[Ext
 def flows(
     title: str, says: str, size: Size, *queries: Query, order: Sequence[str], **extras: Unpack[Extras]
 ) -> Panel:
-    """Make a horizontal bar for each column, in this order, with the column's name on the left, all of one scale."""
+    """Make a horizontal bar for each column, in the order `order`. All bars have the same scale.
+
+    The column's name is at the left of the bar.
+    """
     options = bargauge.Options(
         display_mode=common.BarGaugeDisplayMode.GRADIENT,
         value_mode=common.BarGaugeValueMode.COLOR,
@@ -315,7 +322,8 @@ def states(title: str, says: str, size: Size, *queries: Query, **extras: Unpack[
 def shaded(**others: Look) -> dict[str, Look]:
     """Return the looks of the bands behind curves, together with other looks of the panel.
 
-    The legend leaves out the band `unrecorded`, because its column exists also if nothing is missing.
+    The legend leaves out the band `unrecorded`, because the answer has a column for this band even if no data is
+    missing.
     """
     band = {
         "custom.lineInterpolation": "stepAfter",

@@ -78,8 +78,8 @@ class Look:
     """Hold the look of one column: name, colour, unit, texts and colours of values.
 
     `texts`: raw value → (text, colour). The key "" is an empty string, "/…/" is a pattern that the text replaces, and
-    `AT_LEAST` with a number is that number or more. `steps`: number from which on a colour holds → the colour.
-    `more`: further properties, by Grafana's names.
+    `AT_LEAST` with a number is that number or more. `steps`: pairs of a number and the colour of the values from this
+    number on. `more`: further properties, by Grafana's names.
     """
 
     name: str = ""
@@ -90,7 +90,7 @@ class Look:
     more: Mapping[str, object] = field(default_factory=dict)
 
     def over(self, other: Look) -> Look:
-        """Return the look `other`, with each value that this look sets in its place."""
+        """Return a copy of the look `other`, in which the values that this look sets replace those of `other`."""
         return replace(
             other,
             name=self.name or other.name,
@@ -136,8 +136,9 @@ the property of newer versions."""
 
 
 def steps_of_share(whole: float, *, behind: bool = False) -> tuple[tuple[float | None, str], ...]:
-    """Return the colour steps of a share of the group. `whole`: the number for 100 %. `behind`: as grounds.
+    """Return the colour steps of a share of the group. `whole`: the number for 100 %.
 
+    `behind`: return the colours for the ground behind a number, instead of the colours for the number itself.
     The steps are at 79.5 % and 94.5 %, so that a cell has the colour of the rounded number in the cell.
     """
     steps = ((0.0, BAD), (0.795 * whole, WARN), (0.945 * whole, GOOD))

@@ -92,12 +92,13 @@ def changes(columns: Iterable[str], prefix: str) -> Steps:
 
 
 def cells(row: str, column: str, value: str) -> Steps:
-    """Make rows and columns of cells.
+    """Make a table of cells from an answer that has a row for each cell.
 
-    With times as rows, the times are in ascending order and the panels in the order of their names. With panels as
-    rows, the panel with the least value comes first, because the first cell of a panel makes its row.
+    `row`, `column`, `value`: the columns of the answer that give a cell's row, its column and its value. If the rows
+    of the table are times, the times are in ascending order, and the panels are in the order of their names. If the
+    rows of the table are panels, the panel with the least value comes first.
 
-    In InfluxQL, the column `serial` has the panel's name in a curve, if there is no layout file. In other answers,
+    Without a layout file, a curve's answer in InfluxQL has the panel's name in the column `serial`. In other answers,
     the column `serial` only identifies the row.
     """
     corner = f"{row}\\{column}"

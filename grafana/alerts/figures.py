@@ -25,7 +25,7 @@ class Figure(ABC):
 
     @property
     def role(self) -> Role:
-        """Return the bucket that holds the measurement."""
+        """Return the role of the measurement, which decides the bucket."""
         return roles()[self.measurement]
 
     @abstractmethod
@@ -63,7 +63,7 @@ class Figure(ABC):
 
 @dataclass(frozen=True)
 class Newest(Figure):
-    """Compute the newest value, or the mean of the values."""
+    """Compute the newest value (if `fn` is `last`) or the mean of the values (if `fn` is `mean`)."""
 
     fn: Literal["last", "mean"] = "last"
 

@@ -21,7 +21,7 @@ _HEAD: Final = """\
 
 
 class _Dumper(yaml.SafeDumper):
-    """Write a query of several lines as a block of lines."""
+    """Write YAML, with each text of several lines as a literal block."""
 
 
 def _write_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:

@@ -39,9 +39,9 @@ class Statement:
 class Rows:
     """Select points of one measurement, of the chosen gateways or of the chosen sites of several gateways.
 
-    `since`: how far back the query reads (such as `10m`), `SHOWN` or `BEFORE`. `until`: how long ago the time ends
-    that the query reads, if it does not end now. `where`: pairs of a tag and its value, or
-    of a tag and a `${variable}`.
+    `since`: how far back the query reads (such as `10m`), `SHOWN` or `BEFORE`. `until`: if the query does not read
+    up to now, the end of its time as a duration before now. `where`: pairs of a tag and its value, or of a tag and a
+    `${variable}`.
     """
 
     measurement: str
@@ -57,7 +57,7 @@ class Rows:
 
     @property
     def owner(self) -> str:
-        """Return the name of the tag, and of the board's choice, that selects the points."""
+        """Return the name of the tag that selects the points. The board's choice has the same name."""
         return "site" if self.measurement in _OF_SITES else "gateway"
 
     def having(self, fields: Iterable[str]) -> Rows:
@@ -93,7 +93,7 @@ def by_merge(fields: Iterable[str]) -> dict[Merge, list[str]]:
 
 
 class Query(ABC):
-    """Define a query, which writes statements. Its `columns` are the keys of the looks."""
+    """Define a query, which writes statements. A panel finds the look of each column by the name in `columns`."""
 
     @property
     @abstractmethod
@@ -127,14 +127,17 @@ class BySign(Query):
         return (self.positive, self.negative)
 
     def split_flux(self, missing: str = "") -> str:
-        """Return the two columns of a Flux record. `missing`: the begin of each expression, for an absent value."""
+        """Return the Flux of the two columns of a record.
+
+        `missing`: the Flux with which the expression of each column begins, for a record without a value.
+        """
         parts = ((self.positive, ">", "r._value"), (self.negative, "<", "-r._value"))
         return ", ".join(
             f"{name}: {missing}if r._value {sign} 0.0 then {value} else 0.0" for name, sign, value in parts
         )
 
     def split_influxql(self, power: str) -> dict[str, str]:
-        """Return column → its InfluxQL with the column's name: (|w| + w) / 2 and (|w| − w) / 2 of a power w."""
+        """Return column → InfluxQL that computes the column: (|w| + w) / 2 or (|w| − w) / 2 of a power w."""
         parts = {self.positive: "+", self.negative: "-"}
         return {name: f'(abs({power}) {sign} {power}) / 2 AS "{name}"' for name, sign in parts.items()}
 

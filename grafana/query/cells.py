@@ -1,8 +1,9 @@
 """Query cells: a value for each panel and each time, or for each panel and each hour of the day.
 
-An answer has a row for each cell. Grafana turns rows into columns. It sorts them by `PLACE`: by group, then by
-length of the name, then by name, so that E2 is before E10. InfluxQL cannot compute the length of a name. Therefore
-three statements read the names with one digit at the end, the names with two digits, and all other names.
+An answer has a row for each cell. Grafana sorts these rows by `PLACE`: by group, then by length of the name, then by
+name, so that E2 is before E10. Then Grafana turns the rows into columns. InfluxQL cannot compute the length of a
+name. Therefore three statements read the names with one digit at the end, the names with two digits, and all other
+names.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class CurveByPanel(_PanelCells):
         return [Statement(self.rows.role, _place((*read, flux.WHOLE_WINDOWS), made))]
 
     def influxql(self) -> list[Statement]:
-        """Return three statements, whose column with the panel's name is named by the choice `label`."""
+        """Return three statements. The choice `label` decides which tag holds the panel's name."""
         (field,) = self.rows.fields
         return _ask_by_digits(self.rows, _LABEL, f'mean("{field}")', influxql.call("mean", field, self.name))
 
@@ -52,8 +53,8 @@ class CurveByPanel(_PanelCells):
 class PanelNames(Query):
     """Query the name of each listed inverter, without a value, so that a silent inverter has a row of cells.
 
-    `rows`: the data that names the inverters. Each listed inverter must have the field of this data. In a panel, this
-    query stands before the query of the values: if two cells have the same place, Grafana shows the later cell.
+    `rows`: the points that name the inverters, with one field that each listed inverter has. In a panel, this query
+    stands before the query of the values, because Grafana shows the later of two cells with the same place.
     """
 
     rows: Rows
@@ -127,7 +128,7 @@ class HourShares(Query):
     def influxql(self) -> list[Statement]:
         """Return one statement, which leaves out hours in which the group had no energy.
 
-        In a subquery, InfluxDB 2 loses the names.
+        The statement has no subquery, because InfluxDB 2 loses the panels' names in a subquery.
         """
         own, usual = self.rows.fields
         (panel,) = self.names.fields
@@ -156,8 +157,8 @@ def _place(steps: Iterable[str], made: dict[str, str]) -> str:
 def _ask_by_digits(rows: Rows, panel: str, number: str, *values: str, group: str = _EACH_WINDOW) -> list[Statement]:
     """Return a statement for each number of digits at the end of a panel's name, so that E2 is before E10.
 
-    `panel`: the tag or field with the name. `number`: an expression that is a number in each row, for the column
-    `digits`. `values`: the columns before the column `digits`.
+    `panel`: the tag or field with the name. `number`: an expression with a number in each row; the column `digits` is
+    computed from it, because InfluxQL has no constant columns. `values`: the columns before the column `digits`.
     """
     return [
         Statement(

@@ -109,7 +109,8 @@ class CurveByTag(Query):
     def influxql(self) -> list[Statement]:
         """Return one statement, or one statement for each known value of the tag.
 
-        A mean of means needs no subquery. InfluxDB repeats a subquery for each curve of a statement.
+        If `fn` is also the function that merges gateways, the statement needs no subquery. Otherwise each known value
+        has its own statement, because InfluxDB repeats a subquery for each curve of a statement.
         """
         (field,) = self.rows.fields
         source, where = influxql.quote(self.rows.measurement), influxql.where(self.rows)
@@ -191,7 +192,10 @@ class LimitLine(OneColumn):
 
 @dataclass(frozen=True)
 class NominalLine(OneColumn):
-    """Query a line at a fixed distance from the grid's nominal frequency: the nearest multiple of 10 Hz."""
+    """Query a line at a fixed distance from the grid's nominal frequency.
+
+    The nominal frequency is the multiple of 10 Hz that is nearest to the measured frequency.
+    """
 
     distance_hz: float
 
@@ -222,8 +226,8 @@ class NominalLine(OneColumn):
 class Rate(OneColumn):
     """Query the rate of a counter of seconds, in percent: processor time becomes load.
 
-    The rate is computed from point to point before its mean in each window, so that the last window, which is not
-    over, is no lower than the others.
+    First the rate between successive points is computed, then the mean of the rates in each window. Therefore the
+    value of the last window is not too low, although this window is incomplete.
     """
 
     def flux(self) -> list[Statement]:

@@ -94,7 +94,10 @@ class DayDifferences(Query):
 
 @dataclass(frozen=True)
 class DayShares(Query):
-    """Query percentages of each row: `part` of `whole`, or `whole` minus `part` of `whole`, if `whole` is above 0."""
+    """Query percentages of each row: 100 × part / whole, or 100 − 100 × part / whole.
+
+    A row is left out if a `whole` of the row is not above 0.
+    """
 
     rows: Rows
     shares: tuple[tuple[str, str, str, bool], ...]

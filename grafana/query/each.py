@@ -61,7 +61,7 @@ class Each(Query):
 
 @dataclass(frozen=True)
 class CountAbove(OneColumn):
-    """Query the number of devices whose newest value of a field, a whole number, is at least `least`."""
+    """Query the number of devices whose newest value of an integer field is at least `least`."""
 
     least: int = 1
 
@@ -75,9 +75,10 @@ class CountAbove(OneColumn):
         return [Statement(self.rows.role, flux.pipe(*flux.read(self.rows, "last()"), *steps))]
 
     def influxql(self) -> list[Statement]:
-        """Return one statement, which limits n − least + 1 to at most 1, and the result to at least 0.
+        """Return one statement, which adds up 1 for each device with at least `least`, and 0 for each other device.
 
-        InfluxDB 1.6 returns a negative whole number unchanged from `abs`, so that `abs` gets a float.
+        For a device's value n, the number is n − least + 1, limited to the range from 0 to 1. The argument of `abs`
+        is a float, because `abs` of InfluxDB 1.6 returns a negative integer unchanged.
         """
         (field,) = self.rows.fields
         inner = influxql.select(

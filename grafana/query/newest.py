@@ -34,7 +34,7 @@ class Newest(Query):
 
 @dataclass(frozen=True)
 class NewestShare(Query):
-    """Query a percentage of two newest values: the first field of the second field.
+    """Query the newest value of the first field, as a percentage of the newest value of the second field.
 
     `left`: subtract the percentage from 100 %. The answer is empty while the second field is at most `least`, because
     a share of almost no energy has no meaning.
@@ -138,7 +138,7 @@ class FlowParts(BySign):
 
 @dataclass(frozen=True)
 class Sign(OneColumn):
-    """Query a fixed number, if the newest value of a field is above the limit (or below the limit).
+    """Query a fixed number, if the newest value of a field is above `limit` (with `is_below`: below `limit`).
 
     Otherwise the answer is empty. A panel adds up the numbers of several signs, so that the sum identifies a fault.
     """
@@ -168,7 +168,7 @@ class Sign(OneColumn):
 
 @dataclass(frozen=True)
 class Reached(OneColumn):
-    """Query the newest value of the second field, if that of the first field is not above it by more than 1.
+    """Query the newest value of the second field, if the first field's newest value is at most 1 greater.
 
     Otherwise the answer is empty.
     """

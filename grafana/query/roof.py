@@ -16,8 +16,8 @@ SILENT: Final = -1
 class RoofCells(Query):
     """Query the cells of a roof: each panel's name, and its share of its group in percent.
 
-    A name has its line in the column `name_row`, a share in the column `panel_row`. A silent panel has the number
-    `SILENT`, which the board shows as a word.
+    The column `name_row` has the line of a name, and the column `panel_row` has the line of a share. A silent panel
+    has the number `SILENT` as share, which the board shows as a word.
     """
 
     rows: Rows

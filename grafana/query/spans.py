@@ -31,7 +31,7 @@ class Spans(Query):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return the name's column and the fields."""
+        """Return the label (a local date, month or year) and the fields."""
         return (self.label, *self.rows.fields)
 
     def flux(self) -> list[Statement]:
@@ -77,7 +77,7 @@ class SpanTotal(Query):
 
 @dataclass(frozen=True)
 class SpanTotalShare(OneColumn):
-    """Query a percentage of two sums over the day rows: the first field of the second field.
+    """Query the sum of the first field over the day rows, as a percentage of the sum of the second field.
 
     `left`: subtract the percentage from 100 %.
     """
@@ -140,7 +140,7 @@ class TopSpans(Query):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return the name's column and the fields."""
+        """Return the label (a local date, month or year) and the fields."""
         return (LABELS[self.rows.measurement], *self.rows.fields)
 
     def flux(self) -> list[Statement]:

@@ -31,10 +31,10 @@ from logger.tariff.prices import Prices
 class RebuildRequest:
     """Hold the gateway and the days to rebuild.
 
-    `until_tick`: the first tick that the live state counted itself; the present time if there is no live state.
-    `since`, `until`: ISO dates, empty if not given. Rows of the days from `since` to `until` are written even if the
-    database already has rows of these days. `again`: whether rows are also written for days that the live state
-    counted. `prices`: the price of grid energy at each time.
+    The live state is the recorder's present state of the gateway. `until_tick`: the first tick that the live state
+    counted; the present time if there is no live state. `since`, `until`: ISO dates, empty if not given. Rows of the
+    days from `since` to `until` are written even if the database already has rows of these days. `again`: whether
+    rows are also written for days that the live state counted. `prices`: the price of grid energy at each time.
     """
 
     gateway: str
@@ -205,7 +205,10 @@ class DayReplay:
         return [list_installed_inverters(readings) for readings in found.values()]
 
     async def _count_phases(self, ticks: Iterable[Past]) -> int | None:
-        """Count the phases at the grid in the last tick with the grid's counters; None if no phases are stored."""
+        """Count the phases of the grid meter. Return None if no phases are stored.
+
+        The phases are read at the last tick that has counters of the grid.
+        """
         at = max((past.at for past in ticks if rebuild.LIFETIMES["import"] in past.fields), default=None)
         if at is None:
             return None
@@ -268,7 +271,7 @@ def _merge_ticks(points: Iterable[Point], around: Mapping[int, Sequence[Reading]
 
 
 def add_missing(rows: Mapping[str, list[DayRow]], written: Mapping[str, RowTags]) -> dict[str, list[DayRow]]:
-    """Return the rows with fields that the database lacks, together with the stored fields of these rows."""
+    """Return each row with a field that the database lacks. Fields that the database has keep their stored values."""
     found: dict[str, list[DayRow]] = {}
     for day, new in rows.items():
         for row in new:
@@ -280,7 +283,10 @@ def add_missing(rows: Mapping[str, list[DayRow]], written: Mapping[str, RowTags]
 
 
 def _find_fields(reading: Reading, written: RowTags | None) -> Mapping[str, Value]:
-    """Return the fields that are stored for a day's row. If a price band's row is stored, all its fields are."""
+    """Return the stored fields of a day's row; empty if the day has no stored row.
+
+    For the row of a price band, return all fields of `reading`, because a stored row of a price band lacks no field.
+    """
     if written is None:
         return {}
     if reading.measurement == BAND_DAY:

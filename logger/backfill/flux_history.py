@@ -36,7 +36,7 @@ class FluxHistory:
     async def read_points(
         self, role: Role, measurement: str, gateway: str, since: int, until: int, fields: Sequence[str] = ()
     ) -> list[Point]:
-        """Return a gateway's points, as `History` describes."""
+        """Return a gateway's points in order of time, from `since` up to but not including `until`."""
         chosen = " or ".join(f"r._field == {quote_flux(field)}" for field in fields)
         of_gateway = _filter(measurement, gateway) + (f" |> filter(fn: (r) => {chosen})" if chosen else "")
         records = await self._query(role, f"{_range(since, until)} |> {of_gateway}")
@@ -55,7 +55,7 @@ class FluxHistory:
         return sorted(points, key=lambda point: point.time)
 
     async def list_gateways(self, role: Role, measurement: str) -> list[str]:
-        """Return the serials of the gateways, as `History` describes."""
+        """Return the serials of the gateways that have points of a measurement."""
         records = await self._query(
             role,
             f'range(start: 0) |> {_filter(measurement)} |> keep(columns: ["gateway"]) |> distinct(column: "gateway")',
@@ -63,7 +63,7 @@ class FluxHistory:
         return sorted({str(value) for record in records if (value := record.values.get("gateway"))})
 
     async def find_span(self, role: Role, measurement: str, gateway: str, until: int) -> tuple[int, int] | None:
-        """Return the times of the first and last point, as `History` describes."""
+        """Return the times of a gateway's first and last point before `until`; None without points."""
         times: list[int] = []
         for end in ("first", "last"):
             of_gateway = f"{_range(0, until)} |> {_filter(measurement, gateway)}"

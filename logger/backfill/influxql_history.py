@@ -28,7 +28,7 @@ class InfluxqlHistory:
     async def read_points(
         self, role: Role, measurement: str, gateway: str, since: int, until: int, fields: Sequence[str] = ()
     ) -> list[Point]:
-        """Return a gateway's points, as `History` describes."""
+        """Return a gateway's points in order of time, from `since` up to but not including `until`."""
         columns = ", ".join(quote_name(field) for field in fields) or "*"
         found = await self._query(
             role,
@@ -40,12 +40,12 @@ class InfluxqlHistory:
         return sorted(points, key=lambda point: point.time)
 
     async def list_gateways(self, role: Role, measurement: str) -> list[str]:
-        """Return the serials of the gateways, as `History` describes."""
+        """Return the serials of the gateways that have points of a measurement."""
         found = await self._query(role, f"SHOW TAG VALUES FROM {self._source(role, measurement)} WITH KEY = gateway")
         return sorted({str(value) for series in found for _, value in series.values})
 
     async def find_span(self, role: Role, measurement: str, gateway: str, until: int) -> tuple[int, int] | None:
-        """Return the times of the first and last point, as `History` describes."""
+        """Return the times of a gateway's first and last point before `until`; None without points."""
         times: list[int] = []
         for order in ("ASC", "DESC"):
             found = await self._query(

@@ -82,8 +82,8 @@ async def rebuild(
     """Read and replay the requested days. Return the result; None if the database lacks the gateway.
 
     `on_day` is called for each day. Rows are made for days without rows, for the requested days, and for the last two
-    days, which may be incomplete. The first day of the live state becomes complete later, when the two states are
-    joined.
+    days, which may be incomplete. The first day of the live state becomes complete later, when the rebuilt state is
+    joined to the live state.
     """
     zone, has_live = request.site.zone, live.energy.last_tick > 0
     border = local_day(request.until_tick, zone)
@@ -166,9 +166,10 @@ async def _compute_again(
     found: Rebuilt,
     on_day: Callable[[str], None],
 ) -> None:
-    """If `request.again` is set, compute closed days anew from the database, and put them into the live state.
+    """Replay closed days of the live state from the database, and put the result into `found`.
 
-    If it is not set, add only missing fields to the rows that an earlier version wrote.
+    If `request.again` is set, replay all requested closed days. Otherwise replay only days whose rows an earlier
+    version wrote, to add missing fields to these rows.
     """
     zone, yesterday = request.site.zone, days_before(live.energy.day, 1)
     border = local_day(request.until_tick, zone)

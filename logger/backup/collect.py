@@ -82,9 +82,9 @@ def _read(file: NamedFile) -> bytes:
 
 
 def _list_state_files(folder: Path, store: StoreCopy | None) -> list[Path]:
-    """List the files of the state folder to back up, without the store.
+    """List the files of the state folder that a backup contains in addition to the copy of the store.
 
-    A damaged store is listed only while its rows are still being copied into the new store.
+    A damaged earlier store is listed only while its rows are still being copied into the present store.
     """
     unfinished = store.unfinished if store else ()
     try:
@@ -95,6 +95,6 @@ def _list_state_files(folder: Path, store: StoreCopy | None) -> list[Path]:
 
 
 def _list_outside(settings: Settings, texts: Texts) -> tuple[str, ...]:
-    """List the settings of the environment. A secret in a file that the environment names is inside the backup."""
+    """List the settings that come from the environment, without the secrets that the backup contains."""
     named = (name for name, origin in settings.origins.items() if origin.startswith("environment"))
     return tuple(name for name in named if name not in texts.secrets)

@@ -28,9 +28,9 @@ FILES: Final = tuple(each.variable for each in DESCRIPTIONS if each.variable.end
 class NamedFile:
     """Hold the path of a file to back up, and its place in the backup.
 
-    `place` has one of three forms. A file that a setting names has the name of the setting. A file that such a file
-    names has the name of the setting, a slash, and the path from the folder of the setting's file. A secret has
-    `credentials`, a slash, and the name of the secret.
+    `place` has one of three forms. For the file of a setting, `place` is the name of the setting. For a file whose
+    name is in the file of a setting, `place` is `SETTING/PATH`, with the path from the folder of the setting's file.
+    For a secret, `place` is `credentials/NAME`.
     """
 
     place: str

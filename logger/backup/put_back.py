@@ -57,7 +57,7 @@ def put_back(archive: ArchiveReader, env_file: Path, *, state_only: bool, force:
 
 
 def _make_files(texts: Texts, env_file: Path) -> list[NewFile]:
-    """Make the settings file, the files of secrets beside it, and the named files at the paths of the settings."""
+    """Make the settings file, the files of secrets beside it, and the files whose paths are in the settings."""
     if texts.settings is None:
         return []
     credentials = env_file.parent / CREDENTIALS

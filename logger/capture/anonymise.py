@@ -109,7 +109,7 @@ class Anonymiser:
         return literal if text == token.text else write_string(text, literal)
 
     def _clean_value(self, kind: Kind | None, value: str) -> str:
-        """Return the stand-in of the whole value, as a value of `kind` or as a name.
+        """Return the stand-in of the whole value: the stand-in for this `kind`, or else the stand-in for a name.
 
         If the whole value has no stand-in, replace only the personal data inside the value.
         """

@@ -74,9 +74,10 @@ def command(
     org: str,
     influxdb_token_file: str,
 ) -> None:
-    """Record an invented site, without hardware, account or database. Its data can never reach a real database.
+    """Record an invented site, without hardware, account or database.
 
-    Only the InfluxDB that --influxdb-url names gets the invented data; settings are not read.
+    Settings are not read. The invented data is written to no database, except to the InfluxDB that --influxdb-url
+    names.
     """
     folder = Path(os.path.expanduser(state_dir or "~/.local/state/envoy-logger-demo"))
     if str(folder).startswith("~"):

@@ -130,7 +130,7 @@ def discard(env_file: Path, numbers: tuple[int, ...], everything: bool) -> None:
 @click.option("--since", required=True, help="A date or time in the site's zone, or how long ago: 36h, 7d.")
 @click.pass_obj
 def replay_since(env_file: Path, since: str) -> None:
-    """Deliver all points since a time again, for example into a rebuilt database.
+    """Deliver again all points since a given time, for example into a rebuilt database.
 
     Writing a point twice changes nothing. The store keeps delivered readings for LOGGER_KEEP_DAYS days, and day rows
     without limit.

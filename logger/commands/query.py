@@ -210,10 +210,7 @@ def _choose(query: NamedQuery, asked: Asked, configured: Settings, known: list[s
 
 
 def _note_source(query: NamedQuery, asked: Asked, configured: Settings, scope: Scope) -> tuple[str, ...]:
-    """Return a note that older minutes are only in InfluxDB.
-
-    Return nothing if the query needs no older minutes.
-    """
+    """Return a note if the query needs minutes that the store no longer has, but that InfluxDB has."""
     kept_s = configured.recorder.keep_days * 86400
     if asked.influxdb or not configured.influxdb.url or scope.since >= time.time() - kept_s:
         return ()

@@ -1,4 +1,4 @@
-"""`setup`: make buckets, retention and credentials with the least rights on any InfluxDB."""
+"""`setup`: make on InfluxDB the buckets with their retention, and credentials with the least rights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Defines the requests of commands about the store, and connects a command with the store.
+"""Defines the requests about the store that commands send, and connects a command with the store.
 
 The running recorder answers a request. Without a recorder the command opens the store itself. The same functions
 answer in both cases.
@@ -160,7 +160,7 @@ def _is_there(settings: Settings) -> bool:
 
 
 async def _through_the_holder(settings: Settings) -> Daemon | None:
-    """Connect to the process that holds the lock on the store. The lock file contains the path of its socket."""
+    """Connect to the process that holds the lock on the store. The lock file has the path of the process's socket."""
     path = find_holder_socket(settings.state_dir)
     return await connect(path) if path is not None else None
 

@@ -1,4 +1,4 @@
-"""Answers the requests of commands on the recorder's Unix socket, in the form that `unix_socket` describes."""
+"""Answers the requests of commands on the recorder's Unix socket. Each message is one line of JSON."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def _bind(path: Path) -> socket.socket:
 
 
 def _may_ask(writer: asyncio.StreamWriter) -> bool:
-    """Return True if the client is the recorder's own user or root, for every file mode of the socket."""
+    """Return True if the client is the recorder's own user or root. The socket's file mode has no influence."""
     peer = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     return struct.unpack("3i", peer)[1] in (0, os.geteuid())
 

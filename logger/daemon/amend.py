@@ -1,4 +1,4 @@
-"""Read and change the stored state of a gateway for `backfill`: store day rows, and join a rebuilt state to it.
+"""Store day rows for `backfill`, and join a rebuilt state of a gateway to the gateway's live state.
 
 The same functions run in the recorder, between two ticks, or without a recorder in the command.
 """
@@ -36,7 +36,7 @@ class Keeper(Protocol):
 
     @property
     def site(self) -> Site:
-        """Return the site behind the gateway."""
+        """Return the site of the gateway."""
         ...
 
     async def amend(self, change: Change) -> None:
@@ -118,7 +118,10 @@ class StateApi:
         )
 
     async def fill_days(self, gateway: str, parts: dict[str, str], dates: list[str]) -> int:
-        """Add to the days of `dates` the values that only another state has. Return the number of day rows made."""
+        """Add to the days of `dates` the values that are only in the state given as `parts`.
+
+        Return the number of day rows that were made.
+        """
         past = load_state(parts, {})
         return await self._amend(
             self._keeper_of(gateway), lambda live: fill_days(live, past, gateway, frozenset(dates))

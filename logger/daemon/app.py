@@ -244,8 +244,8 @@ async def _supervise(recorder: Recorder, settings: Settings, clock: Clock) -> No
 async def _report(recorder: Recorder, runtime: Path, clock: Clock, address: str) -> None:
     """Update `status.json` and systemd's status after each tick, when a problem changes, and each minute.
 
-    All news within three seconds, such as a tick and its delivery, makes one update. With many gateways the three
-    seconds become more, because each update describes all gateways. Old rows of the store are also deleted each hour.
+    All news within three seconds, such as a tick and its delivery, makes one update. With many gateways this time is
+    longer, because each update describes all gateways. Old rows of the store are also deleted each hour.
     """
     tidied, written, seen = clock.monotonic(), -math.inf, recorder.news.version
     while True:

@@ -36,7 +36,7 @@ class Collected:
 
 
 class Findings:
-    """Reports the begin and the end of each site warning and of each absence of a value, once each.
+    """Reports once the begin and once the end of each site warning, and of each absence of a value.
 
     `record` stores an event with the next tick.
     """

@@ -121,7 +121,7 @@ def read_target_of(settings: Settings, token: str = "") -> Target | None:
 
 
 def site_of(settings: Settings) -> Site:
-    """Return the site behind the gateway."""
+    """Return the site of the gateway."""
     recorder = settings.recorder
     return Site(
         name=recorder.site,

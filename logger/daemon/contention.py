@@ -83,9 +83,9 @@ class Contention:
             self._choose_lanes(now)
 
     def _choose_lanes(self, now: float) -> None:
-        """After several delayed answers, let slow and fast requests take turns for a pause.
+        """After several delayed answers, let slow and fast requests take turns for a limited time.
 
-        The pause doubles each time. After 12 answers in a row without a delay, the pause is short again.
+        This time doubles with each repetition. After 12 answers in a row without a delay, the time is short again.
         """
         if sum(self._delayed) >= _DELAYED_ENOUGH:
             self._two_lanes_at = now + self._pause_s

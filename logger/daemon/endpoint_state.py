@@ -118,7 +118,11 @@ class EndpointState:
         return self.is_absent or (never_answered and failing_s >= _NEVER_S)
 
     def standing_document(self, now: float) -> Document | None:
-        """Return the last document; None if it is older than twice its cadence and twice the interval of ticks."""
+        """Return the last document; None if the document is too old.
+
+        The greatest age is twice the usual interval of the endpoint's requests, or twice the interval of ticks if
+        the interval of ticks is longer.
+        """
         if self.document is None:
             return None
         stands_s = 2 * max(self._usual_cadence_s, self.intervals["totals"])

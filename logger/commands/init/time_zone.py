@@ -1,4 +1,4 @@
-"""Set the site's time zone in `init`, by the gateway. Ask a person if this machine is set to another zone."""
+"""Use the gateway's time zone for the site, in `init`. Ask a person if this machine is set to another zone."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _WIDTH: Final = 80
 
 
 def mark(sign: str, plain: str, colour: str) -> str:
-    """Return a coloured symbol, or `plain` in two columns if the terminal cannot show the symbol."""
+    """Return the coloured symbol `sign`. If the terminal cannot show `sign`, return `plain`, two characters wide."""
     try:
         sign.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:

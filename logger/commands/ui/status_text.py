@@ -128,7 +128,7 @@ def _describe_gateway(gateway: dict[str, Json], now: float) -> list[str]:
 def _describe_today(values: dict[str, Json], books: dict[str, Json], written_at: float) -> list[str]:
     """Write today's energies. A remark follows each energy that is estimated, or counted only for a part of the day.
 
-    Figures and reasons are the same as in `query today`.
+    If an energy has no figure, the reason is written instead. Figures and reasons are the same as in `query today`.
     """
     numbers = {name: value for name, value in values.items() if _is_number(value)}
     scope = Scope(ZoneInfo(str(books.get("zone") or "UTC")), 0, int(written_at) + 1, counting=read_counting(books))
