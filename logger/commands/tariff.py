@@ -68,7 +68,7 @@ def check_file(env_file: Path, file: Path | None) -> int:
 
 
 def _print_table(table: PriceTable) -> None:
-    """Print the time span, the least and the greatest price of the price files, and the time spans without prices."""
+    """Print the time span of the price files, the least and greatest price of buying, and spans without prices."""
     if not table.times:
         click.echo("The price files hold no price yet. A folder needs files whose names end in .csv.")
         return
