@@ -96,7 +96,8 @@ def cells(row: str, column: str, value: str) -> Steps:
 
     `row`, `column`, `value`: the columns of the answer that give a cell's row, its column and its value. If the rows
     of the table are times, the times are in ascending order, and the panels are in the order of their names. If the
-    rows of the table are panels, the panel with the least value comes first.
+    rows of the table are panels, the panel with the least value comes first, because the cells are sorted by value,
+    and the first cell of a panel makes the panel's row.
 
     Without a layout file, a curve's answer in InfluxQL has the panel's name in the column `serial`. In other answers,
     the column `serial` only identifies the row.

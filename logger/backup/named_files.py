@@ -30,7 +30,7 @@ class NamedFile:
 
     `place` has one of three forms. For the file of a setting, `place` is the name of the setting. For a file whose
     name is in the file of a setting, `place` is `SETTING/PATH`, with the path from the folder of the setting's file.
-    For a secret, `place` is `credentials/NAME`.
+    For a file in a folder of secrets, `place` is `credentials/NAME`.
     """
 
     place: str
