@@ -1,4 +1,7 @@
-"""Holds the only use of tenacity, and states as data when to try again. No other module sleeps between tries."""
+"""Calls a function again after an error, with the library tenacity. Each policy says when to try again.
+
+No other module waits between tries.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,8 @@ class Policy:
 
     `tries`: the greatest number of tries. The pause is `first_s` after the first failure, and doubles with each
     failure, up to `most_s`. The real pause is random, from half of this pause to the whole pause, and at least
-    `floor_s`. Calls are tried again after errors with `retry`, and after errors of the classes in `besides`. Calls
-    are not tried again after errors of the classes in `never`.
+    `floor_s`. A call is tried again after an error whose `retry` is True, except after errors of the classes in
+    `never`. A call is also tried again after errors of the classes in `besides`.
     """
 
     tries: int

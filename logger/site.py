@@ -13,7 +13,7 @@ class Site:
 
     `name`: the `site` tag, empty for none. `zone`: the IANA time zone that decides when days begin, empty while
     unknown. `system_zone`: this machine's time zone, used when the gateway reports none. `max_w`: the greatest power
-    in W that can flow; None derives it from the size of the site. `totals_s`, `devices_s`: seconds between polls.
+    in W that can flow; if None, the size of the site decides. `totals_s`, `devices_s`: seconds between polls.
     `layout_file`, `tariff_file`: the paths of panel layout and tariff, empty for none. `panel_alert_percent`: a panel
     that stays below this percentage of its group's median raises an event; 0 disables these events. `offset_s`: the
     seconds between a tick's time and its poll, so that many gateways are not polled at the same time.
@@ -44,7 +44,7 @@ class Site:
 
     @property
     def deadline_s(self) -> float:
-        """Return how many seconds after its time a tick may be committed: 20, or half the totals interval if less."""
+        """Return the most seconds from a tick to its commit: 20, or half the totals interval if that is less."""
         return min(20.0, self.totals_s / 2)
 
     @property

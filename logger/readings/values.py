@@ -83,7 +83,7 @@ def read_apparent_energy(row: Row, _view: View) -> float | None:
 
 
 def _flags_of(row: Row) -> list[str] | None:
-    """Return the device's status flags; None if the key does not hold a list of texts."""
+    """Return the device's status flags; None if `device_status` is not a list of texts."""
     status = row.values.get("device_status")
     flags = [flag for flag in status if isinstance(flag, str)] if isinstance(status, list) else None
     return flags if isinstance(status, list) and flags is not None and len(flags) == len(status) else None
@@ -107,9 +107,9 @@ def read_fault(row: Row, view: View) -> bool | None:
 
 
 def battery_state(power_w: float, count: int = 1) -> str:
-    """Return `charging`, `discharging` or `idle` from the power in W, which is positive while discharging.
+    """Return `charging`, `discharging` or `idle` from the power in W of `count` batteries together.
 
-    The gateway's LED codes are not used, because they are too coarse.
+    The power is positive while discharging. The gateway's LED codes are not used, because they are too coarse.
     """
     if abs(power_w) <= IDLE_W * count:
         return "idle"
@@ -135,9 +135,9 @@ def read_encharge_provisioned(row: Row, _view: View) -> bool | None:
 
 
 def read_charge_without_power(row: Row, view: View) -> float | None:
-    """Return the inventory's charge in percent, only if this gateway has no power list.
+    """Return the charge in percent from the ensemble inventory, only if the gateway lists no powers of batteries.
 
-    With a power list the inventory's charge may be old (Q-B2).
+    A gateway that lists these powers lists the charge with them, and the charge in its inventory may be old.
     """
     return row.number("percentFull") if ensemble.encharge_power(view) is ABSENT else None
 

@@ -103,7 +103,7 @@ def _is_no_ca(path: str) -> bool:
 
 
 def warn_of_secrets(inputs: Inputs) -> Iterable[str]:
-    """Yield a warning for each secret in `.env` that other programs read differently, and each unread secret file."""
+    """Yield a warning for each secret in `.env` that other programs read differently, and for unread secret files."""
     for name in (item.variable for item in DESCRIPTIONS if item.secret):
         origin, env_file = inputs.origins.get(name), str(inputs.env_file)
         if origin == env_file and any(c in inputs.dotenv[name] for c in " $#\\'\"`"):
@@ -116,7 +116,7 @@ def warn_of_secrets(inputs: Inputs) -> Iterable[str]:
 
 
 def warn_of_unread(inputs: Inputs) -> Iterable[str]:
-    """Yield a warning for each setting of a single gateway that is not read, because there is a gateways file."""
+    """Yield a warning for settings that a gateways file replaces, and for a shard that is set without such a file."""
     if GATEWAYS_FILE in inputs.origins:
         for name in ("ENPHASE_GATEWAY", "ENPHASE_SERIAL"):
             if name in inputs.origins:

@@ -45,7 +45,7 @@ class Group(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return the sources of SOURCES in place of pydantic-settings' own sources; they read the given inputs."""
+        """Return the sources of this program, which read the given inputs, in place of pydantic-settings' own."""
         inputs: Inputs = init_settings()["inputs"]
         return tuple(source(settings_cls, inputs) for source in SOURCES)
 
@@ -144,7 +144,7 @@ class Mqtt(Group):
 
     @property
     def prefix(self) -> str:
-        """Return the prefix of the discovery topics; empty without discovery."""
+        """Return the prefix of Home Assistant's discovery topics on the broker; empty if discovery is off."""
         return "" if self.discovery_prefix == "off" else self.discovery_prefix
 
 

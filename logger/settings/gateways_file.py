@@ -84,7 +84,7 @@ class _GatewayTable(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class GatewayEntry:
-    """Hold one gateway of the file: its values, its secrets and their origins, by the name of the setting."""
+    """Hold one gateway of the file: its values, its secrets, and the origin of each, by the name of the setting."""
 
     values: Mapping[str, object]
     secrets: Mapping[str, str]
@@ -197,7 +197,7 @@ class _GatewaysFile:
                     yield path
 
     def _beside(self, path: str) -> Path:
-        """Return a path, where a relative path begins at the folder of the gateways file."""
+        """Return `path`. If it is relative, put the folder of the gateways file before it."""
         return self.path.parent / Path(path).expanduser()
 
     def _complain(self, key: str, where: tuple[str | int, ...], message: str, fix: str) -> None:

@@ -33,9 +33,9 @@ class Settings:
     """Hold all settings, as they were read at one time.
 
     `origins`: variable → source of its value. `warnings`: texts for the log. `env_file`: the settings file. `listed`:
-    the settings of each gateway in the gateways file that this shard records; None without such a file. In the
-    settings of such a gateway, `sharing` is the number of gateways with the same account in the gateways file, and
-    `pasted_as` is the key of the token in this file.
+    the settings of each gateway that this shard records, if there is a gateways file, else None. `sharing`: the
+    number of gateways in the gateways file that have the same account. `pasted_as`: the name under which the owner
+    set the token: `ENPHASE_TOKEN`, or `token_file` in the gateways file.
     """
 
     enphase: Enphase

@@ -19,20 +19,23 @@ _ORDINAL: Final = re.compile(r".*-(\d{1,4})")
 
 @dataclass(frozen=True, slots=True)
 class ShardOfMany:
-    """Hold the share of one of `count` recorders of a list of gateways. `number` is counted from 1."""
+    """Hold the number of this shard, counted from 1, and the number of all shards (`count`)."""
 
     number: int
     count: int
 
     def takes(self, key: str) -> bool:
-        """Return whether this shard records the gateway or group with this key, which exactly one shard records."""
+        """Return True if this shard records the gateway or group with this key.
+
+        Exactly one shard returns True for a key.
+        """
         return max(range(1, self.count + 1), key=lambda number: _weigh(number, key)) == self.number
 
 
 def parse_shard(text: str, hostname: str) -> ShardOfMany:
-    """Parse `2/8`, or `pod/8` for the number at the end of the host name.
+    """Parse `2/8`, which means shard 2 of 8, or `pod/8`.
 
-    Raises ValueError if this shard does not exist.
+    `pod` means the number at the end of the host name, plus 1. Raises ValueError for a shard such as 9 of 8.
     """
     which, _, count = text.partition("/")
     if which == POD:

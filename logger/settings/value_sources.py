@@ -1,7 +1,7 @@
 """Define the sources of settings: environment, `.env`, secret files, folders of secret files.
 
-pydantic-settings has sources of its own, which are not used for four reasons. They also read names in small letters,
-replace `$` in `.env`, stop at the first unreadable file, and do not record the origin of a value.
+The sources of pydantic-settings are not used. They also read names in small letters, replace `$` in `.env`, stop at
+the first unreadable file, and do not record the origin of a value.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ SUDO: Final = "run the same command with sudo, or make this user its owner."
 class Inputs:
     """Hold the inputs of one reading of the settings, and the results of this reading.
 
-    `variables`: the process's environment. `dotenv`: the values in `env_file`; without such a file no secrets folder
-    is read. `origins`: variable → source of its value. `hidden`: settings that may be in an unreadable file or
-    folder.
+    `variables`: the process's environment. `env_file`: the path of the settings file; if None, no secrets folder is
+    read. `dotenv`: the values in the settings file. `origins`: variable → source of its value. `hidden`: settings
+    that may be in an unreadable file or folder.
     """
 
     variables: Mapping[str, str]
@@ -95,7 +95,10 @@ def is_secret(info: FieldInfo) -> bool:
 
 
 class _Source(PydanticBaseSettingsSource):
-    """Base class of the sources. A source reads only fields without a value and a problem from earlier sources."""
+    """Base class of the sources.
+
+    A source reads a field only if no earlier source gave a value or a problem for this field.
+    """
 
     for_secrets: ClassVar[bool] = False
 
@@ -123,14 +126,14 @@ class _Source(PydanticBaseSettingsSource):
 
     @abstractmethod
     def find(self, variable: str) -> tuple[str, str]:
-        """Return a variable's value and the value's origin; both are empty without a value."""
+        """Return a variable's value and the value's origin. The value is empty if the variable is not set."""
 
 
 class Environment(_Source):
     """Read settings from the process's environment."""
 
     def find(self, variable: str) -> tuple[str, str]:
-        """Return a variable's value and its origin; the value is empty if it is not set."""
+        """Return a variable's value and the value's origin. The value is empty if the variable is not set."""
         return self.inputs.variables.get(variable, ""), "environment"
 
 
@@ -138,17 +141,17 @@ class EnvFile(_Source):
     """Read settings from `.env`."""
 
     def find(self, variable: str) -> tuple[str, str]:
-        """Return a variable's value and its origin; the value is empty if it is not set."""
+        """Return a variable's value and the value's origin. The value is empty if the variable is not set."""
         return self.inputs.dotenv.get(variable, ""), str(self.inputs.env_file)
 
 
 class SecretFiles(_Source):
-    """Read secrets from the files in the variables `<NAME>_FILE` of the environment or of `.env`."""
+    """Read secrets from files. A variable `<NAME>_FILE` of the environment or of `.env` holds the path of a file."""
 
     for_secrets = True
 
     def find(self, variable: str) -> tuple[str, str]:
-        """Return a variable's value and its origin; the value is empty if it is not set."""
+        """Return a variable's value and the value's origin. The value is empty if the variable is not set."""
         for values, place in self.inputs.layers:
             if path := values.get(f"{variable}_FILE"):
                 origin = f"{place}, {variable}_FILE"
@@ -162,7 +165,7 @@ class SecretFolders(_Source):
     for_secrets = True
 
     def find(self, variable: str) -> tuple[str, str]:
-        """Return a variable's value and its origin; the value is empty if it is not set."""
+        """Return a variable's value and the value's origin. The value is empty if the variable is not set."""
         wanted = (variable.lower(), f"envoy_logger_{variable.lower()}")
         for folder in self.inputs.folders:
             try:

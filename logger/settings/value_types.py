@@ -34,7 +34,10 @@ def is_zone(name: str) -> bool:
 
 
 def _split(address: str, message: str) -> SplitResult:
-    """Return the parts of an address. Raise ValueError for a wrong port, for credentials, and else with `message`."""
+    """Return the parts of an address.
+
+    Raise ValueError for a wrong port and for credentials. Raise ValueError(`message`) if the address is no URL.
+    """
     try:
         parts = urlsplit(address)
     except ValueError:

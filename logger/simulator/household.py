@@ -76,9 +76,9 @@ class Household(SiteFacts):
         return self.at(stop).total - self.at(start).total
 
     def share(self, inverter: int) -> float:
-        """Return this inverter's share of the whole production. All shares add up to 1.
+        """Return this inverter's share of the site's production, 0 to 1.
 
-        With a second solar system, the share of that system is missing from the sum.
+        The shares of all inverters add up to 1, or to less if a second solar system produces the rest.
         """
         return _shares(self.inverters, self.seed)[inverter] * (1 - self.second_system)
 
@@ -126,7 +126,10 @@ def _compute_state(site: Household, now: float) -> SiteState:
 
 
 def list_minutes(row: Row, number: int) -> list[tuple[float, ...]]:
-    """Return the six powers in W for each minute of slot `number` of a day."""
+    """Return the powers in W for each minute of slot `number` of a day, in the order of `row`.
+
+    The six powers are production, load, import, export, charge and discharge.
+    """
     ripple, found = _RIPPLE_SUMS[number % len(_RIPPLE)], []
     for minute in range(len(_RIPPLE)):
         powers = list(row[:6])
@@ -137,7 +140,10 @@ def list_minutes(row: Row, number: int) -> list[tuple[float, ...]]:
 
 
 def _find_rippling(row: Row) -> tuple[int, int]:
-    """Return the positions of the two powers that vary together: production and its sink, or load and its source."""
+    """Return the positions in `row` of two powers that vary together.
+
+    The two powers are production and export or charge, or else load and import or discharge.
+    """
     if row[3] > 0:
         return 0, 3
     if row[4] > 0:

@@ -135,8 +135,9 @@ def invent_gateway(
     epoch: float | None = None,
     wiring: str = "usual",
 ) -> InventedGateway:
-    """Invent a gateway of one of GENERATIONS for `site`, or for a new site, wired as one of WIRINGS.
+    """Invent a gateway for `site`, or for a new site if `site` is None.
 
+    `generation`: a key of GENERATIONS. `wiring`: the name of a wiring in WIRINGS, which changes the site's meters.
     For a generation without batteries the gateway's `site` is a copy of `site` without batteries.
     """
     row = GENERATIONS[generation]

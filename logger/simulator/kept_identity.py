@@ -34,7 +34,7 @@ class Identity:
     cloud_port: int = 0
 
     def keep(self, folder: Path, *, port: int, cloud_port: int) -> None:
-        """Write the identity into `folder`, with the ports in use, for its owner alone.
+        """Write the identity, with the ports in use, into a file in `folder` that only the file's owner may read.
 
         Raises StateError if the file cannot be written.
         """

@@ -26,7 +26,8 @@ _SHARES: Final[dict[int, dict[str, tuple[float, ...]]]] = {
 class Flow:
     """Hold the power in W and the energies in Wh of one meter.
 
-    "Delivered" means generated, imported, consumed or discharged.
+    `delivered_wh`: the energy that was generated, imported, consumed or discharged. `received_wh`: the energy in the
+    other direction.
     """
 
     kind: str
@@ -62,7 +63,7 @@ def shares(moment: Moment, kind: str) -> tuple[float, ...]:
 
 
 def phases_of_flow(moment: Moment, flow: Flow) -> list[Flow]:
-    """Return the flow of each phase in use of a meter."""
+    """Return the flow of a meter in each phase that the site uses."""
     if flow.kind == "net-consumption" and moment.site.sun_phase:
         phases = phases_of(moment.site).at(moment.now)
         return [Flow(flow.kind, phase.power_w, phase.imported_wh, phase.exported_wh) for phase in phases]
@@ -86,7 +87,8 @@ def meters(moment: Moment) -> object:
 def readings(moment: Moment) -> object:
     """Make `/ivp/meters/readings`: one row with three channels for each meter.
 
-    Only channels of phases in use count.
+    The channels of phases that the site does not use hold zeros. One channel is wrong on purpose, as on real gateways
+    with two phases and batteries.
     """
     live = flows(moment)
     rows = [_row(moment, flow) for flow in live]
@@ -150,9 +152,9 @@ def _blank(eid: int, timestamp: int) -> dict[str, float]:
 
 
 def reports(moment: Moment) -> object:
-    """Make `/ivp/meters/reports`: production, net and total consumption.
+    """Make `/ivp/meters/reports`: production, net consumption and total consumption.
 
-    The net figure is import - export, as in firmware 8.3.
+    The net consumption is import - export, as in firmware 8.3.
     """
     state = moment.state
     rows = [

@@ -1,4 +1,4 @@
-"""Simulate a restart each night: the gateway gives errors for three minutes, then meters of zero for two."""
+"""Simulate a restart each night: the gateway gives errors for three minutes, then zeros for two minutes."""
 
 from __future__ import annotations
 

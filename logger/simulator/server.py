@@ -69,10 +69,10 @@ class Simulator:
     """Serve one gateway and its cloud sign-in, both on 127.0.0.1. Use as an async context manager.
 
     `model` may be replaced at any time (other firmware, other serial). `skew_s`: the seconds by which the gateway's
-    clock is ahead. `tokens`: the maker of the accepted tokens, by default that of the cloud. `slow_s`: the seconds
-    that the single slow process needs for each answer. `tls`: True for https, False for http, None for the model's
-    protocol. `digest_on`: before firmware 7, further path prefixes that need Digest, except `/info`; `/` means every
-    path.
+    clock is ahead. `tokens`: the maker of the tokens that the gateway accepts and the cloud gives. `slow_s`: the
+    seconds for each answer to a slow path; slow paths are answered one after another. `tls`: True for https, False
+    for http, None for the protocol of the model's firmware. `digest_on`: before firmware 7, further path prefixes
+    that need Digest, except `/info`; `/` means every path.
     """
 
     def __init__(

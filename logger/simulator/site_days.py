@@ -59,7 +59,7 @@ class SiteDays:
             return self.slots[day]
 
     def last_bright(self, before: float) -> float:
-        """Return the end of the last slot with production that began before a time, in unix seconds.
+        """Return the end of the last slot that has production and begins before the unix second `before`.
 
         Without such a slot, return the site's start.
         """

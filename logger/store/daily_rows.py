@@ -88,9 +88,10 @@ def ack(connection: sqlite3.Connection, lease: Lease, refused_lines: int) -> Non
 
 
 def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -> tuple[int, int | None]:
-    """Mark up to `limit` rows with ids greater than `after` for sending. The days are those of `read_sent`.
+    """Mark up to `limit` rows with ids greater than `after` for sending.
 
-    Returns the number of marked rows, and the last id, from which to continue (None at the end).
+    Only rows of days that ended after `since` (unix seconds) in some time zone on earth are marked. Returns the
+    number of marked rows, and the last id, from which to continue (None at the end).
     """
     ids = connection.execute(
         "SELECT id FROM daily WHERE id > ? AND day >= ? ORDER BY id LIMIT ?",

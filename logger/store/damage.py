@@ -52,7 +52,7 @@ def set_aside(folder: Path, error: sqlite3.Error, at: float) -> str:
 def finish_setting_aside(folder: Path) -> None:
     """Rename a damaged file whose write-ahead log is already renamed.
 
-    The recorder was then killed between the two renamings.
+    The file has its old name if the recorder was killed after the log was renamed and before the file was renamed.
     """
     for log in folder.glob(f"{_MARK}*-wal"):
         target = log.with_name(log.name.removesuffix("-wal"))

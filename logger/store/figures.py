@@ -15,7 +15,8 @@ from logger.store.pending_acks import PendingAcks
 class RoleFigures:
     """Hold the figures of one role.
 
-    `rows` to `oldest_tick` describe the rows that wait now. All other figures count since the store was made.
+    `rows`, `lines`, `bytes` and `oldest_tick` describe the rows that wait now. All other figures count since the
+    store was made.
     `missed`: ticks that could not be stored. `dropped_rows`: rows that were deleted undelivered because the store was
     full.
     """

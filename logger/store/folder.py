@@ -1,4 +1,7 @@
-"""Make and lock the state folder, for its owner alone, and refuse to mix real data with the demo's data."""
+"""Make the state folder, lock the folder, and refuse to mix real data with the demo's data.
+
+Only the owner of the folder may read the folder.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,7 @@ class FolderLock:
 def claim(folder: Path) -> FolderLock:
     """Make `folder` if it is missing, and lock it.
 
-    Raises StateError, or StoreHeldError if another process holds the lock.
+    Raises StoreHeldError if another process holds the lock. Raises StateError if the folder cannot be used.
     """
     try:
         if not folder.exists():
@@ -102,7 +105,7 @@ def find_holder_socket(folder: Path) -> Path | None:
 
 
 def prepare(folder: Path) -> None:
-    """Make `folder` if it is missing, for its owner alone. Raises StateError if the folder cannot be written."""
+    """Make `folder` if it is missing, readable only by its owner. Raises StateError if `folder` cannot be written."""
     try:
         if not folder.exists():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

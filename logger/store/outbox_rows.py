@@ -140,7 +140,10 @@ def find_oldest_tick(connection: sqlite3.Connection, role: Role, without: Contai
 def deliver(
     connection: sqlite3.Connection, role: Role, ids: Iterable[int], refused_lines: int, at: int | None
 ) -> None:
-    """Mark rows delivered, or delete them if `at` is None. A row that is already delivered is not counted again."""
+    """Mark rows delivered at the unix second `at`. If `at` is None, delete these rows instead.
+
+    A row that is already marked is not counted again.
+    """
     among = json.dumps(list(ids))
     rows, lines = connection.execute(
         f"SELECT count(*), coalesce(sum(lines), 0) FROM outbox WHERE {_LEFT}", (among,)
@@ -156,7 +159,7 @@ def deliver(
 
 
 def find_last_sent(connection: sqlite3.Connection) -> tuple[int, int]:
-    """Return the delivery time in unix seconds and the id of the row that was delivered last; (0, 0) without one."""
+    """Return the delivery time (unix seconds) and id of the row delivered last; (0, 0) without deliveries."""
     row = connection.execute(
         "SELECT delivered_at, id FROM outbox WHERE delivered_at IS NOT NULL "
         "ORDER BY delivered_at DESC, id DESC LIMIT 1"
@@ -172,9 +175,10 @@ def read_sent(
     max_lines: int,
     max_bytes: int,
 ) -> Sent | None:
-    """Read undamaged delivered rows in order of delivery, after one delivery time and id and up to another.
+    """Read undamaged delivered rows of a role in order of delivery. Return None if there are no more rows.
 
-    Return None if there are no more rows.
+    `after` and `until` are each a delivery time in unix seconds and the id of a row. The rows after the row `after`
+    are read, up to and with the row `until`.
     """
     batches: list[bytes] = []
     total_lines = total_bytes = 0
@@ -241,9 +245,10 @@ def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -
 def read_lines(
     connection: sqlite3.Connection, role: Role, since: int, until: int, after: int, max_bytes: int
 ) -> tuple[list[bytes], int | None]:
-    """Read the lines of some rows with ids greater than `after`.
+    """Read the lines of rows with ids greater than `after`, until the rows' bodies have `max_bytes` together.
 
-    Returns the lines, and the last id, from which to continue (None at the end).
+    Only rows of the ticks from `since` to before `until` are read, in unix seconds. Returns the lines, and the last
+    id, from which to continue (None at the end).
     """
     lines: list[bytes] = []
     size = 0

@@ -22,7 +22,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class DailyRow:
-    """Hold the current row of one series on one day. `series`: its sorted tags as text. `day`: an ISO date."""
+    """Hold the current row of one series on one day. `series`: the sorted tags as text. `day`: an ISO date."""
 
     measurement: str
     series: str

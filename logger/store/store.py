@@ -143,8 +143,8 @@ class Store:
         """Lease undelivered rows of a role: the rows of the newest tick, or the oldest rows; None if nothing waits.
 
         `after`: only rows after the end of an earlier lease that is not acknowledged yet. Without ack() the same rows
-        are leased again. Damaged rows are moved to the refused lines. If many acknowledgements are pending, they are
-        marked here, because nothing else waits for the disk while a request is in flight.
+        are leased again. Damaged rows are moved to the refused lines. If many delivered leases are pending, their
+        rows are marked delivered first, because nothing else waits for the disk while a request is in flight.
         """
         if self._pending.are_many():
             self._mark_pending()
@@ -176,7 +176,7 @@ class Store:
         return rows or self.lease("daily", newest=False, max_lines=max_lines)
 
     def ack_soon(self, lease: Lease, at: float) -> None:
-        """Mark a lease delivered at `at` (unix seconds), in the transaction of the next tick, see PendingAcks."""
+        """Mark a lease delivered at the unix second `at`. The mark is written in the transaction of the next tick."""
         self._pending.add(lease, lease.date_delivery(at))
 
     def ack(self, lease: Lease, refused_lines: Sequence[RefusedLine] = ()) -> None:
@@ -198,7 +198,7 @@ class Store:
         self._mark(mark)
 
     def _mark(self, mark: Callable[[sqlite3.Connection, bool], None]) -> None:
-        """Mark rows as delivered, for which a little space is needed. Without that space, delete the rows."""
+        """Mark rows as delivered. If the disk has no space for the marks, delete the delivered rows."""
         try:
             self._file.write(mark, True)
         except StoreFullError:
@@ -211,20 +211,24 @@ class Store:
             self._mark(lambda connection, keep: self._pending.mark(connection, keep=keep))
 
     def find_last_sent(self) -> tuple[int, int]:
-        """Find the place (unix seconds, id) of the row that was delivered last; (0, 0) if none was."""
+        """Return the delivery time (unix seconds) and id of the row delivered last; (0, 0) without deliveries."""
         self._mark_pending()
         return self._file.read(outbox_rows.find_last_sent)
 
     def read_sent(
         self, role: Role, after: tuple[int, int], until: tuple[int, int], max_lines: int = MAX_LINES
     ) -> Sent | None:
-        """Read rows of a role in order of delivery, after the place `after` and up to `until`; None at the end."""
+        """Read delivered rows of a role in order of delivery; None at the end.
+
+        `after` and `until` are each a delivery time in unix seconds and the id of a row. The rows after the row
+        `after` are read, up to and with the row `until`.
+        """
         return self._file.read(outbox_rows.read_sent, role, after, until, max_lines, MAX_BYTES)
 
     def read_sent_days(self, since: int, after: int = 0, max_lines: int = MAX_LINES) -> Sent | None:
-        """Read delivered daily rows, from the earliest local day on earth at the time `since`; None at the end.
+        """Read delivered daily rows with ids greater than `after`; None at the end.
 
-        `after`: the id in `end` of the rows that were read before.
+        Only rows of days that ended after `since` (unix seconds) in some time zone on earth are read.
         """
         return self._file.read(daily_rows.read_sent, since, after, max_lines)
 
@@ -243,7 +247,7 @@ class Store:
         return self._file.write(refused_rows.retry, ids)
 
     def put_back(self, row_id: int, line: bytes) -> bool:
-        """Let `line` wait for delivery in place of the refused line of that id. Return False if there is none."""
+        """Let `line` wait for delivery in place of the refused line `row_id`. Return False if that line is gone."""
         return self._file.write(refused_rows.put_back, row_id, line)
 
     def discard(self, ids: Sequence[int]) -> int:
@@ -259,16 +263,20 @@ class Store:
         return self._file.write(outbox_rows.replay, since, after, STEP)
 
     def replay_daily(self, since: int, after: int = 0) -> tuple[int, int | None]:
-        """Let daily rows wait again, from the earliest local day on earth at the time `since`. See replay()."""
+        """Let some daily rows with ids greater than `after` wait for delivery again.
+
+        Only rows of days that ended after `since` (unix seconds) in some time zone on earth wait again. Returns the
+        number of these rows, and the id to continue from as `after`; None at the end.
+        """
         return self._file.write(daily_rows.replay, since, after, STEP)
 
     def read_lines(
         self, role: Role, since: int = 0, until: int = _FOR_EVER, after: int = 0
     ) -> tuple[list[bytes], int | None]:
-        """Read some lines of a role, delivered or not, of ticks from `since` to before `until`.
+        """Read some lines of a role, delivered or not, of ticks from `since` to before `until`, in unix seconds.
 
-        Returns also the id to continue from as `after`; None at the end. Daily rows are read whatever their day, and
-        before the hours.
+        Returns the lines, and the id from which to continue as `after` (None at the end). Of the role `daily`, the
+        daily rows of all days are read first, and then the hours.
         """
         return self._file.read(kept_lines.read, role, since, until, after)
 
@@ -283,7 +291,7 @@ class Store:
         self._file.ballast.restore()
 
     def rescue(self) -> int:
-        """Copy some more outbox rows of a damaged file. Returns 0 when none is left."""
+        """Copy some more outbox rows of a damaged file. Return 0 if all rows of all damaged files are copied."""
         left, note = self._file.write(rescue.rescue_rows, self._folder, STEP)
         if note:
             self._file.notes.append(note)

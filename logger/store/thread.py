@@ -142,7 +142,7 @@ class StoreThread:
         lock: FolderLock | None = None,
         changes: Changes | None = None,
     ) -> StoreThread:
-        """Open the store on a new thread. Report problems with the calls of the loops in `changes`."""
+        """Open the store on a new thread. `changes` gets the problems of calls by the collector and the shipper."""
         worker = Worker("store")
         try:
             store = await worker.call(Store.open, folder, max_mb=max_mb, keep_days=keep_days, clock=clock, lock=lock)
