@@ -221,7 +221,7 @@ def _make_url(url: str, *params: tuple[str, str]) -> httpx.URL:
 
 
 def _authorities(base_url: str) -> ssl.SSLContext:
-    """Return a TLS context that trusts the system's authorities; for plain http, one that trusts nobody.
+    """Return a TLS context that trusts the system's authorities; for plain http, a context that trusts nobody.
 
     Reading the authorities takes long, so they are read only for https.
     """
@@ -239,9 +239,10 @@ def _sane(kept: httpx.Cookies) -> bool:
 
 
 def _share_of(bound: asyncio.Timeout) -> float | None:
-    """Return the real seconds that connecting may take, with its TLS handshake; None without a limit.
+    """Return the seconds that connecting and the TLS handshake may take together; None without a limit.
 
-    This time ends before the limit of the whole request, so that the error can say that no connection was made.
+    The seconds are fewer than those left for the whole request. So a connection that cannot be made fails first, and
+    the error can say that no connection was made.
     """
     when = bound.when()
     return None if when is None else max(0.001, 0.9 * (when - asyncio.get_running_loop().time()))

@@ -17,7 +17,10 @@ def list_price_files(path: str | Path, price_path: str) -> list[Path]:
 
 
 def find_price_files(path: Path) -> list[Path]:
-    """List the existing price files of a tariff file, even a faulty one; none if the tariff file cannot be read."""
+    """List the existing price files that a tariff file names, even if the tariff file has mistakes in other keys.
+
+    The list is empty if the tariff file cannot be read.
+    """
     try:
         named = read_toml(path.read_text(encoding="utf-8-sig")).get("prices")
     except (OSError, UnicodeDecodeError, TomlMistakeError):

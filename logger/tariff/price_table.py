@@ -111,7 +111,10 @@ def _is_fraction(buy: str, sell: str) -> bool:
 
 
 def make_table(prices: Iterable[dict[int, tuple[float, float | None]]]) -> PriceTable:
-    """Return a table with the prices of several files. If two files give a price for one time, the later applies."""
+    """Return a table with the prices of several files.
+
+    If two files give a price for one time, the price of the later file applies.
+    """
     joint: dict[int, tuple[float, float | None]] = {}
     for of_file in prices:
         joint |= of_file

@@ -120,7 +120,10 @@ def _say(text: str, where: Place, message: str) -> str:
 
 
 def _where(loc: Place) -> Place:
-    """Return the keys of the document in a location of pydantic, without the names of types."""
+    """Return the place of a mistake as the keys of the tariff file.
+
+    `loc`: the place that pydantic reports, which may also contain names of types.
+    """
     found: list[str | int] = []
     for part in loc:
         if isinstance(part, str) and part.startswith(("function-", "tuple[", "frozenset[", "nullable")):

@@ -72,9 +72,9 @@ def _texts(value: object, example: str) -> list[str]:
 
 
 def _list_numbers(texts: list[str], names: Sequence[str], full: Sequence[str], what: str) -> Iterator[int]:
-    """Yield the positions of names and of ranges of names in `names`.
+    """Yield the position in `names` of each name that `texts` gives, alone or in a range.
 
-    A range such as `nov-mar` continues at the beginning of the list. `full`: the same names in full length, which are
+    A range such as `nov-mar` continues at the beginning of `names`. `full`: the same names in full length, which are
     also allowed.
     """
     places = {name: place % len(names) for place, name in enumerate((*names, *full))}

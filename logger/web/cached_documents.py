@@ -30,7 +30,10 @@ class WebDocument:
 
 
 class FewKept(Generic[T]):
-    """Store a value for each key, at most `most` values. The value with the oldest last use is deleted first."""
+    """Store a value for each key, at most `most` values.
+
+    The value that was unused for the longest time is deleted first.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -81,7 +84,7 @@ class NewsCache(Generic[T]):
         return made
 
     def _forget(self, key: str, maker: asyncio.Task[T]) -> None:
-        """Remove the task that made a value. All callers that wait for the value get an error of the task."""
+        """Remove the task that made a value. If the task failed, each caller that waits gets the task's error."""
         self._makers.pop(key, None)
         if not maker.cancelled():
             maker.exception()

@@ -16,7 +16,11 @@ def answer_health(recorder: Recorder) -> WebDocument:
 
 
 def answer_ready(recorder: Recorder) -> WebDocument:
-    """Return status 200 after a stored poll and, with a database, a delivery; else status 503 with the reasons."""
+    """Return an answer with status 200 if the recorder is ready, else with status 503 and the reasons.
+
+    The recorder is ready after the first stored poll of each gateway and the first delivery. Without a database no
+    delivery is needed.
+    """
     health = describe_health(recorder)
     return _answer({"ready": health["ready"], "reasons": health["reasons"]}, is_good=bool(health["ready"]))
 

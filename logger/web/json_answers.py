@@ -55,7 +55,7 @@ async def answer_now(question: Question) -> Json:
 
 
 async def _count(site: ShownSite, scope: Scope) -> Scope:
-    """Return the scope, with today's energies from the energy state in `counting`."""
+    """Return the scope with `counting` set to today's energies, which come from the energy state."""
     return replace(scope, counting=describe_counting(await site.find_energy(), scope.last_day.isoformat()))
 
 

@@ -79,7 +79,7 @@ class LiveStreams:
                 sent_at = loop.time()
 
     def _write(self, site: ShownSite, language: Language, known: ShownParts, shown: ShownParts) -> bytes:
-        """Return a message with the changes from the parts `known` to a visitor to the parts `shown` now."""
+        """Return a message with the parts in `shown` that differ from `known`, the parts that the visitor has."""
         step = self._written.get((site.number, language, known is _NOTHING), _Step)
         if step.known is not known or step.shown is not shown:
             changed = {name: text for name, text in shown.parts.items() if known.parts.get(name) != text}

@@ -53,8 +53,8 @@ _LAYOUT: Final = ("panel", "panel_group")
 class MetricsWriter:
     """Write the newest readings of all gateways in the text format of Prometheus.
 
-    The library writes the lines of a measurement once, and again only when its series or fields change. Between these
-    times only the values of new readings are replaced.
+    The library for Prometheus writes the lines of a measurement once, and again only when the measurement's series or
+    fields change. Between these times only the values of new readings are replaced.
     """
 
     def __init__(self, recorder: Recorder, clock: Clock) -> None:
@@ -108,9 +108,10 @@ class _Block:
 
 
 def _renew(known: _Block | None, measurement: Measurement, told: Sequence[_Told]) -> _Block:
-    """Return the lines of a measurement.
+    """Return the lines of a measurement. `known`: the last lines of this measurement.
 
-    If the readings have not changed, return the known lines. Otherwise replace the values in these lines.
+    If the readings have not changed, return the last lines. If only numbers have changed, replace the values in the
+    last lines. Otherwise write new lines.
     """
     if known is not None and known.told == told:
         return known

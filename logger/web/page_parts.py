@@ -24,7 +24,7 @@ _MONTHS: Final = 12
 
 
 def _write_state(facts: PageFacts, words: Wording) -> Markup:
-    """Write whether the readings are fresh, else their age, and their time."""
+    """Write the time of the readings and whether the readings are fresh. If they are not fresh, write their age."""
     at = facts.now["at"]
     if at is None:
         return el("span", words.say("first"), class_="chip waiting")
@@ -39,7 +39,7 @@ def _write_state(facts: PageFacts, words: Wording) -> Markup:
 def _note_age(facts: PageFacts) -> object:
     """Return the facts that decide the text of `_write_state`.
 
-    The age is one of these facts, in whole minutes, only while the text shows it.
+    The present minute is one of these facts only while the text shows the age of the readings.
     """
     minutes = 0 if facts.now["is_fresh"] else int(facts.time // 60)
     return facts.now["at"], facts.now["is_fresh"], facts.today, minutes
@@ -162,7 +162,7 @@ def _draw_months(facts: PageFacts, words: Wording) -> Markup:
 
 
 def _draw_roof(facts: PageFacts, words: Wording) -> Markup:
-    """Draw the roof. While no inverter reports, say so above it, with the time of the last report if it is known."""
+    """Draw the roof. While no inverter reports, write a note above the roof, with the last report's time."""
     roof = draw_roof(facts.inverters, facts.time, words)
     if not facts.inverters or any(list_fresh(facts.inverters, facts.time)):
         return roof
@@ -202,7 +202,7 @@ def _list_troubles(facts: PageFacts, words: Wording) -> Iterator[Markup]:
 
 
 def _list_panels(facts: PageFacts, words: Wording) -> Iterator[Markup]:
-    """List the panels that are silent, and those that were weak on three sunny days in a row."""
+    """List the panels that are silent, and the panels that were weak on three sunny days in a row."""
     for inverter in facts.inverters:
         day = inverter.get("day") or {}
         for name, count in (("silent", day.get("silent_days") or 0), ("weak", day.get("low_days") or 0)):

@@ -43,7 +43,7 @@ class ShownSite:
 
     @property
     def name(self) -> str:
-        """Return the name of the site; empty without one."""
+        """Return the name of the site; empty for a site without a name."""
         return self.collector.site.name
 
     async def find_serial(self) -> str:

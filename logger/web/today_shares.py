@@ -16,9 +16,10 @@ _RATIOS: Final = ("own_use_percent", "self_sufficient_percent")
 
 
 def answer_today(reading: Reading | None, scope: Scope) -> dict[str, Json]:
-    """Return today's shares in percent, and what was counted so far if the whole day is unknown.
+    """Return today's shares in percent. If the whole day is not known, also return the energies counted so far.
 
-    `counted` in the answer holds what was counted `since` a time in unix seconds; empty if the whole day is known.
+    In the answer, `counted` holds these energies, and the time from which they were counted, as `since` in unix
+    seconds. `counted` is empty if the whole day is known.
     """
     totals = Rows({"envoy_totals": [as_point(reading)] if reading else []})
     answer, counting = QUERIES["today"].answer(totals, scope), scope.counting
