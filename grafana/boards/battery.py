@@ -142,8 +142,9 @@ BATTERY: Final = Board(
                     absent="the battery's capacity or counter is not known",
                 ),
                 listing(
-                    "Units",
-                    "The newest values of each battery.",
+                    "Units (as last read)",
+                    "The newest values of each battery. The recorder reads the batteries less often than the totals, so "
+                    "that these values can be some minutes older than the numbers above.",
                     (20, 8),
                     Each(
                         Rows(

@@ -55,7 +55,7 @@ def _months(*fields: str) -> Rows:
 
 def _sums() -> Panel:
     return stats(
-        "In the time shown",
+        "In the time shown (at first thirty days)",
         "The sums of all local days in the time shown.",
         (24, 5),
         SpanTotal(_days(*_MAIN, *_BATTERY)),
@@ -259,7 +259,7 @@ ENERGY: Final = Board(
             "Costs",
             (
                 stats(
-                    "Money in the time shown (saved: with the income)",
+                    "Money in the time shown",
                     "Cost: the price of the energy from the grid. Income: the price of the energy to the "
                     "grid. Saved: the additional cost of the same house without sun and battery. The savings "
                     "include the income.",

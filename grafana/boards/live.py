@@ -109,7 +109,7 @@ LIVE: Final = Board(
                         "to_grid_w",
                     ),
                     looks={
-                        "production_power_w": Look("Sun →", more=_FROM_ZERO),
+                        "production_power_w": Look("Solar →", more=_FROM_ZERO),
                         "from_battery_w": Look("Battery →", more=_FROM_ZERO),
                         "from_grid_w": Look("Grid →", more=_FROM_ZERO),
                         "load_power_w": Look("→ House", more=_FROM_ZERO),
@@ -141,7 +141,7 @@ LIVE: Final = Board(
                     },
                 ),
                 stats(
-                    "Money today (saved: with the income)",
+                    "Money today (to the last quarter of an hour)",
                     "Cost: the price of the energy from the grid. Income: the price of the energy to the "
                     "grid. Saved: the additional cost of the same house without sun and battery. The savings "
                     "include the income.",

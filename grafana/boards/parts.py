@@ -26,7 +26,7 @@ def verdict(size: Size) -> Panel:
         Sign("token", Rows(own, ("token_expires_s",), "15m"), 4, _SHORT_S, is_below=True),
     )
     texts = {
-        "0": ("recorder in order", GROUNDS[CALM]),
+        "0": ("in order", GROUNDS[CALM]),
         "1": ("rows wait for InfluxDB", GROUNDS[WARN]),
         "2": ("points were refused", GROUNDS[BAD]),
         "4": ("the token ends soon", GROUNDS[WARN]),

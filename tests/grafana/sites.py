@@ -29,7 +29,7 @@ HOME: Final = Kind(
     panels=make_roof(
         "12250600", {"east": 12, "west": 12}, spread=0.02, E4=("weak", 340), E9=("dead", 387), W8=("shaded", 1)
     ),
-    outages=((8, 13, 43), (20, 23, 90)), gaps=((29, 9, 190),), swings=((8, 12, 60), (20, 22, 60)),
+    outages=((8, 13, 43), (20, 23, 90)), gaps=((29, 9, 190),), swings=((13, 17, 30),),
 )  # fmt: skip
 """The site of the pictures, with 400 days of past."""
 
