@@ -117,9 +117,9 @@ ENERGY: Final = Board(
                 ),
                 heat(
                     "The sun of a year, hour by hour",
-                    "Energy from the sun in each local hour of each local day, over 52 weeks. In a gap, "
-                    "nothing was recorded. An hour without any sun has no colour either. Hours without sun in the "
-                    "whole year are left out.",
+                    "Energy from the sun in each local hour of each local day, over 52 weeks. In a gap, nothing was "
+                    "recorded. Hours without any sun have no colour, too. Hours without sun in the whole year are "
+                    "left out.",
                     (24, 9),
                     HoursOfDays(Rows("envoy_hour", ("production_wh",))),
                     unit="watth",
@@ -205,8 +205,9 @@ ENERGY: Final = Board(
                 ),
                 listing(
                     "The best of each year (this year so far)",
-                    "The best day and the highest powers of each year. The powers of sun and house are those of one "
-                    "reading. The powers from and to the grid are means over a quarter of an hour.",
+                    "The best day and the highest powers of each year. The power of the sun is the greatest of all "
+                    "single readings, and so is the power of the house. The powers from and to the grid are means "
+                    "over a quarter of an hour.",
                     (16, 12),
                     Listing(
                         Rows(

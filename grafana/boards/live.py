@@ -77,9 +77,8 @@ LIVE: Final = Board(
             (
                 stats(
                     "",
-                    "The newest powers, at most ten minutes old. At reserve: the battery is empty down to the "
-                    "charge that it keeps for a power cut. A site without a measured battery or grid has no such "
-                    "tile.",
+                    "The newest powers, at most ten minutes old. At reserve: the battery is empty down to the charge "
+                    "that it keeps for a power cut. A tile is missing if the site measures no such power.",
                     (24, 5),
                     Newest(_totals("production_power_w", "load_power_w")),
                     Flow(_totals("battery_power_w"), "from_battery_w", "to_battery_w", "idle_battery_w"),
@@ -197,8 +196,8 @@ LIVE: Final = Board(
                 listing(
                     "Weak or silent panels",
                     "Silent: number of days without a report. Weak: number of sunny days in a row on which the panel "
-                    "was below 80 % of its group (or your LOGGER_PANEL_ALERT_PERCENT). The third such day makes a "
-                    "panel weak.",
+                    "was below 80 % of its group (or your LOGGER_PANEL_ALERT_PERCENT). A panel is weak from the "
+                    "third of these days on.",
                     (3, 4),
                     Each(
                         Rows("envoy_inverter_day", ("panel", "low_days", "silent_days"), "50h"),

@@ -67,8 +67,8 @@ PANEL: Final = Board(
                     "",
                     "The energy of the newest day and of seven days, divided by the median of the group. Weak sunny "
                     "days: number of sunny days in a row below 80 % of the group (or your "
-                    "LOGGER_PANEL_ALERT_PERCENT). The "
-                    "third day makes the panel weak. Silent days: number of days in a row without a report.",
+                    "LOGGER_PANEL_ALERT_PERCENT). A panel is weak from the third of these sunny days on. Silent "
+                    "days: number of days in a row without a report.",
                     (11, 4),
                     Newest(
                         _of(
@@ -103,8 +103,8 @@ PANEL: Final = Board(
                 ),
                 curve(
                     "Voltage and current of the panel",
-                    "Voltage and current from the panel to its inverter. Only gateways with `device_data` "
-                    "give these values.",
+                    "Voltage and current from the panel to its inverter. Only gateways with `device_data` give "
+                    "voltage and current.",
                     (12, 8),
                     Curve(_of("envoy_inverter", "dc_voltage_v", "dc_current_a")),
                     interval="15m",

@@ -35,9 +35,9 @@ def verdict(size: Size) -> Panel:
     }
     return stats(
         "Recorder",
-        "In order: the newest reading is at most ten minutes old, no row has waited for InfluxDB for more than "
-        "ten minutes, InfluxDB refused no point, and the token is valid for more than twenty minutes. "
-        "The text says nothing about the panels and the grid.",
+        "The recorder is in order if the newest reading is at most ten minutes old, no row has waited for InfluxDB "
+        "for more than ten minutes, InfluxDB refused no point, and the token is valid for more than twenty minutes. "
+        "Faults of the panels and of the grid do not count here.",
         size,
         *signs,
         ground=True,
