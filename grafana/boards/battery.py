@@ -143,8 +143,8 @@ BATTERY: Final = Board(
                 ),
                 listing(
                     "Units (as last read)",
-                    "The newest values of each battery. The recorder reads the batteries less often than the totals, so "
-                    "that these values can be some minutes older than the numbers above.",
+                    "The newest values of each battery. The recorder reads the batteries less often than the totals, "
+                    "so that these values can be some minutes older than the numbers above.",
                     (20, 8),
                     Each(
                         Rows(
