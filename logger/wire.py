@@ -173,7 +173,10 @@ class Wire:
             ) from error
 
     async def _send(self, call: Call, where: str) -> tuple[OpenAnswer, dict[str, str], bytes]:
-        """Send a call once. Return the answer, its headers, and its body, read whole within its limits."""
+        """Send a call once. Return the answer, its headers, and its whole body.
+
+        Raises OversizeError for a body that is too large.
+        """
         reply = await self._transport.send(call)
         answered = join_fields(reply.fields)
         try:

@@ -45,7 +45,7 @@ class Group(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return the sources of this program, which read the given inputs, in place of pydantic-settings' own."""
+        """Return this program's sources, which read the given inputs, in place of pydantic-settings' own sources."""
         inputs: Inputs = init_settings()["inputs"]
         return tuple(source(settings_cls, inputs) for source in SOURCES)
 

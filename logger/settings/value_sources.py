@@ -185,7 +185,7 @@ SOURCES: Final = (Environment, EnvFile, SecretFiles, SecretFolders)
 
 
 def read_secret(path: Path) -> str:
-    """Read a secret from a file, without one trailing newline.
+    """Read a secret from a file. One newline at the end is removed.
 
     Raises OSError if the file cannot be read, and UnicodeDecodeError if it is not UTF-8.
     """

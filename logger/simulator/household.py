@@ -85,8 +85,8 @@ class Household(SiteFacts):
     def report(self, inverter: int, now: float) -> LastReport:
         """Return an inverter's newest report.
 
-        In daylight each inverter reports once in each interval, at a second of its own. In the dark it does not
-        report.
+        In daylight each inverter reports once in each interval, at a second of its own. In the dark no inverter
+        reports.
         """
         every = self.report_interval_s
         offset = (inverter * 97 + 41 * self.seed) % every

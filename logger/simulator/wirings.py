@@ -1,4 +1,4 @@
-"""Wire the meters of an invented site in several ways, and compute the counts of its gateway."""
+"""Wire the meters of an invented site in several ways, and compute what the site's gateway counts."""
 
 from __future__ import annotations
 

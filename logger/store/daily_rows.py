@@ -12,7 +12,7 @@ from logger.store.records import DailyRow, Lease, Sent
 
 
 def put(connection: sqlite3.Connection, gateway: str, rows: Iterable[DailyRow]) -> None:
-    """Write current rows. Mark a row for sending and count it as stored only if it is new or its line changed."""
+    """Write current rows. A new row, and a row with a changed line, is marked for sending and counted as stored."""
     changed = 0
     for row in rows:
         is_news = _is_news(connection, gateway, row)

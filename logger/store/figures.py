@@ -16,9 +16,8 @@ class RoleFigures:
     """Hold the figures of one role.
 
     `rows`, `lines`, `bytes` and `oldest_tick` describe the rows that wait now. All other figures count since the
-    store was made.
-    `missed`: ticks that could not be stored. `dropped_rows`: rows that were deleted undelivered because the store was
-    full.
+    store was made. `missed`: ticks that could not be stored. `dropped_rows`: rows that were deleted undelivered
+    because the store was full.
     """
 
     rows: int

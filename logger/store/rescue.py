@@ -1,8 +1,8 @@
 """Copy the readable rows of a damaged store file into the new file.
 
 The state, the daily rows, the reports and the refused lines are copied first, in one transaction. The rows of the
-outbox follow in small steps, so that recording does not wait for them. If the recorder is killed, both copies
-continue at the next start: a damaged file that is not in the store's table `rescue` has not been copied yet.
+outbox follow in small steps, so that recording does not wait for them. If the recorder is killed, the
+copying continues at the next start: a damaged file that is not in the store's table `rescue` is not copied yet.
 """
 
 from __future__ import annotations

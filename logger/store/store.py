@@ -79,7 +79,7 @@ class Store:
     # -- recording ----------------------------------------------------------------------------------------------
 
     def put(self, commit: Commit) -> tuple[Lease, ...]:
-        """Store a tick. Return a lease of each batch, so that it can be sent without being read again.
+        """Store a tick. Return a lease of each batch, so that the batch can be sent without being read again.
 
         On StoreFullError nothing of the tick is stored, and the tick counts as missed.
         """
@@ -114,7 +114,7 @@ class Store:
         return self._file.read(state_rows.read_reports, gateway)
 
     def read_recent(self, gateway: str, since: int) -> list[tuple[int, dict[str, float]]]:
-        """Read the recent numbers of the ticks from `since` on; they are kept for eight days."""
+        """Read the recent numbers of the ticks from `since` on. Recent numbers are kept for eight days."""
         return self._file.read(state_rows.read_recent, gateway, since)
 
     def read_daily(self, gateway: str, since_day: str) -> list[DailyRow]:
@@ -255,9 +255,10 @@ class Store:
         return self._file.write(refused_rows.discard, ids)
 
     def replay(self, since: int, after: int = 0) -> tuple[int, int | None]:
-        """Let some delivered rows of ticks from `since` on (unix seconds) wait again.
+        """Let some delivered rows of ticks from `since` on (unix seconds) wait for delivery again.
 
-        Returns their number, and the id to continue from as `after`; None at the end.
+        Only rows with ids greater than `after` wait again. Returns the number of these rows, and the id to continue
+        from as `after`; None at the end.
         """
         self._mark_pending()
         return self._file.write(outbox_rows.replay, since, after, STEP)

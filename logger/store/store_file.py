@@ -1,6 +1,6 @@
 """Run transactions in the store's file.
 
-Free space on a full disk, and continue in a new file if the present one is damaged.
+Free space on a full disk, and continue in a new file if the present file is damaged.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ class StoreFile:
     def record(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Run a function that adds rows, in one transaction.
 
-        If the store or the disk is full, free space and run the function again. For the new rows the oldest
-        undelivered rows may be dropped.
+        If the store or the disk is full, free space and run the function again. The oldest undelivered rows may be
+        dropped to make space for the new rows.
         """
         self._spare_reserve()
         return self._write(function, may_drop=True)

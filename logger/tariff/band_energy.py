@@ -18,10 +18,10 @@ UNPRICED: Final = "unpriced"
 
 @dataclass(frozen=True, slots=True)
 class BandEnergy:
-    """Hold a day's energy in one band, in Wh, and its money in `currency`.
+    """Hold a day's energy in one band, in Wh, and the money for this energy in `currency`.
 
     `…_estimated_wh`: the part that was shared over a gap or integrated from power. `load_wh`: the energy that the
-    house used. `worth`: the money that the house would have paid for this energy without sun and battery.
+    house used. `worth`: the money that the owner would have paid for `load_wh` without sun and battery.
     """
 
     currency: str = ""

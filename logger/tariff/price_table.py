@@ -22,7 +22,7 @@ _MOST_TIMES: Final = 100
 class PriceTable:
     """Hold prices by time: `times` in unix seconds, ascending; `prices` are (buy, sell) in currency per kWh.
 
-    A selling price is None if its file has none.
+    A selling price is None if the price file gives no selling price.
     """
 
     times: Sequence[int] = ()

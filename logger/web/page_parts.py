@@ -54,7 +54,7 @@ def _draw_now(facts: PageFacts, words: Wording) -> Markup:
 
 
 def _is_metered(facts: PageFacts) -> bool:
-    """Tell whether the site measures grid or house: it does now, or did on a day that is shown."""
+    """Return whether the site measures grid or house, now or on one of the days that the page shows."""
     now, days = ("load_power_w", "net_power_w", "net_lifetime_wh"), ("load_wh", "grid_import_wh")
     return any(name in facts.now["totals"] for name in now) or any(name in row for row in facts.days for name in days)
 

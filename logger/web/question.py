@@ -45,5 +45,5 @@ def round_all(fields: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def tags_of(reading: Reading, *names: str) -> dict[str, str]:
-    """Return the tags of a reading that have one of the names."""
+    """Return a reading's tags with the names in `names`."""
     return {name: reading.tags[name] for name in names if name in reading.tags}

@@ -16,7 +16,10 @@ _STEPS: Final = (1, 2, 3, 4, 5, 6, 8)
 
 @dataclass(frozen=True, slots=True)
 class BarPlace:
-    """Hold one place of the picture: its label, its full name, and the row of its day or month or None."""
+    """Hold one place of the picture: its label, its full name, and the row of its day or month.
+
+    `row` is None if the day or month has no row.
+    """
 
     label: str
     name: str

@@ -87,7 +87,7 @@ class Wording:
         return f"{at:%H:%M}"
 
     def moment(self, at: datetime, today: date) -> str:
-        """Write a time, with its date if that is not today."""
+        """Write a time. If its date is not `today`, also write the date."""
         return self.clock(at) if at.date() == today else f"{self.day(at.date())}, {self.clock(at)}"
 
     def day(self, of: date) -> str:
