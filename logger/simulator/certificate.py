@@ -1,4 +1,4 @@
-"""Make a self-signed certificate like that of a gateway: valid for about a year, with a name that does not match."""
+"""Make a self-signed certificate like a gateway's: valid for about a year, with a name other than the host name."""
 
 from __future__ import annotations
 

@@ -142,7 +142,8 @@ def list_minutes(row: Row, number: int) -> list[tuple[float, ...]]:
 def _find_rippling(row: Row) -> tuple[int, int]:
     """Return the positions in `row` of two powers that vary together.
 
-    The two powers are production and export or charge, or else load and import or discharge.
+    Production varies together with export, else with charge. Without export and charge, the house load varies
+    together with import, else with discharge.
     """
     if row[3] > 0:
         return 0, 3

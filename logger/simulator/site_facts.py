@@ -93,7 +93,10 @@ class SiteFacts:
         return self.epoch // 86400 * 86400
 
     def midnight(self, now: float, days_ago: int = 0) -> float:
-        """Return the local midnight of the day of `now` or of an earlier day; at the earliest the site's start."""
+        """Return the local midnight at which the day of `now`, or the day `days_ago` days earlier, began.
+
+        If this midnight is before the site's start, return the site's start.
+        """
         day = datetime.fromtimestamp(now, ZoneInfo(self.zone)).date() - timedelta(days=days_ago)
         return max(_find_midnight(self.zone, day), self.start)
 

@@ -1,4 +1,7 @@
-"""Answer connections by uvicorn's protocol in the recorder's event loop, with limits for number and duration."""
+"""Answer connections with the HTTP protocol class of the library uvicorn, in the recorder's event loop.
+
+The number and the duration of connections are limited.
+"""
 
 from __future__ import annotations
 

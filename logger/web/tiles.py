@@ -14,8 +14,8 @@ from logger.web.wording import Wording
 def write_tiles(facts: PageFacts, answer: Mapping[str, Any], row: Mapping[str, Any], words: Wording) -> Markup:
     """Write the tiles of the energies and shares in an answer, and of the money in the row of the day.
 
-    A figure that is counted only since a time of today names that time. An energy that the answer lacks, as while the
-    gateway is away, is taken from the row of the day.
+    A figure that is counted only since a time of today names that time. If the answer lacks an energy, for example
+    while the gateway is away, the energy is taken from the row of the day.
     """
     totals, shares, counted = answer["totals"], answer["today"], answer["counted"]
     since = words.say("since", time=words.clock(facts.local(counted["since"]))) if counted else ""
