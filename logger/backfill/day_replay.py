@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from logger.backfill.history import History, Point
 from logger.daemon.gateway_state import GatewayState
@@ -25,6 +26,9 @@ from logger.readings.around import FIELDS as SURROUNDING
 from logger.readings.around import read_surroundings
 from logger.site import Site
 from logger.tariff.prices import Prices
+
+_DAY_S: Final = 86_400
+"""How many seconds earlier a day can begin in another time zone, nearly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +55,15 @@ class RowTags:
     """Hold the tags with which the rows of one day are stored.
 
     `row`: the site's row. `inverters`: by serial, the tags of each inverter's row. `inverter_fields`: by serial, the
-    fields of each inverter's row. `bands`: the price bands that have a row.
+    fields of each inverter's row. `bands`: the price bands that have a row. `is_elsewhere`: whether a row of the site
+    begins at midnight of another time zone, so that sums count the day twice as soon as the day's own row exists.
     """
 
     row: Point
     inverters: Mapping[str, Mapping[str, str]]
     bands: frozenset[str] = frozenset()
     inverter_fields: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    is_elsewhere: bool = False
 
     @property
     def site(self) -> Mapping[str, str]:
@@ -90,10 +96,10 @@ class Replayed:
 async def read_row_tags(history: History, request: RebuildRequest, first: str, until: int) -> dict[str, RowTags]:
     """Return date → tags of the stored rows, for the days from `first` until a unix time."""
     since = first_instant(first, request.site.zone)
-    site: dict[str, Point] = {}
-    for point in await history.read_points("daily", "envoy_day", request.gateway, since, until):
-        if "local_date" in point.fields:
-            site.setdefault(str(point.fields["local_date"]), point)
+    site: dict[str, list[Point]] = {}
+    for point in await history.read_points("daily", "envoy_day", request.gateway, since - _DAY_S, until):
+        if "local_date" in point.fields and point.fields["local_date"] >= first:
+            site.setdefault(str(point.fields["local_date"]), []).append(point)
     inverters: dict[str, dict[str, Point]] = {}
     for point in await history.read_points("daily", "envoy_inverter_day", request.gateway, since, until):
         day = local_day(point.time, request.site.zone)
@@ -101,15 +107,17 @@ async def read_row_tags(history: History, request: RebuildRequest, first: str, u
     bands: dict[str, set[str]] = {}
     for point in await history.read_points("daily", "envoy_band_day", request.gateway, since, until, ("local_date",)):
         bands.setdefault(str(point.fields["local_date"]), set()).add(point.tags.get("band", ""))
-    return {
-        day: RowTags(
-            row,
+    found = {}
+    for day, rows in site.items():
+        begin = first_instant(day, request.site.zone)
+        found[day] = RowTags(
+            next((row for row in rows if row.time == begin), rows[0]),
             {serial: point.tags for serial, point in inverters.get(day, {}).items()},
             frozenset(bands.get(day, ())),
             {serial: point.fields for serial, point in inverters.get(day, {}).items()},
+            any(row.time != begin for row in rows),
         )
-        for day, row in site.items()
-    }
+    return found
 
 
 class DayReplay:

@@ -43,7 +43,8 @@ class Rebuilt:
     `earlier`: the replay of the time before the live state began; None if the database has no data of that time.
     `again`: the replay of closed days of the live state that were computed again. `left_out`: the closed days of the
     live state that were not computed again. `added`: the replay that adds missing fields to rows of earlier versions.
-    `days`: the sums of every day, for the months. `lost`: rows of zeros for the price bands that the first day of the
+    `days`: the sums of every day, for the months. `elsewhere`: the days that have a row at midnight of another time
+    zone. `lost`: rows of zeros for the price bands that the first day of the
     live state has lost.
     """
 
@@ -53,6 +54,7 @@ class Rebuilt:
     left_out: tuple[str, ...] = ()
     days: Mapping[str, Period] = field(default_factory=dict)
     lost: tuple[DayRow, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def ticks(self) -> int:
@@ -92,7 +94,7 @@ async def rebuild(
         return None
     first, last = (local_day(at, zone) for at in span) if span else (border, border)
     written = await read_row_tags(history, request, first, max(request.until_tick, live.energy.last_tick) + 86400)
-    found = Rebuilt()
+    found = Rebuilt(elsewhere=tuple(sorted(day for day, tags in written.items() if tags.is_elsewhere)))
     if span:
         missing = {day for day in list_days(first, last) if day not in written}
         asked = list_days(max(first, request.since), min(last, request.until or last)) if request.since else ()

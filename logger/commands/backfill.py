@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -121,18 +122,23 @@ async def _rebuild_one(
 
 def _show_days(found: Rebuilt) -> bool:
     """Print the rebuilt days. Return True if there are rows or an energy state to write."""
-    if days := found.left_out:
-        span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    if days := found.elsewhere:
         click.echo(
-            f"This installation recorded {span} itself, so only missing fields are added to these days.\n"
-            "Try: add --again to compute these days again.",
+            f"In InfluxDB the rows of {_write_span(days)} begin at midnight of another time zone. As soon as such a "
+            "day also has a row in the present time zone, boards and sums count the day twice.\n"
+            "Try: delete the old rows as docs/install.md describes, then repeat with --since DATE --again.",
+            err=True,
+        )
+    if days := found.left_out:
+        click.echo(
+            f"This installation recorded {_write_span(days)} itself, so only missing fields are added to these "
+            "days.\nTry: add --again to compute these days again.",
             err=True,
         )
     if days := found.days_without_balance:
-        span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
         click.echo(
-            f"Not balanced over the phases: {span}. InfluxDB holds no phases (envoy_phase) of these days, so "
-            "grid_import_balanced_wh and grid_export_balanced_wh are absent.",
+            f"Not balanced over the phases: {_write_span(days)}. InfluxDB holds no phases (envoy_phase) of these "
+            "days, so grid_import_balanced_wh and grid_export_balanced_wh are absent.",
             err=True,
         )
     if not found.rows and not found.last_tick:
@@ -140,6 +146,11 @@ def _show_days(found: Rebuilt) -> bool:
         return False
     click.echo("\n".join(_format_table(found)))
     return True
+
+
+def _write_span(days: Sequence[str]) -> str:
+    """Write the first and the last of some days."""
+    return days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
 
 
 async def _read_states(ask: Ask) -> dict[str, GatewayState]:

@@ -18,7 +18,7 @@ from logger.clock import SystemClock
 from logger.daemon.batches import make_commit
 from logger.daemon.gateway_state import load_state
 from logger.daemon.tick import TickResult
-from logger.days import local_day
+from logger.days import first_instant, local_day
 from logger.influx.classify import Done as Taken
 from logger.influx.line_protocol import encode
 from logger.influx.write import Writer
@@ -357,6 +357,57 @@ def test_a_second_run_changes_nothing_and_a_dry_run_nothing_at_all(influx1: Infl
     again = installation.backfill(tmp_path, "--since", "2025-03-28", "--again")
     assert again.code == 0, again
     assert installation.rows().keys() == whole.keys()
+
+
+def delete_days(server: Server, bucket: str) -> None:
+    """Delete the rows of days as docs/install.md says."""
+    names = ["day", "inverter_day", "band_day", "month", "year", "hour", "inverter_hour"]
+    if isinstance(server, Influx1):
+        server.query(f"DROP SERIES FROM /^envoy_({'|'.join(names)})$/", bucket)
+        return
+    assert isinstance(server, Influx2)
+    for name in names:
+        answer = server.ask(
+            "POST",
+            "/api/v2/delete",
+            params={"org": server.org, "bucket": bucket},
+            json={
+                "start": "1970-01-01T00:00:00Z",
+                "stop": "2100-01-01T00:00:00Z",
+                "predicate": f'_measurement="envoy_{name}"',
+            },
+        )
+        assert answer.status_code == 204, answer.text
+
+
+def test_rows_at_midnight_of_another_zone_are_named_until_they_are_deleted(server: Server, tmp_path: Path) -> None:
+    told = story(3, 15)
+    installation = installation_of(server, tmp_path / "state", 15)
+    installation.begin()
+    told.run(installation, [range(told.lost)])
+    installation.end()
+    installation.lose_everything()
+    same = installation.backfill(tmp_path, "--dry-run")
+    assert (same.code, "another time zone" in same.err) == (0, False)
+    installation.site = replace(installation.site, zone="Asia/Kolkata")
+    moved = installation.backfill(tmp_path, "--since", "2025-03-28")
+    assert moved.code == 0
+    assert "begin at midnight of another time zone" in moved.err
+    assert "Try: delete the old rows" in moved.err
+    installation.begin()
+    installation.end()
+    days = server.rows(installation.buckets["daily"], "envoy_day")
+    assert len(days) > len({row.fields["local_date"] for row in days}), "which is what the message warns of"
+    delete_days(server, installation.buckets["daily"])
+    again = installation.backfill(tmp_path, "--since", "2025-03-28")
+    assert (again.code, "another time zone" in again.err) == (0, False)
+    installation.begin()
+    installation.end()
+    days = [row for row in server.rows(installation.buckets["daily"], "envoy_day") if not row.tags.get("serial")]
+    assert [row.time for row in days] == [
+        first_instant(str(row.fields["local_date"]), "Asia/Kolkata") for row in days
+    ]
+    assert_months(installation)
 
 
 def test_a_token_that_may_only_write_is_an_error_and_not_an_empty_history(
