@@ -98,7 +98,7 @@ async def read_row_tags(history: History, request: RebuildRequest, first: str, u
     since = first_instant(first, request.site.zone)
     site: dict[str, list[Point]] = {}
     for point in await history.read_points("daily", "envoy_day", request.gateway, since - _DAY_S, until):
-        if "local_date" in point.fields and point.fields["local_date"] >= first:
+        if "local_date" in point.fields and str(point.fields["local_date"]) >= first:
             site.setdefault(str(point.fields["local_date"]), []).append(point)
     inverters: dict[str, dict[str, Point]] = {}
     for point in await history.read_points("daily", "envoy_inverter_day", request.gateway, since, until):
