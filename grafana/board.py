@@ -14,7 +14,7 @@ COLUMNS: Final = 24
 
 @dataclass(frozen=True)
 class Panel:
-    """Hold one panel, which a function of `kinds.py` makes. All texts are English; `render.py` translates them.
+    """One panel, which a function of `kinds.py` makes. All texts are English; `render.py` translates them.
 
     `says`: the description in the panel's corner and in docs/dashboards.md. `absent`: the text that the panel shows
     if nothing was recorded. `options`, `custom`: Grafana's settings of this kind of panel. `points`: the greatest
@@ -44,7 +44,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Section:
-    """Hold panels under a heading. An empty title stands for no heading.
+    """Panels under a heading. An empty title stands for no heading.
 
     `is_closed`: Grafana shows only the heading until the reader opens the section. For equipment that few sites have.
     """
@@ -56,7 +56,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Board:
-    """Hold one board. `variables`: the names of the choices at its top, which `variables.py` defines."""
+    """One board. `variables`: the names of the choices at its top, which `variables.py` defines."""
 
     uid: str
     title: str
@@ -77,7 +77,7 @@ class Board:
 
 @dataclass(frozen=True)
 class Place:
-    """Hold the place and the size of a panel, in Grafana's columns and rows."""
+    """The place and the size of a panel, in Grafana's columns and rows."""
 
     x: int
     y: int

@@ -24,7 +24,7 @@ _BRIDGED_MS: Final = 600_000
 
 
 class Extras(TypedDict, total=False):
-    """Hold the optional settings of any panel."""
+    """The optional settings of any panel."""
 
     looks: Mapping[str, Look]
     absent: str

@@ -75,7 +75,7 @@ LEAST: Final = {"w": ("< 1 W", 10), "wh": ("< 1 Wh", 100)}
 
 @dataclass(frozen=True)
 class Look:
-    """Hold the look of one column: name, colour, unit, texts and colours of values.
+    """The look of one column: name, colour, unit, texts and colours of values.
 
     `texts`: raw value → (text, colour). The key "" is an empty string, "/…/" is a pattern that the text replaces, and
     `AT_LEAST` with a number is that number or more. `steps`: pairs of a number and the colour of the values from this

@@ -35,7 +35,7 @@ _MIXED: Final = dashboard.DataSourceRef(type_val="datasource", uid="-- Mixed --"
 
 @dataclass(frozen=True)
 class Target(variants.Dataquery):
-    """Hold one statement of a panel. `letter`: Grafana's name of the statement."""
+    """One statement of a panel. `letter`: Grafana's name of the statement."""
 
     letter: str
     statement: Statement

@@ -22,7 +22,7 @@ _BUCKETS: Final = {"bucket": "envoy", "bucket_devices": "envoy_devices", "bucket
 
 @dataclass(frozen=True)
 class Choice:
-    """Hold one choice whose values the database lists. `flux`, `influxql`: the queries for the list."""
+    """One choice whose values the database lists. `flux`, `influxql`: the queries for the list."""
 
     label: str
     role: Role

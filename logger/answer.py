@@ -17,7 +17,7 @@ _PASSES: Final = "check the address and restart the device if this lasts."
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Hold one complete answer. Header names are in lower case. `body` is unpacked. `took_s`: its duration in s."""
+    """One complete answer. Header names are in lower case. `body` is unpacked. `took_s`: its duration in s."""
 
     status: int
     headers: Mapping[str, str]

@@ -31,7 +31,7 @@ class Digest:
 
 @dataclass(slots=True)
 class Challenge:
-    """Holds a server's challenge. `uses`: the number of requests that were signed with the challenge's nonce.
+    """A server's challenge. `uses`: the number of requests that were signed with the challenge's nonce.
 
     `is_stale`: the server refused the last signature only because the nonce was too old.
     """

@@ -56,7 +56,7 @@ class EnvoyLoggerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Hold one problem of one setting: its name, the origin of its value, what is wrong, what to do."""
+    """One problem of one setting: its name, the origin of its value, what is wrong, what to do."""
 
     setting: str
     origin: str

@@ -55,7 +55,7 @@ def open_private(path: Path) -> BinaryIO:
 
 @dataclass(frozen=True, slots=True)
 class NewFile:
-    """Hold the path, content and mode of a file to write. A missing folder is made, private to its owner."""
+    """The path, content and mode of a file to write. A missing folder is made, private to its owner."""
 
     path: Path
     data: bytes

@@ -43,7 +43,7 @@ def is_rounded(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Document:
-    """Hold one answer of the gateway. `body`: parsed JSON. `received_at`: unix seconds by our clock.
+    """One answer of the gateway. `body`: parsed JSON. `received_at`: unix seconds by our clock.
 
     `took_s`: the seconds from the request to the answer. `skeleton`: a number that is the same for documents that
     differ only in digits; 0 if the number is unknown. A document equals only itself, so that a cache can use
@@ -59,7 +59,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class GatewayInfo:
-    """Hold the facts of `/info`. `clock_skew_s`: the gateway's clock minus our clock at the answer, in seconds."""
+    """The facts of `/info`. `clock_skew_s`: the gateway's clock minus our clock at the answer, in seconds."""
 
     serial: str
     firmware: str
@@ -80,7 +80,7 @@ class GatewayInfo:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Hold the newest documents of a gateway at one tick, and the facts about the documents.
+    """The newest documents of a gateway at one tick, and the facts about the documents.
 
     `tick` is the aligned time in unix seconds. `documents` maps each path to its newest answer.
     `since` maps each role to the time of its last committed tick. A document that arrived after that time is fresh
@@ -109,7 +109,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Hold one InfluxDB point before its conversion to line protocol. `time` is in unix seconds."""
+    """One InfluxDB point before its conversion to line protocol. `time` is in unix seconds."""
 
     measurement: str
     tags: Mapping[str, str]
@@ -120,7 +120,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class DayRow:
-    """Hold the row of one series for one local `day` (ISO date). `final`: the row is not expected to change."""
+    """The row of one series for one local `day` (ISO date). `final`: the row is not expected to change."""
 
     reading: Reading
     day: str
@@ -133,7 +133,7 @@ AHEAD_S: Final = 600
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Hold one inverter report, with two times in unix seconds.
+    """One inverter report, with two times in unix seconds.
 
     `gateway_second`: the report's time by the gateway's clock. `time`: the time of the report's point. Both times are
     fixed when the report is first read.
@@ -147,7 +147,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Hold one event that a person may want to see in a graph. `time` is in unix seconds.
+    """One event that a person may want to see in a graph. `time` is in unix seconds.
 
     `duration_s`: the seconds that a state lasted, for an event that ends the state; None for any other event.
     """
@@ -162,7 +162,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class RefusedLine:
-    """Hold a line that InfluxDB finally refused, without its newline, with the HTTP status and the reason.
+    """A line that InfluxDB finally refused, without its newline, with the HTTP status and the reason.
 
     `batch` is the index of the line's batch among the batches of the same request.
     """

@@ -22,7 +22,7 @@ FOR_EVER: Final = sys.maxsize
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Hold how often and how fast to try again.
+    """How often and how fast to try again.
 
     `tries`: the greatest number of tries. The pause is `first_s` after the first failure, and doubles with each
     failure, up to `most_s`. The real pause is random, from half of this pause to the whole pause, and at least
@@ -107,7 +107,7 @@ async def attempt(
 
 
 class Backoff:
-    """Holds the pause of each lane after failures. A lane is a part of a loop's work, such as deliveries of one role.
+    """The pause of each lane after failures. A lane is a part of a loop's work, such as deliveries of one role.
 
     The loop does not sleep during the pause of one lane, because the other lanes may have work.
     """

@@ -31,7 +31,7 @@ _ERRNO: Final = re.compile(r"\[Errno (\d+)\]")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Hold one request. Header names are in lower case; host and length are added when the call is sent.
+    """One request. Header names are in lower case; host and length are added when the call is sent.
 
     `connect_s`: how long connecting may take, in seconds. `may_repeat`: sending the call twice does no harm.
     """
@@ -57,7 +57,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class OpenAnswer:
-    """Hold the beginning of an answer.
+    """The beginning of an answer.
 
     `read` returns the next part of the body, and empty bytes at the end. Call `close` after the last `read`.
     """

@@ -15,7 +15,7 @@ BUCKETS: Final[dict[Role, str]] = {"totals": "envoy", "devices": "envoy_devices"
 
 @dataclass(frozen=True)
 class Figure(ABC):
-    """Hold a figure of a measurement. `by`: the tags that identify a value. `since`: how far back the query reads."""
+    """A figure of a measurement. `by`: the tags that identify a value. `since`: how far back the query reads."""
 
     measurement: str
     fields: tuple[str, ...]

@@ -13,7 +13,7 @@ _DEVICE: Final = ("gateway", "serial")
 
 @dataclass(frozen=True)
 class Rule:
-    """Hold one rule, which fires while the condition is true for one of the figure's values.
+    """One rule, which fires while the condition is true for one of the figure's values.
 
     `condition`: `$B` is the newest value, and `$M` is the greatest value. `says`: the text of the message; Grafana
     replaces what is between `{{` and `}}`. `board`: the uid of the board that the message links to. `none`: the state

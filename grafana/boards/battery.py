@@ -142,7 +142,7 @@ BATTERY: Final = Board(
                     absent="the battery's capacity or counter is not known",
                 ),
                 listing(
-                    "Units (as last read)",
+                    "Each battery (as last read)",
                     "The newest values of each battery. The recorder reads the batteries less often than the totals, "
                     "so that these values can be some minutes older than the numbers above.",
                     (20, 8),

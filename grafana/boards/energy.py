@@ -262,7 +262,7 @@ ENERGY: Final = Board(
                 stats(
                     "Money in the time shown",
                     "Cost: the price of the energy from the grid. Income: the price of the energy to the "
-                    "grid. Saved: the additional cost of the same house without sun and battery. The savings "
+                    "grid. Saved: how much more the same house would cost without sun and battery. The savings "
                     "include the income.",
                     (8, 9),
                     SpanTotal(_days(*_MONEY)),

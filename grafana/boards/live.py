@@ -142,7 +142,7 @@ LIVE: Final = Board(
                 stats(
                     "Money today (to the last quarter of an hour)",
                     "Cost: the price of the energy from the grid. Income: the price of the energy to the "
-                    "grid. Saved: the additional cost of the same house without sun and battery. The savings "
+                    "grid. Saved: how much more the same house would cost without sun and battery. The savings "
                     "include the income.",
                     (6, 5),
                     Newest(Rows("envoy_day", ("cost", "income", "saved"), "24h")),

@@ -27,7 +27,7 @@ _AGES: Final = ("_age_s", "_oldest_s", "_delivery_s", "_skew_s")
 
 @dataclass(frozen=True)
 class Statement:
-    """Hold one statement as Grafana sends it. `alias`: the name of a series in InfluxQL's form `time_series`."""
+    """One statement as Grafana sends it. `alias`: the name of a series in InfluxQL's form `time_series`."""
 
     role: Role
     text: str

@@ -294,7 +294,10 @@ class Shade(OneColumn):
         return [Statement(self.rows.role, flux.pipe(*steps))]
 
     def influxql(self) -> list[Statement]:
-        """Return one statement. For a count n, (n + 1 − |n − 1|) / 2 is 0 if n is 0, and 1 if n is greater."""
+        """Return one statement, which turns the number of values of a window into 0 or 1.
+
+        InfluxQL has no condition. So arithmetic makes 1 of every number except 0: (n + 1 − |n − 1|) / 2.
+        """
         (field,) = self.rows.fields
         counted = influxql.select(
             [influxql.call("count", field, "n")],

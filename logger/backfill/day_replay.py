@@ -33,7 +33,7 @@ _DAY_S: Final = 86_400
 
 @dataclass(frozen=True, slots=True)
 class RebuildRequest:
-    """Hold the gateway and the days to rebuild.
+    """The gateway and the days to rebuild.
 
     The live state is the recorder's present state of the gateway. `until_tick`: the first tick that the live state
     counted; the present time if there is no live state. `since`, `until`: ISO dates, empty if not given. Rows of the
@@ -52,7 +52,7 @@ class RebuildRequest:
 
 @dataclass(frozen=True, slots=True)
 class RowTags:
-    """Hold the tags with which the rows of one day are stored.
+    """The tags with which the rows of one day are stored.
 
     `row`: the site's row. `inverters`: by serial, the tags of each inverter's row. `inverter_fields`: by serial, the
     fields of each inverter's row. `bands`: the price bands that have a row. `is_elsewhere`: whether a row of the site
@@ -79,7 +79,7 @@ class RowTags:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """Hold the result of a replay: the final state, date → rows to write, and the number of ticks read.
+    """The result of a replay: the final state, date → rows to write, and the number of ticks read.
 
     `unbalanced`: days without stored phases, whose import and export cannot be balanced over the phases. `events`:
     each loss and each return of the grid. `hours`: one point for each hour of the days that are written.

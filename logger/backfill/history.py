@@ -20,7 +20,7 @@ from logger.model import Role, Value
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Hold one point of the database. `time` in unix seconds."""
+    """One point of the database. `time` in unix seconds."""
 
     time: int
     tags: Mapping[str, str]

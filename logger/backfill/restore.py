@@ -38,7 +38,7 @@ _WEEK: Final = 8
 
 @dataclass(slots=True)
 class Rebuilt:
-    """Hold the result of a rebuild.
+    """The result of a rebuild.
 
     `earlier`: the replay of the time before the live state began; None if the database has no data of that time.
     `again`: the replay of closed days of the live state that were computed again. `left_out`: the closed days of the

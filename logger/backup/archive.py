@@ -30,7 +30,7 @@ _LARGEST_TEXT: Final = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Hold the facts about one backup. `is_service`: the settings are the settings of the installed service."""
+    """The facts about one backup. `is_service`: the settings are the settings of the installed service."""
 
     made_at: int
     is_service: bool
@@ -40,7 +40,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Hold all contents of a backup except the state folder. `settings` is None without a settings file.
+    """All contents of a backup except the state folder. `settings` is None without a settings file.
 
     `secrets`: variable → secret. `files`: place → content of a file that the settings name (see `named_files`).
     `secret_files`: place → content of a file that holds a secret.

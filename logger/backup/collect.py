@@ -23,7 +23,7 @@ _KEPT: Final = ("token-*", "pin-*", "signin-*.json")
 
 @dataclass(frozen=True, slots=True)
 class CollectedFiles:
-    """Hold the contents of a backup, with the names of the files of the state folder.
+    """The contents of a backup, with the names of the files of the state folder.
 
     `outside`: the settings of the environment, which the backup does not contain.
     """

@@ -26,7 +26,7 @@ FILES: Final = tuple(each.variable for each in DESCRIPTIONS if each.variable.end
 
 @dataclass(frozen=True, slots=True)
 class NamedFile:
-    """Hold the path of a file to back up, and its place in the backup.
+    """The path of a file to back up, and its place in the backup.
 
     `place` has one of three forms. For the file of a setting, `place` is the name of the setting. For a file whose
     name is in the file of a setting, `place` is `SETTING/PATH`, with the path from the folder of the setting's file.

@@ -27,7 +27,7 @@ _CURE: Final = "give --force to replace the present files; they stay under other
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """Hold the paths of the restored files and the state folder. `kept`: the new paths of the earlier files."""
+    """The paths of the restored files and the state folder. `kept`: the new paths of the earlier files."""
 
     written: tuple[Path, ...]
     state_dir: Path

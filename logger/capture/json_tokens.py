@@ -17,7 +17,7 @@ _TOKEN: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class JsonToken:
-    """Hold one string, key or number of a JSON text. `start`, `end`: its position in the text.
+    """One string, key or number of a JSON text. `start`, `end`: its position in the text.
 
     `text`: the value of a string or number, or the text of a key. `key`: the key of a value; for a key, the key one
     level above.

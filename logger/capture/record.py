@@ -34,7 +34,7 @@ _LOCAL_USERS: Final = ("envoy", "installer")
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """Hold the answers of a gateway by path.
+    """The answers of a gateway by path.
 
     `at`: the time of the recording in unix seconds. `failures`: path → the error that prevented an answer.
     """

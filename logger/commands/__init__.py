@@ -1,1 +1,1 @@
-"""Holds the commands, one module each."""
+"""The commands, one module each."""

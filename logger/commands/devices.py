@@ -34,7 +34,7 @@ _PIPE_WIDTH: Final = 160
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """Hold one kind of device: name, title, measurements, the tag that identifies a device, the printed columns."""
+    """One kind of device: name, title, measurements, the tag that identifies a device, the printed columns."""
 
     name: str
     title: str
@@ -88,7 +88,7 @@ def command(env_file: Path, serial: str, as_json: bool, layout: bool) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Equipment:
-    """Hold the devices that one gateway has."""
+    """The devices that one gateway has."""
 
     poll: one_poll.Poll
     result: TickResult

@@ -36,7 +36,7 @@ _DAYS: Final[Mapping[Span, int]] = {"day": 0, "month": 30, "year": 365}
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Hold the options of one query."""
+    """The options of one query."""
 
     env_file: Path
     since: str

@@ -34,7 +34,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """Hold where the secret for one purpose is stored: the file, its owner, and the prefix of the setting.
+    """Where the secret for one purpose is stored: the file, its owner, and the prefix of the setting.
 
     The setting names the file. An empty prefix means that no setting names the file.
     """

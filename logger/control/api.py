@@ -51,7 +51,7 @@ Ids: TypeAlias = Annotated[list[Number], Field(max_length=MOST_IDS)]
 
 @dataclass(frozen=True, slots=True)
 class RefusedEntry(RefusedRow):
-    """Hold a refused line for a list. `line` is empty if the row is damaged."""
+    """A refused line for a list. `line` is empty if the row is damaged."""
 
     line: Line
 

@@ -37,7 +37,7 @@ _MOST_CONNECTIONS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class _Endpoint:
-    """Hold one function that a command can call. `call` checks the arguments, and `answer` encodes the result.
+    """One function that a command can call. `call` checks the arguments, and `answer` encodes the result.
 
     The function raises EnvoyLoggerError with a message for people. For arguments that make no sense the function
     raises KeyError, TypeError or ValueError.

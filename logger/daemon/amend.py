@@ -46,7 +46,7 @@ class Keeper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoredState:
-    """Holds the state of one gateway in the store, while no recorder records the gateway."""
+    """The state of one gateway in the store, while no recorder records the gateway."""
 
     store: StoreCalls
     gateway: str

@@ -13,7 +13,7 @@ _SLOW_S: Final = 5.0
 
 
 class BatchSizes:
-    """Holds how many lines a batch of each role may contain. The limit is never above the server's own limit."""
+    """How many lines a batch of each role may contain. The limit is never above the server's own limit."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer

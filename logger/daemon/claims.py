@@ -27,7 +27,7 @@ class Claimant(Protocol):
 
 
 class Claims:
-    """Holds the collector that polls each gateway, by the gateway's serial."""
+    """The collector that polls each gateway, by the gateway's serial."""
 
     def __init__(self) -> None:
         self._holders: dict[str, Claimant] = {}

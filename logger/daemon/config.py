@@ -26,7 +26,7 @@ _FRESH_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
-    """Hold one gateway to record: its access data, a function that reads the access data again, and its site."""
+    """One gateway to record: its access data, a function that reads the access data again, and its site."""
 
     access: Access
     reread: Callable[[], Access]
@@ -50,7 +50,7 @@ def gateways_of(settings: Settings, clock: Clock) -> tuple[GatewayConfig, ...]:
 
 
 class _NewestSettings:
-    """Holds the settings that were last read.
+    """The settings that were last read.
 
     All gateways use these settings for 10 s before the files are read again.
     """

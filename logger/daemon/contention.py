@@ -29,7 +29,7 @@ _SLOW_S: Final = (2.0, 1.0)
 
 
 class Contention:
-    """Hold the answer times of one gateway's fast endpoints: alone, and while a slow request is in flight.
+    """The answer times of one gateway's fast endpoints: alone, and while a slow request is in flight.
 
     `slow_gateway`: fast answers are slow in general, so endpoints that can wait are requested less often.
     """

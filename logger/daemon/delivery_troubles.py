@@ -20,7 +20,7 @@ _OF_THE_SERVER: Final = frozenset({0, 408, 425, 429, 502, 503, 504})
 
 
 class DeliveryTroubles:
-    """Holds the present failure of each role. A failure concerns the server, a bucket, or the backlog of a bucket.
+    """The present failure of each role. A failure concerns the server, a bucket, or the backlog of a bucket.
 
     `of_roles`: the outcome of the last failed delivery, for each role that fails now.
     """

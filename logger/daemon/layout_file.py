@@ -42,7 +42,7 @@ _AGREEMENTS = {
 
 
 class LayoutFile:
-    """Hold the layout of the file. While the file is broken or missing, hold the last good layout."""
+    """The layout of the file. While the file is broken or missing, hold the last good layout."""
 
     def __init__(self, path: str, changes: log.Changes) -> None:
         self._path, self._changes = path, changes

@@ -34,7 +34,7 @@ def is_recent(at: float, site: Site, now: float) -> bool:
 
 
 class NewestReadings:
-    """Holds the newest stored readings, one for each series, and the events from oldest to newest.
+    """The newest stored readings, one for each series, and the events from oldest to newest.
 
     `revision` rises each time that readings are added. `heard_at`: the last stored tick at which the gateway
     answered; 0 before the first answer. Readings of later ticks hold only values that need no answer of the gateway.

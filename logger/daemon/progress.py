@@ -21,7 +21,7 @@ def notify(address: str, message: str) -> None:
 
 
 class Progress:
-    """Holds the deadline of each loop, in monotonic seconds.
+    """The deadline of each loop, in monotonic seconds.
 
     systemd receives WATCHDOG=1 only while every loop meets its deadline.
     """

@@ -11,7 +11,7 @@ from logger.store.thread import StoreCalls
 
 
 class ReadAhead:
-    """Holds for each role the batch that is being read, and the rows that were delivered meanwhile."""
+    """For each role the batch that is being read, and the rows that were delivered meanwhile."""
 
     def __init__(self, store: StoreCalls) -> None:
         self._store = store

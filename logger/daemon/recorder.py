@@ -57,7 +57,7 @@ class RecordedState:
 
 @dataclass(frozen=True, slots=True)
 class Recorder:
-    """Holds the parts of a running recorder.
+    """The parts of a running recorder.
 
     `changes`: the present problems. `news` announces each tick, delivery and changed problem. `between_ticks`: the
     lock for changes of a state. `stopping` is set to end the recorder. `outlets`: the text of each outlet for

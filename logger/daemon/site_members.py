@@ -14,7 +14,7 @@ _NOT_HEARD: dict[str, Value] = {}
 
 
 class SiteMembers:
-    """Holds the reports of the gateways of one site at the present tick.
+    """The reports of the gateways of one site at the present tick.
 
     `names`: the address or serial of each gateway. The site's day rows are made at the ticks of the first gateway
     only, because the store holds one current row of each day.

@@ -82,7 +82,7 @@ def _read_tables(files: list[Path], highest: float) -> tuple[PriceTable, list[st
 
 
 class TariffFiles:
-    """Hold the prices of the owner's files.
+    """The prices of the owner's files.
 
     While the tariff file is broken or missing, the last good tariff is used. A broken line of a price file is
     ignored.

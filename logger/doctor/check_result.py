@@ -13,7 +13,7 @@ State: TypeAlias = Literal["good", "note", "bad", "left out"]
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """Hold the result of one check. `state` "note": the checked thing works now, but may stop working.
+    """The result of one check. `state` "note": the checked thing works now, but may stop working.
 
     `cure`: what to do, or empty. `exit_code`: the exit code of `doctor` if this is its first bad result; 0 for
     results that are not bad. `took_s`: the seconds until the answer, if a request was sent. `gateway`: the gateway

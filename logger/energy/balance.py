@@ -20,7 +20,7 @@ GRID: Final = ("import", "export")
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Hold the balanced energy between two ticks in Wh. At most one of import and export is above zero.
+    """The balanced energy between two ticks in Wh. At most one of import and export is above zero.
 
     `hidden_wh`: the most Wh that may be missing in import, and also in export. During a gap, import and export of
     different times can cancel out.

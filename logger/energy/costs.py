@@ -23,7 +23,7 @@ _BALANCED: Final = {IMPORT: "import", EXPORT: "export"}
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """Hold the energy in Wh that one counter counted between two unix times."""
+    """The energy in Wh that one counter counted between two unix times."""
 
     name: str
     since: int

@@ -20,7 +20,7 @@ _TOGETHER_S: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """Hold which of today's energies are measured, and since when they are counted.
+    """Which of today's energies are measured, and since when they are counted.
 
     `measured`: the quantities that the site's meters can measure; None if unknown. `waiting`: the quantities with a
     counter that waits for its first value. `begun`: the quantities with a counter that began today, if the gateway

@@ -46,7 +46,7 @@ from logger.tariff.prices import Prices
 
 @dataclass(frozen=True, slots=True)
 class Accounted:
-    """Hold the state after a tick, and the fields, rows, events and points to write.
+    """The state after a tick, and the fields, rows, events and points to write.
 
     `fields`: the energy fields of this tick's `envoy_totals`. `late`: pairs of an earlier tick and the fields that
     were held at that tick and are confirmed now. `rows`: the rows of days, months and years that are due. `resets`:

@@ -16,7 +16,7 @@ BATTERY: Final = ("charged", "discharged")
 
 
 class PowerFlows:
-    """Hold the power of each flow at one tick, and the previous sample of each flow."""
+    """The power of each flow at one tick, and the previous sample of each flow."""
 
     def __init__(self, samples: Mapping[str, Sample], tick: Tick) -> None:
         self.power_w = split_powers(tick.powers)

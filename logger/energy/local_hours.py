@@ -19,7 +19,7 @@ _QUARTER_S: Final = 900
 
 @dataclass(frozen=True, slots=True)
 class LocalHour:
-    """Hold one local hour, from `start` to before `end` in unix seconds.
+    """One local hour, from `start` to before `end` in unix seconds.
 
     `day`: the ISO date of the hour. `hour`: the hour of the day, 00 to 23.
     """

@@ -25,7 +25,7 @@ _MONTH: Final = len("2026-11")
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Hold the sums of some days, with the `start` (unix seconds) and the `tags` of the row for these days.
+    """The sums of some days, with the `start` (unix seconds) and the `tags` of the row for these days.
 
     `seconds`: the length of the days together. `polled_s`: for how many of these seconds the gateway was polled.
     `sums`, `peaks`: values by field name. `peak_import_at`: local date and time. `best_day`: the date with the most

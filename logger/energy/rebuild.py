@@ -53,7 +53,7 @@ _INVERTER_W: Final = 500.0
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Hold one tick as it was written: the fields and tags of its `envoy_totals` point, and its surroundings."""
+    """One tick as it was written: the fields and tags of its `envoy_totals` point, and its surroundings."""
 
     at: int
     fields: Mapping[str, Value]

@@ -23,7 +23,7 @@ _MONEY: Final = ("cost", "income", "saved")
 
 @dataclass(frozen=True, slots=True)
 class SiteMember:
-    """Hold one gateway of a site: its name for people, its totals of the tick, its energy state.
+    """One gateway of a site: its name for people, its totals of the tick, its energy state.
 
     The totals are empty if the gateway did not answer at the tick.
     """

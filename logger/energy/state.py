@@ -22,7 +22,7 @@ READ_BACK: Final = "read back"
 
 @dataclass(frozen=True, slots=True)
 class HeldValue:
-    """Hold a value of a counter, in Wh, that is not accepted yet.
+    """A value of a counter, in Wh, that is not accepted yet.
 
     `at`: the tick of the value. `bridged_wh`: the energy integrated from power between the last accepted value and
     that tick.
@@ -35,7 +35,7 @@ class HeldValue:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """Hold the state of one primitive counter.
+    """The state of one primitive counter.
 
     `accepted_wh`: the last accepted value, at tick `at`. It is the gateway's value plus `offset_wh`, to which each
     rollover adds. `rose_at`: the tick of the last rise. `held`: values that are not accepted yet, oldest first.
@@ -74,7 +74,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """Hold the gateway's figures in Wh for the first day: `today_wh` before our first tick, `week_wh` of seven days.
+    """The gateway's figures in Wh for the first day: `today_wh` before our first tick, `week_wh` of seven days.
 
     A figure that is unknown or not plausible is None.
     """
@@ -115,7 +115,7 @@ class Wiring:
 
 @dataclass(frozen=True, slots=True)
 class DayEnergy:
-    """Hold one counter's energy on a local day. `estimated_wh`: the part that was shared over a gap or integrated."""
+    """One counter's energy on a local day. `estimated_wh`: the part that was shared over a gap or integrated."""
 
     wh: float = 0.0
     estimated_wh: float = 0.0
@@ -124,7 +124,7 @@ class DayEnergy:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """Hold one local day, from `start` to before `end` in unix seconds; its `tags` are fixed when the day begins.
+    """One local day, from `start` to before `end` in unix seconds; its `tags` are fixed when the day begins.
 
     `energy`: the day's energy by counter. `polled_s`: seconds of the day for which the gateway was polled.
     `wiring`: how the site was metered, None while the day is open. `final`: no further change is expected.
@@ -154,7 +154,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class HeldTick:
-    """Hold a tick at which a value was held, and the accepted values by counter that the missing fields need."""
+    """A tick at which a value was held, and the accepted values by counter that the missing fields need."""
 
     at: int
     accepted_wh: Mapping[str, float]
@@ -163,7 +163,7 @@ class HeldTick:
 
 @dataclass(frozen=True, slots=True)
 class Unpriced:
-    """Hold the energy in Wh of one counter in one quarter of an hour whose price is not known yet.
+    """The energy in Wh of one counter in one quarter of an hour whose price is not known yet.
 
     `since`, `until`: the quarter of an hour in unix seconds. `estimated_wh`: the estimated part of the energy.
     """
@@ -177,7 +177,7 @@ class Unpriced:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Hold the power of a flow, in W, at a tick."""
+    """The power of a flow, in W, at a tick."""
 
     at: int
     power_w: float
@@ -185,7 +185,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Unbalanced:
-    """Hold the rises of import and export in Wh since the last tick at which both were balanced.
+    """The rises of import and export in Wh since the last tick at which both were balanced.
 
     `is_guess`: a part of these rises was not measured.
     """
@@ -197,7 +197,7 @@ class Unbalanced:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Hold the first accepted value of a counter, in Wh as the gateway reported it, and the tick of that value."""
+    """The first accepted value of a counter, in Wh as the gateway reported it, and the tick of that value."""
 
     at: int
     wh: float
@@ -205,7 +205,7 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Hold the highest lifetime of a quantity that is made of several counters, and its highest rise on the `day`.
+    """The highest lifetime of a quantity that is made of several counters, and its highest rise on the `day`.
 
     `at`: the tick at which all counters had moved. `of`: the names of the counters. `short_at`: the last tick at
     which the counters gave a figure too far below the mark to be true; 0 if there was no such tick.
@@ -225,7 +225,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Hour:
-    """Hold one local hour that is not written yet, from `start` to before `end` in unix seconds.
+    """One local hour that is not written yet, from `start` to before `end` in unix seconds.
 
     `wh`: the energy in this hour, by counter; counters with unknown energy are missing. `polled_s`: the seconds for
     which the gateway was polled.
@@ -239,7 +239,7 @@ class Hour:
 
 @dataclass(frozen=True, slots=True)
 class EnergyState:
-    """Hold the energy state of one gateway; `first_day` is the local ISO date of the first tick.
+    """The energy state of one gateway; `first_day` is the local ISO date of the first tick.
 
     `days`: oldest first. The last day is open; the end of a gap can change the other days. `samples`: the last power
     of each flow. `unbalanced`: the energy that is not balanced over the phases yet. `held_ticks`: ticks with a value
@@ -288,7 +288,7 @@ class EnergyState:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Hold the input of one tick to the energy state.
+    """The input of one tick to the energy state.
 
     `counters`: Wh by primitive counter, as the gateway reports them. `sources`: the source of each counter.
     `uncounted`: flows for which this gateway certainly has no counter. `max_w`: the greatest power that the site can

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Hold the measurements of a tick besides counters and powers. None means unknown.
+    """The measurements of a tick besides counters and powers. None means unknown.
 
     `volts`: the least and the greatest voltage of the phases, in V. `hertz`: the least and the greatest frequency, in
     Hz. `is_on_grid`: whether the site is connected to the grid. `battery_percent`: the charge of the batteries.
@@ -21,7 +21,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Extremes:
-    """Hold the least and greatest values of a local day. None means that a value was unknown on the whole day.
+    """The least and greatest values of a local day. None means that a value was unknown on the whole day.
 
     `peak_import_w`, `peak_export_w` and `base_load_w` are means over a quarter of an hour. `peak_import_at`: the
     local time, as HH:MM, at which the quarter of an hour with the greatest import began. Voltage and frequency count
@@ -43,7 +43,7 @@ class Extremes:
 
 @dataclass(frozen=True, slots=True)
 class Quarter:
-    """Hold the sums of the powers in W over a quarter of an hour, and the number of ticks with each power.
+    """The sums of the powers in W over a quarter of an hour, and the number of ticks with each power.
 
     `at`: the beginning of the quarter of an hour, in unix seconds.
     """
@@ -57,7 +57,7 @@ class Quarter:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Hold the unix times at which the grid's state was last known, and at which the site lost the grid.
+    """The unix times at which the grid's state was last known, and at which the site lost the grid.
 
     `at`: 0 if the grid's state was never known. `lost_at`: 0 while the site is on the grid.
     """

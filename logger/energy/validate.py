@@ -29,7 +29,7 @@ _NEAR_ROLLOVER_WH: Final = 500.0
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Hold the limits within which one counter's value is plausible at one tick.
+    """The limits within which one counter's value is plausible at one tick.
 
     `max_w`: the greatest power that the site can have. `seen_w`: the greatest power measured so far, 0 if unknown.
     `interval_s`: seconds between polls. `is_new_firmware`: the firmware changed after the last accepted value.
@@ -52,7 +52,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Increment:
-    """Hold an accepted rise of a counter between two ticks, in Wh."""
+    """An accepted rise of a counter between two ticks, in Wh."""
 
     since: int
     until: int
@@ -61,7 +61,7 @@ class Increment:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Hold the effect of one new value on its counter.
+    """The effect of one new value on its counter.
 
     `accepted`: the value may be written. `reset`: the counter was rebaselined. `rollovers`: the number of rollovers
     added to the offset. `bridged_wh`: the energy integrated from power between the last value of the old base and the

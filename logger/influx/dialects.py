@@ -22,7 +22,7 @@ _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Hold the address, buckets and credentials for writing.
+    """The address, buckets and credentials for writing.
 
     `buckets`: role → bucket. An empty text means that a value is not set.
     """
@@ -57,7 +57,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class WriteCall:
-    """Hold the parts of one HTTP write request, without the body."""
+    """The parts of one HTTP write request, without the body."""
 
     path: str
     params: Mapping[str, str]

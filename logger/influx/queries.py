@@ -18,7 +18,7 @@ from logger.model import Value
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Hold one series of an answer. A float field may arrive as a whole number. An absent value is None."""
+    """One series of an answer. A float field may arrive as a whole number. An absent value is None."""
 
     tags: dict[str, str] = field(default_factory=dict)
     columns: list[str] = field(default_factory=list)
@@ -27,7 +27,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class StatementResult:
-    """Hold the result of one statement of a query."""
+    """The result of one statement of a query."""
 
     series: list[Series] = field(default_factory=list)
     error: str = ""
@@ -35,7 +35,7 @@ class StatementResult:
 
 @dataclass(frozen=True, slots=True)
 class QueryAnswer:
-    """Hold the body of an answer to `/query`."""
+    """The body of an answer to `/query`."""
 
     results: list[StatementResult] = field(default_factory=list)
     error: str = ""

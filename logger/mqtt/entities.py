@@ -107,7 +107,7 @@ TOPICS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """Hold the properties of a field that Home Assistant needs. An empty text means none."""
+    """The properties of a field that Home Assistant needs. An empty text means none."""
 
     component: Component
     name: str

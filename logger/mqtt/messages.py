@@ -26,7 +26,7 @@ _encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Hold one message to publish. The broker retains the message for clients that connect later.
+    """One message to publish. The broker retains the message for clients that connect later.
 
     `is_repeated`: a newer message follows soon, so the broker need not confirm this message. After a lost connection
     all messages are sent again.
@@ -39,7 +39,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """Hold the source of the messages: the newest readings of one gateway, and the present problems.
+    """The source of the messages: the newest readings of one gateway, and the present problems.
 
     `now`: the present time in unix seconds.
     """
@@ -53,7 +53,7 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """Hold the values from which the last state of a series was made."""
+    """The values from which the last state of a series was made."""
 
     reading: Reading
     is_stale: bool

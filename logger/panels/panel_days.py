@@ -30,7 +30,7 @@ _COUNTER_GONE_S: Final = 86400
 
 @dataclass(frozen=True, slots=True)
 class DayShare:
-    """Hold the energy in Wh that one report adds to a local day, and the estimated part of this energy."""
+    """The energy in Wh that one report adds to a local day, and the estimated part of this energy."""
 
     day: str
     wh: float = 0.0

@@ -13,7 +13,7 @@ Alert: TypeAlias = Literal["silent", "weak"]
 
 @dataclass(frozen=True, slots=True)
 class InverterState:
-    """Hold the state of one inverter after its last report.
+    """The state of one inverter after its last report.
 
     `counter`: the inverter's lifetime energy, None while its reports have no lifetime energy. `first_at`: the time of
     the first report that this state counts. `first_wh`: the lifetime energy in that first report, None if the report
@@ -29,7 +29,7 @@ class InverterState:
 
 @dataclass(frozen=True, slots=True)
 class PanelDay:
-    """Hold one inverter's local day: its energy, the estimated part, the peak power and the number of reports.
+    """One inverter's local day: its energy, the estimated part, the peak power and the number of reports.
 
     `first_at`, `last_at`: the times of the first and last report. `group`: the group when the day began.
     `silent_days`: days in a row, including this day, without a report while other inverters reported. `low_days`:
@@ -56,7 +56,7 @@ class PanelDay:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Hold the names of an inverter from the layout file; empty without a layout file."""
+    """The names of an inverter from the layout file; empty without a layout file."""
 
     panel: str = ""
     group: str = ""
@@ -78,7 +78,7 @@ class Installed:
 
 @dataclass(frozen=True, slots=True)
 class PanelDays:
-    """Hold all inverters of one local day, by serial. `site`: the site's name when the day began."""
+    """All inverters of one local day, by serial. `site`: the site's name when the day began."""
 
     site: str
     panels: Mapping[str, PanelDay]
@@ -86,7 +86,7 @@ class PanelDays:
 
 @dataclass(frozen=True, slots=True)
 class SeenHour:
-    """Hold the part of an hour that one inverter's reports cover: its energy in Wh, and its length in seconds."""
+    """The part of an hour that one inverter's reports cover: its energy in Wh, and its length in seconds."""
 
     wh: float = 0.0
     seen_s: int = 0
@@ -94,7 +94,7 @@ class SeenHour:
 
 @dataclass(frozen=True, slots=True)
 class UsualRatio:
-    """Hold a panel's usual ratio to its group's median, and the number of sunny days from which it was computed."""
+    """A panel's usual ratio to its group's median, and the number of sunny days from which it was computed."""
 
     ratio: float
     days: int
@@ -102,7 +102,7 @@ class UsualRatio:
 
 @dataclass(frozen=True, slots=True)
 class IntervalRun:
-    """Hold the reporting interval in the latest polls, and the number of polls in a row with this interval."""
+    """The reporting interval in the latest polls, and the number of polls in a row with this interval."""
 
     interval_s: int = 0
     polls: int = 0
@@ -110,7 +110,7 @@ class IntervalRun:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Hold the state that is needed to judge the inverters.
+    """The state that is needed to judge the inverters.
 
     `since`, `last_tick`: the first and last tick of the present run of polls without a gap. `judged`: the last day
     that was judged. `weak_days`: the number of sunny days in a row on which a panel was below the limit for weak
@@ -128,7 +128,7 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class PanelState:
-    """Hold the state of a site's inverters, by serial, and their last days, by ISO date.
+    """The state of a site's inverters, by serial, and their last days, by ISO date.
 
     `since`: the tick at which counting began. `interval_s`: seconds between an inverter's reports, 0 while unknown.
     `places`: every inverter of the last list of installed inverters. `hours`: the hours that are not written yet, by

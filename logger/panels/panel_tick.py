@@ -19,7 +19,7 @@ from logger.site import Site
 
 @dataclass(frozen=True, slots=True)
 class PanelResult:
-    """Hold the state after a poll, the day rows to write, the events, and the points of complete hours."""
+    """The state after a poll, the day rows to write, the events, and the points of complete hours."""
 
     state: PanelState
     rows: list[DayRow] = field(default_factory=list)

@@ -37,7 +37,7 @@ _OWN_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """Hold a token, or a user and a password. An empty text means that a value is not set."""
+    """A token, or a user and a password. An empty text means that a value is not set."""
 
     token: str = field(default="", repr=False)
     username: str = ""
@@ -52,7 +52,7 @@ def list_sign_ins(tokens: Iterable[str], users: Iterable[tuple[str, str]]) -> li
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Hold the facts that a server reports about itself.
+    """The facts that a server reports about itself.
 
     `version`: empty if the server does not report it. `trouble`: the complaint of the server's own health check, or
     empty. `is_fresh`: the server was never set up and waits for its first user. `is_open`: the server needs no

@@ -19,7 +19,7 @@ RIGHTS: Final[Mapping[Purpose, str]] = {"write": "only write to", "read": "only 
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """Hold the administrator's token (2.x, 3.x), or user and password.
+    """The administrator's token (2.x, 3.x), or user and password.
 
     A server that was never set up gets this administrator as its first user.
     """
@@ -31,7 +31,7 @@ class Admin:
 
 @dataclass(frozen=True, slots=True)
 class RecorderName:
-    """Hold the host and the state folder, which distinguish a recorder from others on the same InfluxDB."""
+    """The host and the state folder, which distinguish a recorder from others on the same InfluxDB."""
 
     host: str
     state_dir: str
@@ -48,7 +48,7 @@ class RecorderName:
 
 @dataclass(frozen=True, slots=True)
 class SetupPlan:
-    """Hold the buckets and credentials that must exist after the set-up.
+    """The buckets and credentials that must exist after the set-up.
 
     `recorder`: the recorder whose name is in tokens and users, so that tokens and users of other recorders are not
     changed. `buckets`: name → seconds for which the bucket keeps data; 0 means without limit. None does not change an
@@ -71,7 +71,7 @@ class SetupPlan:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Hold one checked item of the set-up, and the action that was done for it."""
+    """One checked item of the set-up, and the action that was done for it."""
 
     action: Action
     subject: str
@@ -89,7 +89,7 @@ def describe_step(step: Step, *, dry_run: bool = False) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """Hold the credentials for one purpose; `username` is empty for a token."""
+    """The credentials for one purpose; `username` is empty for a token."""
 
     secret: str = field(repr=False)
     username: str = ""
@@ -97,7 +97,7 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class SetupResult:
-    """Hold the steps of a set-up and its credentials. In a dry run nothing is done and there are no credentials.
+    """The steps of a set-up and its credentials. In a dry run nothing is done and there are no credentials.
 
     `admin_token`: the token of the administrator, if this run made the first user.
     """

@@ -33,7 +33,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class AnswerTable:
-    """Hold the answer to a query.
+    """The answer to a query.
 
     `rows`: one value for each column, None if unknown. `curve`: the name of a column to draw. `notes`: sentences for
     people. `reasons`: column name → why a value of this column is unknown in this answer.
@@ -57,7 +57,7 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Hold the scope of a query: the site's time zone, the time span in unix seconds, and the user's numbers.
+    """The scope of a query: the site's time zone, the time span in unix seconds, and the user's numbers.
 
     `until` is the first second after the span, at most the present time. `numbers`: the numbers that the user gave
     for this query, such as a limit, by name. `counting`: for each energy of today, whether and since when it is
@@ -82,7 +82,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Hold the points for a query, by measurement and in the order of time."""
+    """The points for a query, by measurement and in the order of time."""
 
     points: Mapping[str, Sequence[Point]]
 

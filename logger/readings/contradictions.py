@@ -44,7 +44,7 @@ _CHECK_CT: Final = "have the installer check where the CTs are clamped, and in w
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """Hold one contradiction: its first and last tick, the number of its ticks, and when and how it was reported."""
+    """One contradiction: its first and last tick, the number of its ticks, and when and how it was reported."""
 
     first: int
     last: int
@@ -55,7 +55,7 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Hold the samples of one tick, each with two powers; None stands for a missing sample.
+    """The samples of one tick, each with two powers; None stands for a missing sample.
 
     `ct`: the production CT and the inverters. `storage`: the storage CT and the batteries.
     """
@@ -69,7 +69,7 @@ NO_SAMPLES: Final = Samples()
 
 @dataclass(frozen=True, slots=True)
 class Contradictions:
-    """Hold the contradictions of a site, each by a key that does not change while the contradiction lasts.
+    """The contradictions of a site, each by a key that does not change while the contradiction lasts.
 
     `ct_samples`: the latest powers of the production CT, each with the inverters' power at that tick.
     `storage_samples`: the latest powers of the storage CT, each with the batteries' power at that tick.

@@ -37,7 +37,7 @@ _CHECK_CT: Final = "have the installer check where the production CT is clamped,
 
 @dataclass(frozen=True, slots=True)
 class CtSample:
-    """Hold the CT's power and the sum of the inverters' last reports at one tick, in W.
+    """The CT's power and the sum of the inverters' last reports at one tick, in W.
 
     `silent`: some inverters have no recent report. `reversed`: phases of the CT that show negative power.
     """

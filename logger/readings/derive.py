@@ -30,7 +30,7 @@ Together: TypeAlias = Callable[[Iterable[str]], bool]
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """Hold an impossible power of the house.
+    """An impossible power of the house.
 
     `house_w`: the power, which is below zero. `of`: the powers from which it was computed, in W.
     """

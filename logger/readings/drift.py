@@ -53,7 +53,7 @@ READ: Final = list_table_keys() | _STRUCTURE
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Hold a changed key: when the change began, and the number of documents since.
+    """A changed key: when the change began, and the number of documents since.
 
     `kind`: the kind of the key's value now; empty if the key is missing.
     """
@@ -65,7 +65,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class DocumentKeys:
-    """Hold one document's keys.
+    """One document's keys.
 
     `kinds`: the kind of value at each place. `lost`: each key that is missing or has another kind now, with its
     present kind (empty if the key is missing).
@@ -81,7 +81,7 @@ class DocumentKeys:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Hold the known keys of one document, the recently `changed` keys, and when the document was last seen.
+    """The known keys of one document, the recently `changed` keys, and when the document was last seen.
 
     `looked_at`: when the keys were last read. `skeleton`: the text of that document without digits. Only `keys` is
     stored. The other values start empty in a new process.
@@ -163,7 +163,7 @@ def _describe_loss(path: str, place: str, was: str, now: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """Hold the places of one document. A place is a key with all keys above it.
+    """The places of one document. A place is a key with all keys above it.
 
     `kinds`: the kind of value at each place. `unclear`: the places whose kind is unclear. `objects`: the places of
     objects.

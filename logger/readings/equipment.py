@@ -26,7 +26,7 @@ _FIRMWARE: Final = "firmware"
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """Hold the installed equipment by part. `known`: the equipment that was confirmed last.
+    """The installed equipment by part. `known`: the equipment that was confirmed last.
 
     `doubted`: changed equipment that is listed since the tick `doubted_since` and is not confirmed yet. `inverters`:
     the last known number of inverters, which stays unchanged while the inverters cannot be counted.

@@ -42,7 +42,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Hold what one tick writes: `totals`, `points`, and the energy state after the tick.
+    """What one tick writes: `totals`, `points`, and the energy state after the tick.
 
     `view` gives the documents from which the values were read. `made_of` maps each quantity of energy to its
     primitive counters with their signs.

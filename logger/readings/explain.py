@@ -30,7 +30,7 @@ _RAW_LIMIT: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Hold one source of a value: key, state, path of the document, raw value as JSON, and converted value."""
+    """One source of a value: key, state, path of the document, raw value as JSON, and converted value."""
 
     key: Key
     state: State
@@ -41,7 +41,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """Hold the explanation of a field in one series: its point or None, its sources in order, and its counters."""
+    """The explanation of a field in one series: its point or None, its sources in order, and its counters."""
 
     measurement: Measurement
     field: Field

@@ -27,7 +27,7 @@ _Named = Mapping[str, Found[Mapping[Identity, Row]]]
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Hold the fields of one series of a measurement.
+    """The fields of one series of a measurement.
 
     If all fields come from one document, `row` and `source` give the row and the name of its rowset. `waits`: a
     better source of this device is silent now, and may later give more fields of the same report.

@@ -31,7 +31,7 @@ _AT_ONCE: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Hold each inverter's tags by serial number. `columns`: the file's column names in file order."""
+    """Each inverter's tags by serial number. `columns`: the file's column names in file order."""
 
     columns: tuple[str, ...] = ()
     tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

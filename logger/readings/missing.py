@@ -16,7 +16,7 @@ PATIENCE_S: Final = 900
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """Hold the absence of a value: its first tick, and its reason (empty for the first 15 minutes)."""
+    """The absence of a value: its first tick, and its reason (empty for the first 15 minutes)."""
 
     since: int
     reason: str = ""
@@ -24,7 +24,7 @@ class Absence:
 
 @dataclass(frozen=True, slots=True)
 class Absences:
-    """Hold the values that were expected at the last devices tick, and the absences among these values by name."""
+    """The values that were expected at the last devices tick, and the absences among these values by name."""
 
     expected: tuple[Expected, ...] = ()
     absent: Mapping[str, Absence] = field(default_factory=dict)

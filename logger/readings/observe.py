@@ -52,12 +52,12 @@ _SLOW: Final = (s.ACB_BLOCK.name, s.BOTH_KINDS.name)
 
 @dataclass(frozen=True, slots=True)
 class ReadingsState:
-    """Hold the state of a gateway's documents between ticks.
+    """The state of a gateway's documents from one tick to the next.
 
     `reports`: the last reports of each inverter, by serial. `waiting`: early reports by serial. `contradictions`:
-    figures that cannot all be true. `times`: the times of the readings. `sums`: the sums over the inverters.
-    `absences`: absent values that should be present. `waiting`, `contradictions`, `sums` and `absences` are not
-    stored. Of `times` only the intervals of slow meters are stored.
+    figures that cannot all be true. `times`: the readings' own times, and the intervals of slow meters. `sums`: the
+    sums over the inverters. `absences`: absent values that should be present. A restart of the recorder loses
+    `waiting`, `contradictions`, `sums`, `absences` and the readings' own times; the store keeps everything else.
     """
 
     sources: Sources = field(default_factory=Sources)
@@ -74,7 +74,7 @@ class ReadingsState:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """Hold the result of reading one tick's documents. `snapshot`: the documents, with the doubts about readings.
+    """The result of reading one tick's documents. `snapshot`: the documents, with the doubts about readings.
 
     `totals`: fields of `envoy_totals` that are read without the energy accounting. `points`: all other points.
     `tick`: the input of the energy accounting, None if the totals are not due. `duplicates`: serials that occur twice

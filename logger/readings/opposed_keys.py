@@ -16,7 +16,7 @@ from logger.readings.selectors import batteries, ensemble
 
 @dataclass(frozen=True, slots=True)
 class Opposed:
-    """Hold one contradiction as texts: the name of the device, the values of its keys, and the written value."""
+    """One contradiction as texts: the name of the device, the values of its keys, and the written value."""
 
     subject: str
     said: str

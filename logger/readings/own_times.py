@@ -42,7 +42,7 @@ Slow: TypeAlias = Mapping[str, Mapping[str, tuple[float, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class OwnTime:
-    """Hold the time of one reading: unix `second` by the gateway's clock, and the device's `interval_s`, if given.
+    """The time of one reading: unix `second` by the gateway's clock, and the device's `interval_s`, if given.
 
     `is_seldom`: the device may give the time of its installation, so the time counts only after it has changed.
     `is_newest`: the time is the newest of many times, and counts as old only after it has stopped changing.
@@ -58,7 +58,7 @@ class OwnTime:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """Hold a reading's time, and its history in earlier documents.
+    """A reading's time, and its history in earlier documents.
 
     `since`: when this time was first seen, by our clock. `clock`: the same moment by the gateway's clock. `looks`:
     the number of documents with this time. `gaps`: seconds between the last times, or 0 for a meter whose time
@@ -117,7 +117,7 @@ class Followed:
 
 @dataclass(frozen=True, slots=True)
 class OwnTimes:
-    """Hold the times of all readings: `followed` and `doubts` by path and name, `seen_at` by path.
+    """The times of all readings: `followed` and `doubts` by path and name, `seen_at` by path.
 
     `slow`: by path and name, the last gaps of readings that are seldom renewed. Only `slow` is stored, so that these
     readings are believed immediately after a restart. `is_clock_doubted`: a meter's row became old in this tick, or

@@ -22,7 +22,7 @@ _WATCHED: Final = ("firmware", "part_number", "interface", "update_status")
 
 @dataclass(frozen=True, slots=True)
 class GatewayPoint:
-    """Hold the last written point of the gateway: its tick, and the fields whose change makes a new point due."""
+    """The last written point of the gateway: its tick, and the fields whose change makes a new point due."""
 
     at: int = -EVERY_S
     fields: Mapping[str, Value] = field(default_factory=dict)

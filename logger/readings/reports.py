@@ -63,7 +63,7 @@ def interval_s(reports: Sequence[Report]) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class EarlyReport:
-    """Hold a report of the v1 list while device data is silent.
+    """A report of the v1 list while device data is silent.
 
     Device data may later give more fields of the same report.
     """

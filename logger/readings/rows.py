@@ -41,7 +41,7 @@ Found: TypeAlias = T | Missing
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Hold one JSON object from which fields are read.
+    """One JSON object from which fields are read.
 
     `serial`, `reported` (the time of its report by the gateway's clock) and `tags` identify its device. `doubt`: why
     the row's values are not believed now; empty if the values are believed.

@@ -35,7 +35,7 @@ _LIMITS: Final[dict[str, tuple[float, float]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rowset:
-    """Hold a selector with its name. `where` describes the selector's document and objects to people.
+    """A selector with its name. `where` describes the selector's document and objects to people.
 
     `kind`: the kind of battery in the rows, for measurements with several kinds. `resolution_s`: a counter's value
     may stay the same for this many seconds and then rise in one step. `rolls_over`: a sum over inverters that some
@@ -55,7 +55,7 @@ class Rowset:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Hold one source of a value: a rowset, a key's name in the rows, and the function that reads the value."""
+    """One source of a value: a rowset, a key's name in the rows, and the function that reads the value."""
 
     rowset: Rowset
     name: str

@@ -27,7 +27,7 @@ _WELL: Final = ("normal", "not-metering", "")
 
 @dataclass(frozen=True, slots=True)
 class SiteWarning:
-    """Hold one site warning: its message, the message at its end, its hint, and the kind of its event, if any.
+    """One site warning: its message, the message at its end, its hint, and the kind of its event, if any.
 
     `is_daily`: the warning is given again each day, with the figures of that day. `leaves_out`: the quantities that
     are not counted while the warning lasts.

@@ -32,7 +32,7 @@ _SELDOM: Final = frozenset(name for name, rowset in _ROWSETS.items() if rowset.i
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Hold the best source of a counter, and the number of times in a row that this source was the best."""
+    """The best source of a counter, and the number of times in a row that this source was the best."""
 
     source: str = ""
     confirmations: int = 0
@@ -40,7 +40,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """Hold the progress of pinning the counters' sources.
+    """The progress of pinning the counters' sources.
 
     `firmware` and `meters`: the gateway's firmware and meter configuration. `changed_at`: the tick at which firmware
     or meters last changed. `polled_s`: seconds of polling since that change. `findings`: the best source of each
@@ -57,7 +57,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Hold the name of the source of each value of the site.
+    """The name of the source of each value of the site.
 
     `fields`: sources by `measurement.field`. `counters`: sources by primitive counter. `pinned`: counters with a
     fixed source.
@@ -112,7 +112,7 @@ class Watched(Mapping[str, Document]):
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Hold the best source of a counter: "" without a source, None while a better source is unknown."""
+    """The best source of a counter: "" without a source, None while a better source is unknown."""
 
     source: str | None
     paths: frozenset[str] = frozenset()

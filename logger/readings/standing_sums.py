@@ -38,7 +38,7 @@ _NOTHING: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Roof:
-    """Hold the sum of the powers in W that the inverters of one list report, and whether all inverters report.
+    """The sum of the powers in W that the inverters of one list report, and whether all inverters report.
 
     `seen_at`: when the list arrived. `watts` is 0 while the sun does not shine.
     """
@@ -50,7 +50,7 @@ class Roof:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Hold a sum's figures, the time of their last change, and the roof's power in W at that time."""
+    """A sum's figures, the time of their last change, and the roof's power in W at that time."""
 
     watts: float
     lifetime: float
@@ -60,7 +60,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Hold the newest sum of the inverters' reports (`roof`), and the gateway's sums over the inverters by path."""
+    """The newest sum of the inverters' reports (`roof`), and the gateway's sums over the inverters by path."""
 
     roof: Roof = field(default_factory=Roof)
     standing: Mapping[str, Standing] = field(default_factory=dict)

@@ -37,7 +37,7 @@ _CHECK_CT: Final = "have the installer check where the storage CT is clamped, an
 
 @dataclass(frozen=True, slots=True)
 class StorageSample:
-    """Hold the power of the storage CT and the power that the batteries report, in W, at one tick."""
+    """The power of the storage CT and the power that the batteries report, in W, at one tick."""
 
     at: int
     ct_w: float

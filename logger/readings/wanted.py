@@ -26,7 +26,7 @@ _OF_CONTROLLER: Final = frozenset({paths.GENERATOR, paths.GENERATOR_CONFIG, path
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Hold the `paths` to poll.
+    """The `paths` to poll.
 
     `rarely`: the paths that are polled less often, because their documents were empty. `often`: the paths that are
     polled more often, because their documents have data for every minute.

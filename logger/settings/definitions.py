@@ -51,7 +51,7 @@ class Group(BaseSettings):
 
 
 class Enphase(Group):
-    """Hold the settings of the gateway and of the account at Enphase."""
+    """The settings of the gateway and of the account at Enphase."""
 
     model_config = SettingsConfigDict(env_prefix="ENPHASE_")
 
@@ -86,7 +86,7 @@ class Enphase(Group):
 
 
 class Influxdb(Group):
-    """Hold the settings of InfluxDB."""
+    """The settings of InfluxDB."""
 
     model_config = SettingsConfigDict(env_prefix="INFLUXDB_")
 
@@ -123,7 +123,7 @@ class Influxdb(Group):
 
 
 class Mqtt(Group):
-    """Hold the settings of the MQTT broker, for Home Assistant and other programs."""
+    """The settings of the MQTT broker, for Home Assistant and other programs."""
 
     model_config = SettingsConfigDict(env_prefix="MQTT_")
 
@@ -149,7 +149,7 @@ class Mqtt(Group):
 
 
 class RecorderSettings(Group):
-    """Hold the settings of the recorder itself."""
+    """The settings of the recorder itself."""
 
     model_config = SettingsConfigDict(env_prefix="LOGGER_")
 

@@ -61,7 +61,7 @@ _Path = Annotated[FilePath, Field(min_length=1), AfterValidator(lambda path: pat
 
 
 class _GatewayTable(BaseModel):
-    """Hold one table of the gateways file."""
+    """One table of the gateways file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
@@ -84,7 +84,7 @@ class _GatewayTable(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class GatewayEntry:
-    """Hold one gateway of the file: its values, its secrets, and the origin of each, by the name of the setting."""
+    """One gateway of the file: its values, its secrets, and the origin of each, by the name of the setting."""
 
     values: Mapping[str, object]
     secrets: Mapping[str, str]

@@ -30,7 +30,7 @@ G = TypeVar("G", bound=Group)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Hold all settings, as they were read at one time.
+    """All settings, as they were read at one time.
 
     `origins`: variable → source of its value. `warnings`: texts for the log. `env_file`: the settings file. `listed`:
     the settings of each gateway that this shard records, if there is a gateways file, else None. `sharing`: the

@@ -19,7 +19,7 @@ _ORDINAL: Final = re.compile(r".*-(\d{1,4})")
 
 @dataclass(frozen=True, slots=True)
 class ShardOfMany:
-    """Hold the number of this shard, counted from 1, and the number of all shards (`count`)."""
+    """The number of this shard, counted from 1, and the number of all shards (`count`)."""
 
     number: int
     count: int

@@ -33,7 +33,7 @@ SUDO: Final = "run the same command with sudo, or make this user its owner."
 
 @dataclass(slots=True)
 class Inputs:
-    """Hold the inputs of one reading of the settings, and the results of this reading.
+    """The inputs of one reading of the settings, and the results of this reading.
 
     `variables`: the process's environment. `env_file`: the path of the settings file; if None, no secrets folder is
     read. `dotenv`: the values in the settings file. `origins`: variable → source of its value. `hidden`: settings

@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """Hold a private key and its certificate in PEM form, and the SHA-256 of the certificate in hexadecimal."""
+    """A private key and its certificate in PEM form, and the SHA-256 of the certificate in hexadecimal."""
 
     certificate_pem: bytes
     key_pem: bytes = field(repr=False)

@@ -19,7 +19,7 @@ from logger.simulator.site_model import Reply
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Hold one request. `path` contains the query; header names are in lower case."""
+    """One request. `path` contains the query; header names are in lower case."""
 
     method: str
     path: str
@@ -29,7 +29,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """Hold a reply, further headers, and the fault of its transfer.
+    """A reply, further headers, and the fault of its transfer.
 
     `cut_after`: the connection ends after this many bytes of the body. `reset`: the connection ends without an
     answer. `parts`: texts that are sent instead of the body, without a length. `raw`: bytes that are sent instead of

@@ -105,7 +105,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Faults:
-    """Hold the faults by path prefix.
+    """The faults by path prefix.
 
     The due fault with the longest matching prefix is played. The prefix `*` matches every path.
     """

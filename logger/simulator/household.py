@@ -25,7 +25,7 @@ _RIPPLE_SUMS: Final = tuple(
 
 @dataclass(frozen=True, slots=True)
 class SiteState:
-    """Hold powers and counters at one time. Powers are in W, at least 0. `stored_wh`: the batteries' energy."""
+    """Powers and counters at one time. Powers are in W, at least 0. `stored_wh`: the batteries' energy."""
 
     time: float
     production_w: float
@@ -56,7 +56,7 @@ class SiteState:
 
 @dataclass(frozen=True, slots=True)
 class LastReport:
-    """Hold an inverter's last report: unix second, energy and mean power of the report's interval."""
+    """An inverter's last report: unix second, energy and mean power of the report's interval."""
 
     at: int
     watts: int

@@ -24,7 +24,7 @@ _SHARES: Final[dict[int, dict[str, tuple[float, ...]]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Hold the power in W and the energies in Wh of one meter.
+    """The power in W and the energies in Wh of one meter.
 
     `delivered_wh`: the energy that was generated, imported, consumed or discharged. `received_wh`: the energy in the
     other direction.

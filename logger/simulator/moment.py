@@ -17,7 +17,7 @@ _FIRST_CHANNEL: Final = 0x61000111
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFigures:
-    """Hold the interval database at its last step: power in W, and energy of today, 7 days and ever in Wh."""
+    """The interval database at its last step: power in W, and energy of today, 7 days and ever in Wh."""
 
     power: SiteState
     today: Energy
@@ -27,7 +27,7 @@ class DatabaseFigures:
 
 @dataclass(frozen=True, slots=True)
 class Inverter:
-    """Hold one inverter: its serial, the ids that gateways give it, and its last report."""
+    """One inverter: its serial, the ids that gateways give it, and its last report."""
 
     number: int
     serial: str

@@ -19,7 +19,7 @@ _Counters: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]
 
 @dataclass(frozen=True, slots=True)
 class PhaseFlow:
-    """Hold one phase at the grid: its power in W, positive for import, and its counters in Wh."""
+    """One phase at the grid: its power in W, positive for import, and its counters in Wh."""
 
     power_w: float
     imported_wh: float

@@ -85,7 +85,7 @@ def _figures(today: float, week: float, lifetime: float, watts: float) -> dict[s
 
 
 class _MeteredBlock:
-    """Hold the block of one CT: present power, counter, and the figures of the interval database."""
+    """The block of one CT: present power, counter, and the figures of the interval database."""
 
     def __init__(self, kind: str, watts: float, live: float, today: float, week: float, stored: float) -> None:
         self.kind, self.watts, self.live, self.today, self.week, self.stored = kind, watts, live, today, week, stored

@@ -29,7 +29,7 @@ _CHECK: Final = "/auth/check_jwt"
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Hold one request and its answer.
+    """One request and its answer.
 
     `time`: the time of the request by the simulator's clock. `status`: 0 if no answer was sent. `body`: the whole
     body, even if a fault cut the sent body.

@@ -13,7 +13,7 @@ Phases: TypeAlias = Literal[1, 2, 3]
 
 @dataclass(frozen=True, slots=True)
 class Battery:
-    """Hold `count` equal batteries, each with `capacity_wh` and `power_w`. `reserve`: the lowest charge, 0 to 1."""
+    """`count` equal batteries, each with `capacity_wh` and `power_w`. `reserve`: the lowest charge, 0 to 1."""
 
     count: int = 2
     capacity_wh: float = 5000.0
@@ -24,7 +24,7 @@ class Battery:
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """Hold energies in Wh: lifetime counters, or the energies of a span of time."""
+    """Energies in Wh: lifetime counters, or the energies of a span of time."""
 
     produced_wh: float
     house_wh: float
@@ -53,7 +53,7 @@ class Energy:
 
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
-    """Hold the facts of a site.
+    """The facts of a site.
 
     `inverters`: the number of inverters, which share the production in fixed, slightly different parts. `house_w`:
     the mean load. `longitude` determines the solar time, `zone` the local hours of the load. `phases`: 1, 2 (split)

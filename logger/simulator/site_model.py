@@ -11,7 +11,7 @@ _SLOW = ("/inventory", "/home", "/production", "/admin/lib")
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Hold one answer: HTTP status, content type and body."""
+    """One answer: HTTP status, content type and body."""
 
     status: int
     content_type: str

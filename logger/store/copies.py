@@ -24,7 +24,7 @@ _PATIENCE_S: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class StoreCopy:
-    """Hold the contents of a copy: the number of points that wait for InfluxDB, and the serials of its gateways.
+    """The contents of a copy: the number of points that wait for InfluxDB, and the serials of its gateways.
 
     `unfinished`: damaged files beside the store, whose rows are not all copied to the store yet.
     """

@@ -154,7 +154,7 @@ def read_lines(connection: sqlite3.Connection, after: int, limit: int) -> tuple[
 
 
 def count_marked(connection: sqlite3.Connection) -> tuple[int, int]:
-    """Return the number of marked rows, and the sum of their bytes."""
+    """Return the number of rows that wait for delivery, and the sum of their bytes."""
     count, size = connection.execute("SELECT count(*), total(length(line)) FROM daily WHERE dirty").fetchone()
     return int(count), int(size)
 

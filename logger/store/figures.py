@@ -13,7 +13,7 @@ from logger.store.pending_acks import PendingAcks
 
 @dataclass(frozen=True, slots=True)
 class RoleFigures:
-    """Hold the figures of one role.
+    """The figures of one role.
 
     `rows`, `lines`, `bytes` and `oldest_tick` describe the rows that wait now. All other figures count since the
     store was made. `missed`: ticks that could not be stored. `dropped_rows`: rows that were deleted undelivered
@@ -35,7 +35,7 @@ class RoleFigures:
 
 @dataclass(frozen=True, slots=True)
 class StoreFigures:
-    """Hold the figures of the whole store. `refused`: the number of refused lines.
+    """The figures of the whole store. `refused`: the number of refused lines.
 
     `last_delivery`: the latest delivery of a row that is still in the store, in unix seconds; None without
     deliveries.

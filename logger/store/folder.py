@@ -26,7 +26,7 @@ _MARK_TEXT = b"Invented data of `envoy-logger demo`. The recorder refuses this f
 
 @dataclass(frozen=True, slots=True)
 class FolderLock:
-    """Hold the lock of this process on a state folder. The lock ends with the process."""
+    """The lock of this process on a state folder. The lock ends with the process."""
 
     folder: Path
     descriptor: int

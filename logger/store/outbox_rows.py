@@ -18,7 +18,7 @@ _LEFT: Final = "id IN (SELECT value FROM json_each(?)) AND delivered_at IS NULL"
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Hold the number of rows that were dropped undelivered, and their oldest and newest tick."""
+    """The number of rows that were dropped undelivered, and their oldest and newest tick."""
 
     rows: int
     lines: int
@@ -230,9 +230,10 @@ def drop_oldest(connection: sqlite3.Connection, limit: int) -> Dropped | None:
 
 
 def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -> tuple[int, int | None]:
-    """Mark up to `limit` delivered rows of ticks from `since` on, with ids greater than `after`, as waiting again.
+    """Let delivered rows wait for delivery again: at most `limit` rows, in the order of their ids.
 
-    Returns the number of rows, and the last id, from which to continue (None at the end).
+    These are rows of ticks from `since` on, with ids greater than `after`. Returns the number of rows, and the last id,
+    from which to continue (None at the end).
     """
     ids = connection.execute(
         "SELECT id FROM outbox WHERE id > ? AND delivered_at IS NOT NULL AND tick >= ? ORDER BY id LIMIT ?",

@@ -13,7 +13,7 @@ _MANY: Final = 8
 
 
 class PendingAcks:
-    """Hold the leases whose rows the next transaction marks delivered.
+    """The leases whose rows the next transaction marks delivered.
 
     If the recorder crashes before that transaction, the rows of these leases are sent again.
     """

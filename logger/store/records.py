@@ -10,7 +10,7 @@ from logger.model import Report, Role
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Hold the lines of one role at one tick.
+    """The lines of one role at one tick.
 
     `body`: one gzip member of line protocol that ends in a newline.
     """
@@ -22,7 +22,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class DailyRow:
-    """Hold the current row of one series on one day. `series`: the sorted tags as text. `day`: an ISO date."""
+    """The current row of one series on one day. `series`: the sorted tags as text. `day`: an ISO date."""
 
     measurement: str
     series: str
@@ -33,7 +33,7 @@ class DailyRow:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Hold all changes of one tick of one gateway, which are stored together in one transaction.
+    """All changes of one tick of one gateway, which are stored together in one transaction.
 
     `state`: the changed keys, as JSON text; None deletes a key. `recent`: a few numbers for later comparison.
     """
@@ -55,7 +55,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Hold rows to deliver together. The rows stay in the store until they are acknowledged.
+    """Rows to deliver together. The rows stay in the store until they are acknowledged.
 
     `ids` and `batches` are in the same order. `revisions`: the version of each daily row; empty for other roles.
     `is_all`: no further row of the role waits.
@@ -102,7 +102,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Hold batches that were delivered before, in order of delivery. `end`: the position after which to continue."""
+    """Batches that were delivered before, in order of delivery. `end`: the position after which to continue."""
 
     batches: tuple[bytes, ...] = field(repr=False)
     lines: int
@@ -111,7 +111,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRow:
-    """Hold a refused line of the store. `at`: the time of the refusal, in unix seconds."""
+    """A refused line of the store. `at`: the time of the refusal, in unix seconds."""
 
     id: int
     gateway: str

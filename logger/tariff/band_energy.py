@@ -18,7 +18,7 @@ UNPRICED: Final = "unpriced"
 
 @dataclass(frozen=True, slots=True)
 class BandEnergy:
-    """Hold a day's energy in one band, in Wh, and the money for this energy in `currency`.
+    """A day's energy in one band, in Wh, and the money for this energy in `currency`.
 
     `…_estimated_wh`: the part that was shared over a gap or integrated from power. `load_wh`: the energy that the
     house used. `worth`: the money that the owner would have paid for `load_wh` without sun and battery.
@@ -63,7 +63,7 @@ Bands = Mapping[str, BandEnergy]
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """Hold energy of one counter at one price.
+    """Energy of one counter at one price.
 
     `name`: the counter. `load_sign`: 1 if this energy adds to the use of the house, -1 if this energy is subtracted
     from that use, else 0.

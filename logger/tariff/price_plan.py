@@ -18,7 +18,7 @@ EVERY_MONTH: Final = frozenset(range(1, 13))
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Hold the prices of some hours: `buy` and `sell` in currency per kWh.
+    """The prices of some hours: `buy` and `sell` in currency per kWh.
 
     `hours`: time spans as pairs of minutes of the day; the second minute is not part of the span. `days`: 0 is
     Monday, 7 a holiday.
@@ -38,7 +38,7 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """Hold a surcharge: each kWh beyond `above_wh` of a calendar month costs `add` more than the band's price."""
+    """A surcharge: each kWh beyond `above_wh` of a calendar month costs `add` more than the band's price."""
 
     above_wh: float
     add: float
@@ -46,7 +46,7 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class PricePeriod:
-    """Hold the prices from the local day `first` to before the day `until`. An `until` of None means no end.
+    """The prices from the local day `first` to before the day `until`. An `until` of None means no end.
 
     `rest`: the band of all hours that no band of `bands` covers. `standing_charge`: currency per day. `is_hourly`:
     prices come from the price files; the band's `sell` applies if a price file gives no selling price.
@@ -76,7 +76,7 @@ class PricePeriod:
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """Hold all periods, oldest first. `price_path`: the price file or folder of the hourly periods, or ""."""
+    """All periods, oldest first. `price_path`: the price file or folder of the hourly periods, or ""."""
 
     periods: tuple[PricePeriod, ...] = ()
     price_path: str = ""

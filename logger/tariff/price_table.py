@@ -20,7 +20,7 @@ _MOST_TIMES: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class PriceTable:
-    """Hold prices by time: `times` in unix seconds, ascending; `prices` are (buy, sell) in currency per kWh.
+    """Prices by time: `times` in unix seconds, ascending; `prices` are (buy, sell) in currency per kWh.
 
     A selling price is None if the price file gives no selling price.
     """

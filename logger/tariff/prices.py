@@ -22,7 +22,7 @@ QUARTER_S: Final = 900
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Hold a time span with one price, from `begin` to before `end` in unix seconds, within one local day.
+    """A time span with one price, from `begin` to before `end` in unix seconds, within one local day.
 
     `buy` and `sell` are in the period's currency per kWh, without tiers; None while the price is not known yet.
     """
@@ -38,7 +38,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Hold a tariff and the hourly prices that are known so far. A tariff without periods gives no prices."""
+    """A tariff and the hourly prices that are known so far. A tariff without periods gives no prices."""
 
     tariff: Tariff = Tariff()
     table: PriceTable = field(default_factory=PriceTable)

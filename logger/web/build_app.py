@@ -41,7 +41,7 @@ _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 @dataclass(slots=True)
 class WebApp:
-    """Hold the objects that every request needs: the recorder, its sites, and the cached answers."""
+    """The objects that every request needs: the recorder, its sites, and the cached answers."""
 
     recorder: Recorder
     clock: Clock

@@ -17,7 +17,7 @@ HTML: Final = "text/html; charset=utf-8"
 
 @dataclass(frozen=True)
 class WebDocument:
-    """Hold one answer: body, media type, HTTP status, and a tag that changes with the body."""
+    """One answer: body, media type, HTTP status, and a tag that changes with the body."""
 
     body: bytes
     media_type: str

@@ -26,7 +26,7 @@ _ICONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Hold one branch of the picture (sun, grid, house or battery).
+    """One branch of the picture (sun, grid, house or battery).
 
     `watts`: the power of the branch, as text. `inward_w`: the power that flows from the branch to the middle of the
     picture, in W.

@@ -23,7 +23,7 @@ _ROWS_S: Final = 900
 
 @dataclass(frozen=True)
 class PageFacts:
-    """Hold the facts that the page shows of one site: answers of the API, and times in unix seconds.
+    """The facts that the page shows of one site: answers of the API, and times in unix seconds.
 
     The times are the present time, the first instant of today and the last instant of today. `whole`, `whole_days`:
     the sums over a site of several gateways.
@@ -154,7 +154,7 @@ class GatheredFacts:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Hold the rows of a site's days and months, and of the days of all its gateways."""
+    """The rows of a site's days and months, and of the days of all its gateways."""
 
     days: Sequence[Mapping[str, Any]]
     months: Sequence[Mapping[str, Any]]

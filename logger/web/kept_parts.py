@@ -15,7 +15,7 @@ from logger.web.wording import Wording
 
 @dataclass(frozen=True)
 class ShownParts:
-    """Hold the page that a visitor sees: each part by its HTML element's id, and the newest point of the curve."""
+    """The page that a visitor sees: each part by its HTML element's id, and the newest point of the curve."""
 
     parts: Mapping[str, str]
     point: Mapping[str, float]

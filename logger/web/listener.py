@@ -75,7 +75,7 @@ def count_most_connections() -> int:
 
 
 class GuardedConnection(H11Protocol):
-    """Hold one connection.
+    """One connection.
 
     The connection is closed in three cases: there are too many connections, its request takes too long, or its
     visitor does not read the answer in time.

@@ -30,7 +30,7 @@ _NOTHING: Final = ShownParts({}, {})
 
 @dataclass(slots=True)
 class _Step:
-    """Hold a message with all changes since the last message to a visitor."""
+    """A message with all changes since the last message to a visitor."""
 
     known: ShownParts | None = None
     shown: ShownParts | None = None

@@ -43,7 +43,7 @@ def join(*content: Content) -> Markup:
 
 
 class Frame:
-    """Hold markup with gaps. The markup is written once, and the gaps are filled again for each new value."""
+    """Markup with gaps. The markup is written once, and the gaps are filled again for each new value."""
 
     __slots__ = ("_pieces",)
 

@@ -85,7 +85,7 @@ class MetricsWriter:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """Hold the fixed text before the value of a sample, and the origin of this value (reading, field, factor)."""
+    """The fixed text before the value of a sample, and the origin of this value (reading, field, factor)."""
 
     before: str
     place: int
@@ -95,7 +95,7 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Hold the lines of one measurement: their readings, their fixed parts, and the whole text.
+    """The lines of one measurement: their readings, their fixed parts, and the whole text.
 
     `shape`: the facts that determine which lines exist. `end`: the text after the last value.
     """
@@ -172,7 +172,7 @@ def _write_by_library(*families: Family) -> str:
 
 
 class _Families(MetricsCollector):
-    """Hold metric families for the library for Prometheus."""
+    """Metric families for the library for Prometheus."""
 
     def __init__(self, families: Iterable[Family]) -> None:
         self._families = families

@@ -20,7 +20,7 @@ class QuestionError(EnvoyLoggerError):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Hold one request to the API: its site, its parameters, the recorder, and all sites of the recorder."""
+    """One request to the API: its site, its parameters, the recorder, and all sites of the recorder."""
 
     site: ShownSite
     parameters: Mapping[str, str]

@@ -27,7 +27,7 @@ _EVENT: Final = b"envoy_event,"
 
 @dataclass(slots=True)
 class ShownSite:
-    """Hold one site: its `number`, from 1 on, and its collector.
+    """One site: its `number`, from 1 on, and its collector.
 
     While the gateway does not answer, its stored readings are shown.
     """

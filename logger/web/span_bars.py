@@ -16,7 +16,7 @@ _STEPS: Final = (1, 2, 3, 4, 5, 6, 8)
 
 @dataclass(frozen=True, slots=True)
 class BarPlace:
-    """Hold one place of the picture: its label, its full name, and the row of its day or month.
+    """One place of the picture: its label, its full name, and the row of its day or month.
 
     `row` is None if the day or month has no row.
     """

@@ -10,7 +10,7 @@ from logger.model import ROLES, Role
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Hold the options of `init`. The secret of an option `--NAME-file` is called NAME.
+    """The options of `init`. The secret of an option `--NAME-file` is called NAME.
 
     An option that was not given is None or empty. Retentions are in seconds.
     """

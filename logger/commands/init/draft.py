@@ -27,7 +27,7 @@ _ORDER: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Hold the paths of settings, secrets and state. Under systemd no setting names the secret files."""
+    """The paths of settings, secrets and state. Under systemd no setting names the secret files."""
 
     env_file: Path
     systemd: bool
@@ -54,7 +54,7 @@ def _below(root: Path | None, path: Path) -> Path:
 
 @dataclass(slots=True)
 class Draft:
-    """Hold the answers so far.
+    """The answers so far.
 
     `values`: variable → setting, None to remove the setting. `secrets`: variable → secret. `before`: the old
     settings. `further`: file → secret, for one of several gateways or for a program other than the recorder.

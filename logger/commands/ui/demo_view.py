@@ -24,7 +24,7 @@ _SUN, _HOUSE, _GRID, _BATTERY = "#FADE2A", "#5794F2", "#B877D9", "#73BF69"
 
 
 class DemoView:
-    """Holds the values of the view. `curve`: pairs of unix seconds and produced power in W."""
+    """The values of the view. `curve`: pairs of unix seconds and produced power in W."""
 
     def __init__(self, clock: FastClock, zone: str) -> None:
         self.clock, self.zone = clock, ZoneInfo(zone)

@@ -17,7 +17,7 @@ _CURE = "check the folder's owner."
 
 @dataclass(frozen=True, slots=True)
 class SecretFile:
-    """Holds the path and the permissions of one secret's file."""
+    """The path and the permissions of one secret's file."""
 
     path: Path
     mode: int = 0o600

@@ -56,7 +56,7 @@ _EIDS: Final[dict[int, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """Hold one line of the meter list.
+    """One line of the meter list.
 
     None stands for an unreadable value. `phases` is read from `phaseCount`, not from `phaseMode`.
     """
