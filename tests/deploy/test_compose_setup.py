@@ -140,6 +140,35 @@ def test_the_boards_speak_the_machines_language_until_another_one_is_set(clone: 
     assert clone.settings["BOARDS_LANGUAGE"] == "fr"
 
 
+def test_lines_of_the_owner_stay_whatever_is_asked_again(clone: Clone) -> None:
+    clone.setup(*ANSWERS)
+    settings = clone.folder / ".env"
+    kept = {
+        "LOGGER_SITE_NAME": "barn", "MQTT_URL": "mqtts://broker:8883", "PAGE_BIND": "0.0.0.0", "TZ": "Asia/Kolkata",
+        "ENPHASE_GATEWAYS_FILE": "/run/secrets/gateways.toml", "ENPHASE_LOGIN_URL": "https://login.example",
+    }  # fmt: skip
+    lines = [line for line in settings.read_text().splitlines() if not line.startswith("TZ=")]
+    settings.write_text("\n".join([*lines, *(f"{name}={value}" for name, value in kept.items()), "# mine"]) + "\n")
+    told = clone.setup(*ANSWERS[:4], "y", options=("--again",))
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert kept.items() <= clone.settings.items()
+    assert clone.settings["GRAFANA_BIND"] == "0.0.0.0"
+    text = settings.read_text()
+    assert text.count("# mine") == text.count("# Written by setup") == text.count("TZ=") == 1
+
+
+def test_an_upgrade_asks_for_no_gateway_when_a_file_lists_the_gateways(clone: Clone) -> None:
+    clone.setup(*ANSWERS)
+    settings = clone.folder / ".env"
+    listed = settings.read_text().replace(
+        "ENPHASE_GATEWAY=192.0.2.5", "ENPHASE_GATEWAYS_FILE=/run/secrets/gateways.toml"
+    )
+    settings.write_text(listed)
+    told = clone.setup()
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert settings.read_text() == listed
+
+
 def test_address_and_sign_in_are_tested_before_anything_starts(clone: Clone) -> None:
     told = clone.setup(*ANSWERS)
     order = [
