@@ -1,4 +1,4 @@
-"""Define the board Battery: the charge, the energy in and out, the efficiency, and each unit."""
+"""Define the board Battery: the charge, the energy in and out, the efficiency, and the state of each battery."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from grafana.query.asked import Query, Rows, Statement
 
 @dataclass(frozen=True)
 class HoursOfDays(Query):
-    """Query the energy of each local hour with energy, with its time and its hour of the day."""
+    """Query each local hour with energy: the energy, the first second of the hour, and the hour of the day."""
 
     rows: Rows
 

@@ -16,8 +16,8 @@ SILENT: Final = -1
 class RoofCells(Query):
     """Query the cells of a roof: each panel's name, and its share of its group in percent.
 
-    The column `name_row` has the line of a name, and the column `panel_row` has the line of a share. A silent panel
-    has the number `SILENT` as share, which the board shows as a word.
+    The column `name_row` is the number of the table's line that shows a name. The column `panel_row` is the number of
+    the line that shows a share. A silent panel has the number `SILENT` as share, which the board shows as a word.
     """
 
     rows: Rows

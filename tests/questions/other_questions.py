@@ -152,8 +152,8 @@ OTHER_QUESTIONS: Final = (
             (day,): (min(truth.wh["grid_import"], truth.wh["grid_export"]),) for day, truth in site.days(365).items()
         },
         fits=has_meters, numbers=(23,),
-        note="InfluxQL has no `min` of two columns. The query computes half of (the sum minus the difference), which "
-        "is the smaller value.",
+        note="InfluxQL has no `min` of two columns. So the query subtracts the absolute "
+        "difference of both columns from their sum. Half of the result is the smaller of both columns.",
     ),
     Question(
         "voltage",
