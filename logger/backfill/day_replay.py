@@ -27,8 +27,8 @@ from logger.readings.around import read_surroundings
 from logger.site import Site
 from logger.tariff.prices import Prices
 
-_DAY_S: Final = 86_400
-"""How many seconds earlier a day can begin in another time zone, nearly."""
+_FARTHEST_S: Final = 26 * 3600
+"""The greatest number of seconds between the midnights of one date in two time zones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ class RowTags:
     """The tags with which the rows of one day are stored.
 
     `row`: the site's row. `inverters`: by serial, the tags of each inverter's row. `inverter_fields`: by serial, the
-    fields of each inverter's row. `bands`: the price bands that have a row. `is_elsewhere`: whether a row of the site
-    begins at midnight of another time zone, so that sums count the day twice as soon as the day's own row exists.
+    fields of each inverter's row. `bands`: the price bands that have a row. `is_elsewhere`: the only row of the site
+    begins at midnight of another time zone. `is_double`: the site has such a row besides the row at its own midnight.
     """
 
     row: Point
@@ -64,6 +64,7 @@ class RowTags:
     bands: frozenset[str] = frozenset()
     inverter_fields: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     is_elsewhere: bool = False
+    is_double: bool = False
 
     @property
     def site(self) -> Mapping[str, str]:
@@ -97,7 +98,7 @@ async def read_row_tags(history: History, request: RebuildRequest, first: str, u
     """Return date → tags of the stored rows, for the days from `first` until a unix time."""
     since = first_instant(first, request.site.zone)
     site: dict[str, list[Point]] = {}
-    for point in await history.read_points("daily", "envoy_day", request.gateway, since - _DAY_S, until):
+    for point in await history.read_points("daily", "envoy_day", request.gateway, since - _FARTHEST_S, until):
         if "local_date" in point.fields and str(point.fields["local_date"]) >= first:
             site.setdefault(str(point.fields["local_date"]), []).append(point)
     inverters: dict[str, dict[str, Point]] = {}
@@ -110,12 +111,15 @@ async def read_row_tags(history: History, request: RebuildRequest, first: str, u
     found = {}
     for day, rows in site.items():
         begin = first_instant(day, request.site.zone)
+        own = next((row for row in rows if row.time == begin), None)
+        has_other = any(row.time != begin for row in rows)
         found[day] = RowTags(
-            next((row for row in rows if row.time == begin), rows[0]),
+            own or rows[0],
             {serial: point.tags for serial, point in inverters.get(day, {}).items()},
             frozenset(bands.get(day, ())),
             {serial: point.fields for serial, point in inverters.get(day, {}).items()},
-            any(row.time != begin for row in rows),
+            has_other and own is None,
+            has_other and own is not None,
         )
     return found
 

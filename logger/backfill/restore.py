@@ -43,9 +43,9 @@ class Rebuilt:
     `earlier`: the replay of the time before the live state began; None if the database has no data of that time.
     `again`: the replay of closed days of the live state that were computed again. `left_out`: the closed days of the
     live state that were not computed again. `added`: the replay that adds missing fields to rows of earlier versions.
-    `days`: the sums of every day, for the months. `elsewhere`: the days that have a row at midnight of another time
-    zone. `lost`: rows of zeros for the price bands that the first day of the
-    live state has lost.
+    `days`: the sums of every day, for the months. `elsewhere`: the days whose only row begins at midnight of another
+    time zone; these days get no second row. `double`: the days that have two such rows. `newest`: the newest day's
+    stored row. `lost`: rows of zeros for the price bands that the first day of the live state has lost.
     """
 
     earlier: Replayed | None = None
@@ -55,6 +55,8 @@ class Rebuilt:
     days: Mapping[str, Period] = field(default_factory=dict)
     lost: tuple[DayRow, ...] = ()
     elsewhere: tuple[str, ...] = ()
+    double: tuple[str, ...] = ()
+    newest: RowTags | None = None
 
     @property
     def ticks(self) -> int:
@@ -94,12 +96,17 @@ async def rebuild(
         return None
     first, last = (local_day(at, zone) for at in span) if span else (border, border)
     written = await read_row_tags(history, request, first, max(request.until_tick, live.energy.last_tick) + 86400)
-    found = Rebuilt(elsewhere=tuple(sorted(day for day, tags in written.items() if tags.is_elsewhere)))
+    found = Rebuilt(
+        elsewhere=tuple(sorted(day for day, tags in written.items() if tags.is_elsewhere)),
+        double=tuple(sorted(day for day, tags in written.items() if tags.is_double)),
+        newest=written[max(written)] if written else None,
+    )
     if span:
         missing = {day for day in list_days(first, last) if day not in written}
         asked = list_days(max(first, request.since), min(last, request.until or last)) if request.since else ()
-        write = {*missing, *asked, days_before(last, 1), last}
-        start = max(first, min(await _find_start(history, request, min(write)), days_before(last, _WEEK)))
+        write = {*missing, *asked, days_before(last, 1), last}.difference(found.elsewhere)
+        begin = min(write, default=last)
+        start = max(first, min(await _find_start(history, request, begin), days_before(last, _WEEK)))
         replay = DayReplay(history, request, written, live.panels)
         earlier = await replay.run(start, last, write - {border} if has_live else write, on_day)
         found.earlier = replace(earlier, state=replace(earlier.state, panels=forget_old_days(earlier.state.panels)))
@@ -179,7 +186,7 @@ async def _compute_again(
     last = (
         following(request.until) if request.until else yesterday
     )  # a day's missing energy is counted in the next day
-    days = list_days(max(request.since, begin), min(last, yesterday))
+    days = [day for day in list_days(max(request.since, begin), min(last, yesterday)) if day not in found.elsewhere]
     if not request.again:
         found.left_out = tuple(days)
         days = [day for day in days if day in written and written[day].is_old]

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -104,11 +104,24 @@ async def _rebuild_one(
     """Rebuild one gateway, and print its days."""
     until_tick = live.energy.first_tick if live.energy.last_tick else int(time.time())
     site = _find_site(configured, live)
+    if configured.recorder.timezone not in ("", site.zone):
+        raise MisuseError(
+            f"The recorder still counts days in {site.zone}. LOGGER_TIMEZONE={configured.recorder.timezone} takes "
+            "effect at the next midnight.",
+            "repeat this command a day after the change.",
+        )
     prices, _ = read_prices(site.tariff_file)
     found = await rebuild(
         history, live, replace(request, until_tick=until_tick, site=site, prices=prices), _show_progress
     )
     _show_progress("")
+    if found and found.newest and found.newest.is_elsewhere and not dry_run:
+        begins = datetime.fromtimestamp(found.newest.row.time, UTC)
+        raise MisuseError(
+            f"In InfluxDB the newest day begins at {begins:%Y-%m-%d %H:%M} UTC, which is no midnight in {site.zone}. "
+            "So nothing was written.",
+            "set LOGGER_TIMEZONE to the time zone in which the days were recorded.",
+        )
     if found is None:
         click.echo(f"InfluxDB holds nothing of gateway {request.gateway}, so no day was rebuilt.")
     elif _show_days(found) or found.days:
@@ -124,9 +137,16 @@ def _show_days(found: Rebuilt) -> bool:
     """Print the rebuilt days. Return True if there are rows or an energy state to write."""
     if days := found.elsewhere:
         click.echo(
-            f"In InfluxDB the rows of {_write_span(days)} begin at midnight of another time zone. As soon as such a "
-            "day also has a row in the present time zone, boards and sums count the day twice.\n"
-            "Try: delete the old rows as docs/install.md describes, then repeat with --since DATE --again.",
+            f"Not computed: {_write_span(days)}. In InfluxDB the rows of these days begin at midnight of another "
+            "time zone, and boards and sums would count a second row of a day again.\n"
+            "Try: compute these days in a new bucket, as docs/install.md describes.",
+            err=True,
+        )
+    if days := found.double:
+        click.echo(
+            f"InfluxDB has two rows of each day: {_write_span(days)}. One begins at midnight in the present time "
+            "zone, the other at midnight of another time zone. Boards and sums count these days twice.\n"
+            "Try: compute all days in a new bucket, as docs/install.md describes.",
             err=True,
         )
     if days := found.left_out:

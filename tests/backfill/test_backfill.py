@@ -359,55 +359,51 @@ def test_a_second_run_changes_nothing_and_a_dry_run_nothing_at_all(influx1: Infl
     assert installation.rows().keys() == whole.keys()
 
 
-def delete_days(server: Server, bucket: str) -> None:
-    """Delete the rows of days as docs/install.md says."""
-    names = ["day", "inverter_day", "band_day", "month", "year", "hour", "inverter_hour"]
-    if isinstance(server, Influx1):
-        server.query(f"DROP SERIES FROM /^envoy_({'|'.join(names)})$/", bucket)
-        return
-    assert isinstance(server, Influx2)
-    for name in names:
-        answer = server.ask(
-            "POST",
-            "/api/v2/delete",
-            params={"org": server.org, "bucket": bucket},
-            json={
-                "start": "1970-01-01T00:00:00Z",
-                "stop": "2100-01-01T00:00:00Z",
-                "predicate": f'_measurement="envoy_{name}"',
-            },
-        )
-        assert answer.status_code == 204, answer.text
-
-
-def test_rows_at_midnight_of_another_zone_are_named_until_they_are_deleted(server: Server, tmp_path: Path) -> None:
+def test_a_day_never_gets_a_second_row_at_midnight_of_another_zone(server: Server, tmp_path: Path) -> None:
     told = story(3, 15)
     installation = installation_of(server, tmp_path / "state", 15)
     installation.begin()
     told.run(installation, [range(told.lost)])
     installation.end()
     installation.lose_everything()
-    same = installation.backfill(tmp_path, "--dry-run")
-    assert (same.code, "another time zone" in same.err) == (0, False)
+    before = server.rows(installation.buckets["daily"], "envoy_day")
+    assert before
     installation.site = replace(installation.site, zone="Asia/Kolkata")
-    moved = installation.backfill(tmp_path, "--since", "2025-03-28")
-    assert moved.code == 0
-    assert "begin at midnight of another time zone" in moved.err
-    assert "Try: delete the old rows" in moved.err
+    dry = installation.backfill(tmp_path, "--since", "2025-03-20", "--dry-run")
+    assert (dry.code, "Not computed: 2025-03-27 to 2025-03-28." in dry.err) == (0, True), dry
+    refused = installation.backfill(tmp_path, "--since", "2025-03-20")
+    assert refused.code == 2
+    assert "which is no midnight in Asia/Kolkata" in refused.err
+    assert "Try: set LOGGER_TIMEZONE" in refused.err
     installation.begin()
     installation.end()
-    days = server.rows(installation.buckets["daily"], "envoy_day")
-    assert len(days) > len({row.fields["local_date"] for row in days}), "which is what the message warns of"
-    delete_days(server, installation.buckets["daily"])
-    again = installation.backfill(tmp_path, "--since", "2025-03-28")
-    assert (again.code, "another time zone" in again.err) == (0, False)
+    assert server.rows(installation.buckets["daily"], "envoy_day") == before
+
+    installation.buckets = {**installation.buckets, "daily": f"{installation.buckets['daily']}_again"}
+    server.create(installation.buckets["daily"])
+    done = installation.backfill(tmp_path, "--since", "2025-03-20")
+    assert (done.code, done.err) == (0, "")
     installation.begin()
     installation.end()
     days = [row for row in server.rows(installation.buckets["daily"], "envoy_day") if not row.tags.get("serial")]
+    assert len(days) >= 2
     assert [row.time for row in days] == [
         first_instant(str(row.fields["local_date"]), "Asia/Kolkata") for row in days
     ]
     assert_months(installation)
+
+
+def test_backfill_waits_for_a_changed_zone_to_take_effect(influx1: Influx1, tmp_path: Path) -> None:
+    told = story(3, 15)
+    installation = installation_of(influx1, tmp_path / "state", 15)
+    installation.begin()
+    told.run(installation, [range(told.lost)])
+    installation.end()
+    installation.site = replace(installation.site, zone="Asia/Kolkata")
+    done = installation.backfill(tmp_path, "--since", "2025-03-27", "--again")
+    assert done.code == 2
+    assert "still counts days in Europe/Berlin" in done.err
+    assert "Try: repeat this command a day after the change." in done.err
 
 
 def test_a_token_that_may_only_write_is_an_error_and_not_an_empty_history(
