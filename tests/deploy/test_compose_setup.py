@@ -145,27 +145,35 @@ def test_lines_of_the_owner_stay_whatever_is_asked_again(clone: Clone) -> None:
     settings = clone.folder / ".env"
     kept = {
         "LOGGER_SITE_NAME": "barn", "MQTT_URL": "mqtts://broker:8883", "PAGE_BIND": "0.0.0.0", "TZ": "Asia/Kolkata",
-        "ENPHASE_GATEWAYS_FILE": "/run/secrets/gateways.toml", "ENPHASE_LOGIN_URL": "https://login.example",
+        "ENPHASE_LOGIN_URL": "https://login.example", "ENPHASE_TLS": "verify",
     }  # fmt: skip
     lines = [line for line in settings.read_text().splitlines() if not line.startswith("TZ=")]
-    settings.write_text("\n".join([*lines, *(f"{name}={value}" for name, value in kept.items()), "# mine"]) + "\n")
+    old = ("ENPHASE_SERIAL=122000000001", "ENPHASE_PASSWORD=old", "ENPHASE_TOKEN_FILE=/run/secrets/old")
+    settings.write_text(
+        "\n".join([*lines, *(f"{name}={value}" for name, value in kept.items()), *old, "# mine"]) + "\n"
+    )
     told = clone.setup(*ANSWERS[:4], "y", options=("--again",))
     assert told.returncode == 0, told.stdout + told.stderr
     assert kept.items() <= clone.settings.items()
     assert clone.settings["GRAFANA_BIND"] == "0.0.0.0"
+    assert not {"ENPHASE_SERIAL", "ENPHASE_PASSWORD", "ENPHASE_TOKEN_FILE"} & clone.settings.keys(), "asked anew"
     text = settings.read_text()
     assert text.count("# mine") == text.count("# Written by setup") == text.count("TZ=") == 1
 
 
-def test_an_upgrade_asks_for_no_gateway_when_a_file_lists_the_gateways(clone: Clone) -> None:
+def test_a_file_that_lists_the_gateways_is_neither_asked_about_nor_overwritten(clone: Clone) -> None:
     clone.setup(*ANSWERS)
     settings = clone.folder / ".env"
-    listed = settings.read_text().replace(
-        "ENPHASE_GATEWAY=192.0.2.5", "ENPHASE_GATEWAYS_FILE=/run/secrets/gateways.toml"
-    )
+    named = "ENPHASE_GATEWAYS_FILE=/run/secrets/gateways.toml"
+    listed = settings.read_text().replace("ENPHASE_GATEWAY=192.0.2.5", named)
     settings.write_text(listed)
-    told = clone.setup()
-    assert told.returncode == 0, told.stdout + told.stderr
+    upgrade = clone.setup()
+    assert upgrade.returncode == 0, upgrade.stdout + upgrade.stderr
+    for option, message in (("--again", "lists your gateways"), ("--demo", "your own gateway")):
+        told = clone.setup(*ANSWERS, options=(option,))
+        assert told.returncode == 69
+        assert message in told.stderr
+        assert "Try: " in told.stderr
     assert settings.read_text() == listed
 
 
