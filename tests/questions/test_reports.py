@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -73,6 +73,11 @@ class Source:
             for _, made in played().values():
                 write_lines(server, self._buckets, made.lines)
 
+    def close(self) -> None:
+        """Close the store."""
+        if self._server is None:
+            self._store.close()
+
     async def read(self, needs: Sequence[Need], gateway: str, since: int, until: int) -> Rows:
         if self._server is None:
             api = StoreApi(Direct(self._store))  # type: ignore[arg-type]
@@ -88,9 +93,11 @@ class Source:
 @pytest.fixture(
     params=["", "influx1_session", "influx2_session"], ids=["store", "influx1", "influx2"], scope="module"
 )
-def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Source:
+def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
     server = request.getfixturevalue(request.param) if request.param else None
-    return Source(tmp_path_factory.mktemp("store"), server)
+    found = Source(tmp_path_factory.mktemp("store"), server)
+    yield found
+    found.close()
 
 
 def find_wrong(source: Source, site: Past, report: TrueReport) -> str:
