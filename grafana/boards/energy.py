@@ -118,7 +118,7 @@ ENERGY: Final = Board(
                 heat(
                     "The sun of a year, hour by hour",
                     "Energy from the sun in each local hour of each local day, over 52 weeks. In a gap, nothing was "
-                    "recorded. Hours without any sun have no colour, too. Hours without sun in the whole year are "
+                    "recorded. Hours without any sun have no colour either. Hours without sun in the whole year are "
                     "left out.",
                     (24, 9),
                     HoursOfDays(Rows("envoy_hour", ("production_wh",))),

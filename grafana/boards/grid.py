@@ -175,7 +175,7 @@ GRID: Final = Board(
                 columns(
                     "Time without the grid each month",
                     "Time for which the site was without the grid.",
-                    (12, 6),
+                    (24, 6),
                     DayIn("off_grid_h", Rows("envoy_month", ("off_grid_s",)), 3600),
                     time_from="400d",
                     legend=False,

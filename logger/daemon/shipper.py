@@ -154,7 +154,7 @@ class Shipper:
         if lease is None:
             if not live:
                 self._changes.end(
-                    f"retention {role}", f"all waiting {role} points are within the retention of their bucket again"
+                    f"retention {role}", f"all waiting {role} points are young enough for their bucket now"
                 )
             return False
         self._progress.move("ship", _LEASE_TIME_S)

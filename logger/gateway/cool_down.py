@@ -95,8 +95,8 @@ class CoolDown:
         """Raise SignInRefusedError or SignInBlockedError if no sign-in for gateway `serial` may be tried now.
 
         `sharing`: how many gateways in the settings use the same account. After a successful sign-in, each of these
-        gateways may sign in immediately. The message of the raised error changes only after another attempt, so that
-        each problem is logged once.
+        gateways may sign in once immediately. The raised error keeps its message until the next attempt to sign in.
+        An unchanged message is not logged again.
         """
         fetched = self._list_fetched(now)
         may_follow = self.kind == "done" and serial not in fetched and len(fetched) < sharing

@@ -74,7 +74,7 @@ def read_power_factor(row: Row, _view: View) -> float | None:
 def read_apparent_energy(row: Row, _view: View) -> float | None:
     """Return the lifetime apparent energy in VAh.
 
-    Return None with `new_stack`, the metering code whose figure stays near zero (Q-N2).
+    Return None if the row has the key `new_stack`. In firmware with this key the figure stays near zero (Q-N2).
     """
     return None if row.values.get("new_stack") else row.number("apparentEnergy")
 
