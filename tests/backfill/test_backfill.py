@@ -245,6 +245,16 @@ def lived(server: Server, tmp_path: Path, told: Story, *, empty: bool) -> Instal
     return installation
 
 
+def live_to_the_loss(server: Server, tmp_path: Path) -> tuple[Story, Installation]:
+    """A short story, told to the loss; everything has arrived in the database."""
+    told = story(3, 15)
+    installation = installation_of(server, tmp_path / "state", told.every)
+    installation.begin()
+    told.run(installation, [range(told.lost)])
+    installation.end()
+    return told, installation
+
+
 def assert_months(installation: Installation) -> None:
     """Months and years in the database are the sums of the days that lie beside them."""
     days = {str(row.fields["local_date"]): row for row in installation.written("envoy_day").values()}
@@ -329,11 +339,7 @@ def test_the_loss_in_the_middle_of_months_with_everything_going_wrong(server: Se
 
 
 def test_a_second_run_changes_nothing_and_a_dry_run_nothing_at_all(influx1: Influx1, tmp_path: Path) -> None:
-    told = story(3, 15)
-    installation = installation_of(influx1, tmp_path / "state", 15)
-    installation.begin()
-    told.run(installation, [range(told.lost)])
-    installation.end()
+    told, installation = live_to_the_loss(influx1, tmp_path)
     installation.lose_everything()
     installation.begin()
     told.run(installation, [range(told.again, told.filled)])
@@ -360,11 +366,7 @@ def test_a_second_run_changes_nothing_and_a_dry_run_nothing_at_all(influx1: Infl
 
 
 def test_a_day_never_gets_a_second_row_at_midnight_of_another_zone(server: Server, tmp_path: Path) -> None:
-    told = story(3, 15)
-    installation = installation_of(server, tmp_path / "state", 15)
-    installation.begin()
-    told.run(installation, [range(told.lost)])
-    installation.end()
+    _, installation = live_to_the_loss(server, tmp_path)
     installation.lose_everything()
     before = server.rows(installation.buckets["daily"], "envoy_day")
     assert before
@@ -394,11 +396,7 @@ def test_a_day_never_gets_a_second_row_at_midnight_of_another_zone(server: Serve
 
 
 def test_backfill_waits_for_a_changed_zone_to_take_effect(influx1: Influx1, tmp_path: Path) -> None:
-    told = story(3, 15)
-    installation = installation_of(influx1, tmp_path / "state", 15)
-    installation.begin()
-    told.run(installation, [range(told.lost)])
-    installation.end()
+    _, installation = live_to_the_loss(influx1, tmp_path)
     installation.site = replace(installation.site, zone="Asia/Kolkata")
     done = installation.backfill(tmp_path, "--since", "2025-03-27", "--again")
     assert done.code == 2
