@@ -155,7 +155,7 @@ PANELS: Final = Board(
                     "Shading, thirty days, % of its group, worst first",
                     "Energy of each panel in each hour of the day over thirty days, divided by the median of its "
                     "group. The hours of a shaded panel are orange or red. The panel with the worst hour comes "
-                    "first. Days without a report of the panel do not count. So a silent panel shows the numbers of "
+                    "first. Days without a report of the panel do not count. The numbers of a silent panel come from "
                     "its last days with reports.",
                     (24, 17),
                     HourShares(

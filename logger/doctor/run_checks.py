@@ -63,7 +63,7 @@ async def run_checks(
 
 
 def _report_closed(closed: Sequence[Problem], settings: Settings, clock: Clock, report: Report) -> None:
-    """Report a settings file that cannot be read. Without this file only a running recorder can be checked."""
+    """Report a settings file that cannot be read. Then check only a recorder that is running already."""
     for problem in closed:
         report(bad("settings", f"{problem.setting} ({problem.origin}) {problem.message}", problem.fix))
     for name in ("gateway", "influxdb", "state folder"):

@@ -183,8 +183,8 @@ def meters_in_use(view: View) -> Rows:
     """Select the reading of every enabled meter. The tag is `meter`.
 
     The line of the meter list with the same key `eid` shows which meter it is (Q-M1). Each row also has `phases`: the
-    meter's phases in this list, `legs`: the number of phases in use, and `new_stack`: whether the gateway runs the
-    new metering code of some 8.3 firmware.
+    number of phases that the meter list names, `legs`: the number of phases in use, and `new_stack`: whether the
+    gateway has the new metering software of some 8.3 firmware.
     """
     listed = view.find_fact(paths.METERS)
     if isinstance(listed, Missing):
