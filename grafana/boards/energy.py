@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.board import Board, Panel, Section
+from grafana.boards.parts import MONEY
 from grafana.kinds import MANY_POINTS, bars, columns, curve, heat, listing, stats
 from grafana.looks import BAD, BELOW_ZERO, GOOD, OF_HUNDRED, PLAIN, SOLAR, WHOLE, Look
 from grafana.query.asked import BEFORE, SHOWN, Rows
@@ -55,7 +56,7 @@ def _months(*fields: str) -> Rows:
 
 def _sums() -> Panel:
     return stats(
-        "In the time shown (at first thirty days)",
+        "In the time shown (30 days, unless you choose another time)",
         "The sums of all local days in the time shown.",
         (24, 5),
         SpanTotal(_days(*_MAIN, *_BATTERY)),
@@ -260,10 +261,8 @@ ENERGY: Final = Board(
             "Costs",
             (
                 stats(
-                    "Money in the time shown",
-                    "Cost: the price of the energy from the grid. Income: the price of the energy to the "
-                    "grid. Saved: how much more the same house would cost without sun and battery. The savings "
-                    "include the income.",
+                    "Money in the time shown (saved includes the income)",
+                    MONEY,
                     (8, 9),
                     SpanTotal(_days(*_MONEY)),
                     Each(_days("currency"), ("gateway",)),

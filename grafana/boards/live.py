@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.board import Board, Section
-from grafana.boards.parts import verdict
+from grafana.boards.parts import MONEY, verdict
 from grafana.kinds import bars, curve, dials, flows, listing, shaded, states, stats
 from grafana.looks import BELOW_ZERO, DASHED, FULL, ILL, OF_HUNDRED, RIGHT, WEAK, WHOLE, Look, cell
 from grafana.query.asked import Rows
@@ -140,10 +140,8 @@ LIVE: Final = Board(
                     },
                 ),
                 stats(
-                    "Money today (to the last quarter of an hour)",
-                    "Cost: the price of the energy from the grid. Income: the price of the energy to the "
-                    "grid. Saved: how much more the same house would cost without sun and battery. The savings "
-                    "include the income.",
+                    "Money today (saved includes the income)",
+                    MONEY,
                     (6, 5),
                     Newest(Rows("envoy_day", ("cost", "income", "saved"), "24h")),
                     Each(Rows("envoy_day", ("currency",), "24h"), ("gateway",)),

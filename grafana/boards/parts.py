@@ -11,6 +11,12 @@ from grafana.query.asked import Rows
 from grafana.query.newest import Sign
 from grafana.transformations import sum_of
 
+MONEY: Final = (
+    "Cost: the price of the energy from the grid. Income: the price of the energy to the grid. Saved: how much "
+    "more the same house would cost without sun and battery. The savings include the income. The money of today "
+    "is counted to the last quarter of an hour."
+)
+"""What the panels with money show."""
 _SHORT_S: Final = 1200
 _NO_READING: Final = 8
 

@@ -78,7 +78,7 @@ class PanelNames(Query):
 
 @dataclass(frozen=True)
 class PanelDays(_PanelCells):
-    """Query a ratio of each panel on each day, in percent. The second field of `rows` is the panel's name."""
+    """Query a ratio of each panel on each day, in percent. `rows` names two fields: the ratio, and the name."""
 
     def flux(self) -> list[Statement]:
         """Return one statement."""

@@ -25,7 +25,7 @@ SESSION_TOKEN: Final = "/entrez-auth-token"  # noqa: S105  a path
 
 
 class Cloud:
-    """Serve Enphase's sign-in and tokens on loopback, over plain http without `tls`.
+    """Serve Enphase's sign-in and tokens on loopback, over https if `tls` is given, else over plain http.
 
     `serials`: the gateways of the account. `sign_ins`: the number of attempts to sign in. `faults`: failures of the
     connection. `mode`: a failure of the service, one of the following.
