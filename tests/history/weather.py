@@ -31,6 +31,7 @@ class Weather:
     def __init__(self, kind: Kind, seed: int) -> None:
         self._zone, self._is_lively = ZoneInfo(kind.zone), kind.is_lively
         self._random = Random(f"{kind.name} {seed}")
+        self._sky_of = f"{kind.name} sky {seed}"
         self._clouds: dict[str, float] = {}
 
     def local(self, at: int) -> datetime:
@@ -57,7 +58,9 @@ class Weather:
         height = _facing(math.radians(41.0), tilt, angle)
         if height <= 0:
             return 0.0
-        cloud = self._clouds.setdefault(local.date().isoformat(), min(1.0, 0.25 + 0.95 * self._random.random()))
+        date = local.date().isoformat()
+        if (cloud := self._clouds.get(date)) is None:
+            cloud = self._clouds[date] = min(1.0, 0.25 + 0.95 * Random(f"{self._sky_of} {date}").random())
         passing = (0.08 + 0.7 * (1 - cloud)) * waver(at, 1500) + 0.04 * waver(at, 180)
         facing = max(0.0, _facing(math.radians(11.0), tilt, angle - lean_h * math.tau / 24))
         return (0.08 + 0.92 * facing) * (1 - math.exp(-5 * height)) * (0.25 + 0.75 * cloud) * (1 - passing)
