@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Final
+from dataclasses import dataclass, replace
 
 from logger.backfill.history import History, Point
+from logger.backfill.stored_days import RowTags
 from logger.daemon.gateway_state import GatewayState
 from logger.daemon.installed_inverters import STATUS_FIELDS, list_installed_inverters
 from logger.days import days_before, final_at, first_instant, following, list_days, local_day
 from logger.energy import rebuild
 from logger.energy.day_rows import BAND_DAY, empty_band
 from logger.energy.engine import NO_PRICES
-from logger.energy.extremes import NAMES, follow_grid
+from logger.energy.extremes import follow_grid
 from logger.energy.rebuild import Past
 from logger.energy.state import EnergyState
 from logger.energy.surroundings import Grid
@@ -26,9 +26,6 @@ from logger.readings.around import FIELDS as SURROUNDING
 from logger.readings.around import read_surroundings
 from logger.site import Site
 from logger.tariff.prices import Prices
-
-_FARTHEST_S: Final = 26 * 3600
-"""The greatest number of seconds between the midnights of one date in two time zones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,34 +48,6 @@ class RebuildRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class RowTags:
-    """The tags with which the rows of one day are stored.
-
-    `row`: the site's row. `inverters`: by serial, the tags of each inverter's row. `inverter_fields`: by serial, the
-    fields of each inverter's row. `bands`: the price bands that have a row. `is_elsewhere`: the only row of the site
-    begins at midnight of another time zone. `is_double`: the site has such a row besides the row at its own midnight.
-    """
-
-    row: Point
-    inverters: Mapping[str, Mapping[str, str]]
-    bands: frozenset[str] = frozenset()
-    inverter_fields: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
-    is_elsewhere: bool = False
-    is_double: bool = False
-
-    @property
-    def site(self) -> Mapping[str, str]:
-        """Return the tags of the site's row."""
-        return self.row.tags
-
-    @property
-    def is_old(self) -> bool:
-        """Return True if the rows come from a version without extremes or without a row for every inverter."""
-        has_new = any("silent_days" in fields for fields in self.inverter_fields.values())
-        return not has_new and not self.row.fields.keys() & set(NAMES)
-
-
-@dataclass(frozen=True, slots=True)
 class Replayed:
     """The result of a replay: the final state, date → rows to write, and the number of ticks read.
 
@@ -92,36 +61,6 @@ class Replayed:
     unbalanced: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
     hours: tuple[Reading, ...] = ()
-
-
-async def read_row_tags(history: History, request: RebuildRequest, first: str, until: int) -> dict[str, RowTags]:
-    """Return date → tags of the stored rows, for the days from `first` until a unix time."""
-    since = first_instant(first, request.site.zone)
-    site: dict[str, list[Point]] = {}
-    for point in await history.read_points("daily", "envoy_day", request.gateway, since - _FARTHEST_S, until):
-        if "local_date" in point.fields and str(point.fields["local_date"]) >= first:
-            site.setdefault(str(point.fields["local_date"]), []).append(point)
-    inverters: dict[str, dict[str, Point]] = {}
-    for point in await history.read_points("daily", "envoy_inverter_day", request.gateway, since, until):
-        day = local_day(point.time, request.site.zone)
-        inverters.setdefault(day, {}).setdefault(point.tags.get("serial", ""), point)
-    bands: dict[str, set[str]] = {}
-    for point in await history.read_points("daily", "envoy_band_day", request.gateway, since, until, ("local_date",)):
-        bands.setdefault(str(point.fields["local_date"]), set()).add(point.tags.get("band", ""))
-    found = {}
-    for day, rows in site.items():
-        begin = first_instant(day, request.site.zone)
-        own = next((row for row in rows if row.time == begin), None)
-        has_other = any(row.time != begin for row in rows)
-        found[day] = RowTags(
-            own or rows[0],
-            {serial: point.tags for serial, point in inverters.get(day, {}).items()},
-            frozenset(bands.get(day, ())),
-            {serial: point.fields for serial, point in inverters.get(day, {}).items()},
-            has_other and own is None,
-            has_other and own is not None,
-        )
-    return found
 
 
 class DayReplay:

@@ -13,12 +13,11 @@ from logger.backfill.day_replay import (
     DayReplay,
     RebuildRequest,
     Replayed,
-    RowTags,
     add_missing,
     empty_lost_bands,
-    read_row_tags,
 )
 from logger.backfill.history import History
+from logger.backfill.stored_days import RowTags, read_row_tags
 from logger.control.api import Ask
 from logger.daemon.amend import MOST_ROWS, StateApi
 from logger.daemon.batches import make_daily_rows
@@ -95,7 +94,9 @@ async def rebuild(
     if span is None and not (has_live and await history.list_gateways("totals", "envoy_totals")):
         return None
     first, last = (local_day(at, zone) for at in span) if span else (border, border)
-    written = await read_row_tags(history, request, first, max(request.until_tick, live.energy.last_tick) + 86400)
+    written = await read_row_tags(
+        history, request.gateway, zone, first, max(request.until_tick, live.energy.last_tick) + 86400
+    )
     found = Rebuilt(
         elsewhere=tuple(sorted(day for day, tags in written.items() if tags.is_elsewhere)),
         double=tuple(sorted(day for day, tags in written.items() if tags.is_double)),

@@ -180,10 +180,7 @@ class Store:
         self._pending.add(lease, lease.date_delivery(at))
 
     def ack(self, lease: Lease, refused_lines: Sequence[RefusedLine] = ()) -> None:
-        """Mark a lease delivered. Its refused lines are kept with their reason.
-
-        A daily row that changed since it was leased stays marked for sending.
-        """
+        """Mark a lease delivered, and keep its refused lines. A daily row that has changed meanwhile still waits."""
         now = self._now()
         at = lease.date_delivery(now)
 
