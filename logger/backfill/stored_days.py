@@ -64,13 +64,12 @@ async def read_row_tags(history: History, gateway: str, zone: str, first: str, u
     for day, rows in site.items():
         begin = first_instant(day, zone)
         own = next((row for row in rows if row.time == begin), None)
-        has_other = any(row.time != begin for row in rows)
         found[day] = RowTags(
             own or rows[0],
             {serial: point.tags for serial, point in inverters.get(day, {}).items()},
             frozenset(bands.get(day, ())),
             {serial: point.fields for serial, point in inverters.get(day, {}).items()},
-            has_other and own is None,
-            has_other and own is not None,
+            is_elsewhere=own is None,
+            is_double=own is not None and any(row.time != begin for row in rows),
         )
     return found
