@@ -25,7 +25,9 @@ from tests.databases.fixtures import (  # noqa: F401  the databases, for every f
     influx1_session,
     influx2,
     influx2_session,
+    influx3_session,
     real_influx2,
+    real_influx3,
     victoria,
     victoria_session,
 )
@@ -46,7 +48,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the backgrou
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CI = bool(os.environ.get("ENVOY_LOGGER_CI"))
-ALLOWED_SKIPS = ("needs: InfluxDB 2", "needs: Grafana", "needs: recorded gateways")
+ALLOWED_SKIPS = ("needs: InfluxDB 2", "needs: InfluxDB 3", "needs: Grafana", "needs: recorded gateways")
 """What a machine cannot install; everything else that is skipped in CI is a failure."""
 
 _SIZES = {"LONG", "SHARE", "sized"}

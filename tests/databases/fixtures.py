@@ -10,6 +10,7 @@ import pytest
 from tests.databases.fake2 import Fake2
 from tests.databases.influx1 import Influx1
 from tests.databases.influx2 import Influx2
+from tests.databases.influx3 import Influx3
 from tests.databases.server import Server, serving
 from tests.databases.victoria import Victoria
 
@@ -31,6 +32,13 @@ def influx1_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
 def influx2_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One real InfluxDB 2 for the session."""
     with serving(Influx2(tmp_path_factory.mktemp("influx2"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def influx3_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One InfluxDB 3 Core for the session."""
+    with serving(Influx3(tmp_path_factory.mktemp("influx3"))) as server:
         yield server
 
 
@@ -80,13 +88,20 @@ def influx2(request: pytest.FixtureRequest) -> Influx2 | Fake2:
 
 
 @pytest.fixture
+def real_influx3(influx3_session: Influx3) -> Influx3:
+    """A running real InfluxDB 3 Core without authorisation."""
+    _again(influx3_session)
+    return influx3_session
+
+
+@pytest.fixture
 def victoria(victoria_session: Victoria) -> Victoria:
     """A running VictoriaMetrics."""
     _again(victoria_session)
     return victoria_session
 
 
-@pytest.fixture(params=["influx1", "real_influx2", "fake_influx2", "victoria"])
+@pytest.fixture(params=["influx1", "real_influx2", "fake_influx2", "real_influx3", "victoria"])
 def any_server(request: pytest.FixtureRequest) -> Server:
     """Every database that can be written to, one after the other."""
     server = request.getfixturevalue(request.param)

@@ -1,4 +1,4 @@
-"""Run a real InfluxDB 1.x."""
+"""Run a real InfluxDB 1.x, and ask in InfluxQL what it shares with InfluxDB 3."""
 
 from __future__ import annotations
 
@@ -7,11 +7,59 @@ from pathlib import Path
 import pytest
 
 from logger.model import Json
-from tests.databases.server import Row, as_pair, http, in_order
+from tests.databases.server import Row, Server, as_pair, http, in_order
 from tests.databases.server_process import NEEDS_1, Binary, ServerProcess, influxd_of_version
 
 
-class Influx1(Binary):
+class SpeaksInfluxQL(Server):
+    """What InfluxDB 1.x and 3.x have in common: `/query`, which takes InfluxQL."""
+
+    def query(self, text: str, db: str = "") -> list[Json]:
+        """InfluxQL → its series."""
+        answer = http(
+            "POST",
+            f"{self.url}/query",
+            params={"q": text, "db": db, "epoch": "s"},
+            auth=(self.username, self.password) if self.username else None,
+        )
+        assert answer.status_code == 200, answer.text
+        found = answer.json()["results"][0]
+        assert "error" not in found, found
+        series = found.get("series", [])
+        assert isinstance(series, list)
+        return series
+
+    def rows(self, bucket: str, measurement: str) -> list[Row]:
+        database, _, policy = bucket.partition("/")
+        source = f'"{policy}"."{measurement}"' if policy else f'"{measurement}"'
+        types: dict[str, set[str]] = {}
+        for keys in self.query(f"SHOW FIELD KEYS FROM {source}", database):
+            assert isinstance(keys, dict)
+            assert isinstance(keys["values"], list)
+            for name, kind in map(as_pair, keys["values"]):
+                types.setdefault(name, set()).add(kind)
+        rows = []
+        for one in self.query(f"SELECT * FROM {source} GROUP BY *", database):
+            assert isinstance(one, dict)
+            columns, values, tags = one["columns"], one["values"], one.get("tags", {})
+            assert isinstance(columns, list)
+            assert isinstance(values, list)
+            assert isinstance(tags, dict)
+            for each in values:
+                assert isinstance(each, list)
+                cells = {str(name): cell for name, cell in zip(columns, each, strict=True)}
+                at = cells.pop("time")
+                assert isinstance(at, int)
+                fields = {
+                    name: float(cell) if isinstance(cell, int) and types[name] == {"float"} else cell
+                    for name, cell in cells.items()
+                    if isinstance(cell, str | int | float)
+                }
+                rows.append(Row(at, {key: str(value) for key, value in tags.items() if value != ""}, fields))
+        return in_order(rows)
+
+
+class Influx1(SpeaksInfluxQL, Binary):
     """InfluxDB 1.x. With `auth` its administrator is `username`, `password`; a `fresh` one has none yet."""
 
     kind = "influx1"
@@ -59,21 +107,6 @@ bind-address = "127.0.0.1:0"
             self.query("CREATE USER admin WITH PASSWORD 'admin-password' WITH ALL PRIVILEGES")
             self.username, self.password, self._made_admin = "admin", "admin-password", True
 
-    def query(self, text: str, db: str = "") -> list[Json]:
-        """InfluxQL → its series."""
-        answer = http(
-            "POST",
-            f"{self.url}/query",
-            params={"q": text, "db": db, "epoch": "s"},
-            auth=(self.username, self.password) if self.username else None,
-        )
-        assert answer.status_code == 200, answer.text
-        found = answer.json()["results"][0]
-        assert "error" not in found, found
-        series = found.get("series", [])
-        assert isinstance(series, list)
-        return series
-
     def create(self, bucket: str, retention_s: int = 0) -> None:
         database, _, policy = bucket.partition("/")
         self.query(f'CREATE DATABASE "{database}"')
@@ -87,32 +120,3 @@ bind-address = "127.0.0.1:0"
     def drop(self, bucket: str) -> None:
         database, _, policy = bucket.partition("/")
         self.query(f'DROP RETENTION POLICY "{policy}" ON "{database}"' if policy else f'DROP DATABASE "{database}"')
-
-    def rows(self, bucket: str, measurement: str) -> list[Row]:
-        database, _, policy = bucket.partition("/")
-        source = f'"{policy}"."{measurement}"' if policy else f'"{measurement}"'
-        types: dict[str, set[str]] = {}
-        for keys in self.query(f"SHOW FIELD KEYS FROM {source}", database):
-            assert isinstance(keys, dict)
-            assert isinstance(keys["values"], list)
-            for name, kind in map(as_pair, keys["values"]):
-                types.setdefault(name, set()).add(kind)
-        rows = []
-        for one in self.query(f"SELECT * FROM {source} GROUP BY *", database):
-            assert isinstance(one, dict)
-            columns, values, tags = one["columns"], one["values"], one.get("tags", {})
-            assert isinstance(columns, list)
-            assert isinstance(values, list)
-            assert isinstance(tags, dict)
-            for each in values:
-                assert isinstance(each, list)
-                cells = {str(name): cell for name, cell in zip(columns, each, strict=True)}
-                at = cells.pop("time")
-                assert isinstance(at, int)
-                fields = {
-                    name: float(cell) if isinstance(cell, int) and types[name] == {"float"} else cell
-                    for name, cell in cells.items()
-                    if isinstance(cell, str | int | float)
-                }
-                rows.append(Row(at, {key: str(value) for key, value in tags.items() if value != ""}, fields))
-        return in_order(rows)

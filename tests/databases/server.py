@@ -16,7 +16,7 @@ from logger.influx.dialects import Target
 from logger.model import ROLES, Json, Role, Value
 from tests.waiting import LONGEST_S
 
-Kind: TypeAlias = Literal["influx1", "influx2", "fake2", "victoria"]
+Kind: TypeAlias = Literal["influx1", "influx2", "fake2", "influx3", "victoria"]
 _NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Whom plain http trusts; reading the system's authorities for it would take 20 ms a request."""
 

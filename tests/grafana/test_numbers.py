@@ -20,6 +20,7 @@ import pytest
 from grafana.boards import BOARDS
 from tests.databases.influx1 import Influx1
 from tests.databases.influx2 import Influx2
+from tests.databases.influx3 import Influx3
 from tests.databases.server import Server, serving
 from tests.grafana.answered import read_cells
 from tests.grafana.asking import EVERY, Asked, PanelFile, ask_panel, read_panels
@@ -32,7 +33,8 @@ from tests.sizes import LONG
 
 pytestmark = pytest.mark.long
 DAYS, STEP_S, AHEAD_S = (730, 900, 5400) if LONG else (35, 3600, 1200)
-SERVERS: Final = ("influx1 influxql", "influx2 influxql", "influx2 flux")
+SERVERS: Final = ("influx1 influxql", "influx2 influxql", "influx2 flux", "influx3 influxql")
+MAKE: Final = {"influx1": Influx1, "influx2": Influx2, "influx3": Influx3}
 DAY_VIEW_S, YEARS_VIEW_S = 1.0, 2.0
 
 
@@ -65,8 +67,7 @@ def checked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     generation, language = request.param.split()
     query_language: QueryLanguage = "flux" if language == "flux" else "influxql"
     with ExitStack() as stack:
-        make = Influx1 if generation == "influx1" else Influx2
-        server: Server = stack.enter_context(serving(make(tmp_path_factory.mktemp("database"))))
+        server: Server = stack.enter_context(serving(MAKE[generation](tmp_path_factory.mktemp("database"))))
         grafana = Grafana(tmp_path_factory.mktemp("grafana"), server, Choice(query_language))
         grafana.start()
         stack.callback(grafana.stop)

@@ -136,7 +136,7 @@ def test_concatenated_members_all_arrive_and_writing_again_changes_nothing(any_s
 
 
 def test_the_dialect_is_found_out(any_server: Server) -> None:
-    expected = {"influx1": "1", "influx2": "2", "fake2": "2", "victoria": "2"}[any_server.kind]
+    expected = {"influx1": "1", "influx2": "2", "fake2": "2", "influx3": "3", "victoria": "2"}[any_server.kind]
     assert using(any_server.target(any_server.fresh_buckets()), lambda writer: writer.dialect()) == expected
 
 

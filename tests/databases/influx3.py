@@ -1,0 +1,60 @@
+"""Run a real InfluxDB 3 Core without authorisation; `INFLUXD3` names its program."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from logger.model import Role
+from tests.databases.influx1 import SpeaksInfluxQL
+from tests.databases.server import http
+from tests.databases.server_process import Binary, ServerProcess
+
+NEEDS_3 = "needs: InfluxDB 3 (INFLUXD3=/path/to/influxdb3)"
+_CONFIGURE = "/api/v3/configure/database"
+
+
+class Influx3(SpeaksInfluxQL, Binary):
+    """InfluxDB 3 Core; it holds five databases, and reads as many files for one query as it is told to."""
+
+    kind = "influx3"
+
+    def __init__(self, folder: Path) -> None:
+        if not (binary := os.environ.get("INFLUXD3")):
+            pytest.skip(NEEDS_3)
+        assert Path(binary).is_file(), f"INFLUXD3={binary} is no file"
+        self._made: list[str] = []
+        self.process = ServerProcess(
+            folder,
+            lambda where, port: [
+                binary,
+                "serve",
+                "--node-id=test",
+                "--object-store=file",
+                f"--data-dir={where}/data",
+                f"--http-bind=127.0.0.1:{port}",
+                "--without-auth",
+                "--disable-telemetry-upload",
+                "--query-file-limit=100000",
+            ],
+            "/health",
+        )
+
+    def create(self, bucket: str, retention_s: int = 0) -> None:
+        wanted = {"db": bucket, **({"retention_period": f"{retention_s}s"} if retention_s else {})}
+        answer = http("POST", f"{self.url}{_CONFIGURE}", json=wanted)
+        assert answer.status_code == 200, answer.text
+        self._made.append(bucket)
+
+    def drop(self, bucket: str) -> None:
+        answer = http("DELETE", f"{self.url}{_CONFIGURE}", params={"db": bucket})
+        assert answer.status_code == 200, answer.text
+        self._made.remove(bucket)
+
+    def fresh_buckets(self) -> dict[Role, str]:
+        """Three new, empty databases; those of an earlier test are dropped, as it holds five."""
+        for bucket in list(self._made):
+            self.drop(bucket)
+        return super().fresh_buckets()
