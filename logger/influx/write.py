@@ -8,7 +8,7 @@ from logger.answer import Answer
 from logger.clock import Clock
 from logger.errors import BrokenError, InfluxError, InfluxRefusedError, UnreachableError, WireError
 from logger.influx.classify import Blocked, Done, Kind, Outcome, Wait, classify
-from logger.influx.dialects import MOST_LINES, Dialect, Target, make_write_call, recognise_dialect
+from logger.influx.dialects import MOST_LINES, Dialect, Target, join_members, make_write_call, recognise_dialect
 from logger.log import mask
 from logger.model import ROLES, Role
 from logger.wire import Wire
@@ -91,8 +91,11 @@ class Writer:
     async def write(self, role: Role, body: bytes, *, gzipped: bool = True) -> Outcome:
         """Send line protocol to the bucket of a role. Each line must end in a newline."""
         try:
-            call = make_write_call(await self.dialect(), self.target, self.target.buckets[role])
+            dialect = await self.dialect()
+            call = make_write_call(dialect, self.target, self.target.buckets[role])
             packed = {"content-encoding": "gzip"} if gzipped else {}
+            if gzipped and dialect == "3":
+                body = join_members(body)
             answer = await self._wire.request(
                 "POST",
                 call.path,

@@ -22,6 +22,7 @@ from tests.databases.fake_records import Scripted
 from tests.databases.influx1 import Influx1
 from tests.databases.influx2 import Influx2
 from tests.databases.server import Server, serving
+from tests.fake_influx3 import influx3
 from tests.store.samples import HandClock
 
 AT = 1_700_000_000
@@ -68,6 +69,15 @@ def test_a_good_batch_is_one_request_and_arrives_whole(any_server: Server) -> No
     delivery = whole(send(any_server.target(buckets), batches), batches)
     assert (delivery.requests, delivery.refused, delivery.outside_retention) == (1, (), 0)
     assert count(any_server, buckets["totals"]) == 200
+
+
+def test_an_influxdb_3_that_reads_one_gzip_member_alone_gets_every_line() -> None:
+    batches = ticks(50, lines=4)
+    with influx3() as server:
+        target = Target(server.url, "auto", "", "", "", "", dict.fromkeys(ROLES, "envoy"))
+        delivery = whole(send(target, batches), batches)
+    assert delivery.requests == 1
+    assert sorted(server.lines["envoy"]) == sorted(gzip.decompress(b"".join(batches)).decode().splitlines())
 
 
 def test_nothing_to_deliver_is_no_request() -> None:
