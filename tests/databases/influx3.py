@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from logger.model import Role
+from logger.model import Json, Role
 from tests.databases.influx1 import SpeaksInfluxQL
 from tests.databases.server import http
 from tests.databases.server_process import Binary, ServerProcess
@@ -43,7 +43,9 @@ class Influx3(SpeaksInfluxQL, Binary):
         )
 
     def create(self, bucket: str, retention_s: int = 0) -> None:
-        wanted = {"db": bucket, **({"retention_period": f"{retention_s}s"} if retention_s else {})}
+        wanted: dict[str, Json] = {"db": bucket}
+        if retention_s:
+            wanted["retention_period"] = f"{retention_s}s"
         answer = http("POST", f"{self.url}{_CONFIGURE}", json=wanted)
         assert answer.status_code == 200, answer.text
         self._made.append(bucket)
