@@ -60,7 +60,7 @@ class Store:
         return store
 
     def close(self) -> None:
-        """Mark pending leases delivered, and close the file."""
+        """Write the delivery marks that are not in the file yet, and close the file."""
         with contextlib.suppress(StoreFullError):
             self._mark_pending()
         self._file.close()
@@ -203,7 +203,7 @@ class Store:
         self._pending.clear()
 
     def _mark_pending(self) -> None:
-        """Mark pending leases delivered now instead of with the next tick."""
+        """Write the delivery marks of `ack_soon` now, without waiting for the next tick."""
         if self._pending.list_leases():
             self._mark(lambda connection, keep: self._pending.mark(connection, keep=keep))
 
