@@ -57,7 +57,7 @@ class Rows:
 
     @property
     def owner(self) -> str:
-        """Return the name of the tag that selects the points. The board's choice has the same name."""
+        """Return the tag that says whose points these are. The board has a variable of the same name."""
         return "site" if self.measurement in _OF_SITES else "gateway"
 
     def having(self, fields: Iterable[str]) -> Rows:

@@ -31,7 +31,7 @@ class StoreLooks:
         return figures
 
     async def recall(self) -> StoreFigures:
-        """Return the figures of the last reading. If these figures are older than 150 s, read the store again."""
+        """Return the figures that `look` read last. If these figures are older than 150 s, read the store again."""
         if self._figures is None or self._clock.monotonic() - self._at > _OLD_S:
             return await self.look()
         return self._figures
