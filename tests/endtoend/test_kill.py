@@ -28,11 +28,11 @@ from tests.sizes import sized
 RATE = 60.0
 
 
-@pytest.fixture(params=["influx1", "real_influx2", "fake_influx2"])
-def database(request: pytest.FixtureRequest) -> Influx1 | Influx2 | Fake2:
+@pytest.fixture(params=["influx1", "real_influx2", "fake_influx2", "real_influx3"])
+def database(request: pytest.FixtureRequest) -> Server:
     """Each InfluxDB that can be read back exactly."""
     server = request.getfixturevalue(request.param)
-    assert isinstance(server, Influx1 | Influx2 | Fake2)
+    assert isinstance(server, Server)
     return server
 
 

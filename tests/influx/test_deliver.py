@@ -29,6 +29,15 @@ AT = 1_700_000_000
 CLOCK = SystemClock()
 
 
+REASONS = {
+    (False, False): "unable to parse",
+    (False, True): "conflict",
+    (True, False): "No fields were provided",
+    (True, True): "invalid column type",
+}
+"""By whether InfluxDB 3 says it, and whether the type is wrong."""
+
+
 def batch(*lines: str) -> bytes:
     return gzip.compress("".join(line + "\n" for line in lines).encode(), 1)
 
@@ -86,7 +95,7 @@ def test_nothing_to_deliver_is_no_request() -> None:
 
 
 @pytest.mark.parametrize("bad", ["m f= 17", 'm f="text" 17'], ids=["syntax", "type conflict"])
-@pytest.mark.parametrize("server", ["influx1", "real_influx2", "fake_influx2"])
+@pytest.mark.parametrize("server", ["influx1", "real_influx2", "fake_influx2", "real_influx3"])
 def test_one_bad_line_among_many_is_named_and_all_others_arrive(
     request: pytest.FixtureRequest, server: str, bad: str
 ) -> None:
@@ -100,8 +109,8 @@ def test_one_bad_line_among_many_is_named_and_all_others_arrive(
     delivery = whole(send(database.target(buckets), batches), batches)
     [refused] = delivery.refused
     assert (refused.batch, refused.line) == (60, bad.encode())
-    assert refused.status == (422 if "text" in bad and server != "influx1" else 400)
-    assert ("conflict" if "text" in bad else "unable to parse") in refused.reason
+    assert refused.status == (422 if "text" in bad and "influx2" in server else 400)
+    assert REASONS[server == "real_influx3", "text" in bad] in refused.reason
     assert count(database, buckets["totals"]) == 502
     assert delivery.requests < 40
 
