@@ -25,6 +25,7 @@ from tests.databases.fixtures import (  # noqa: F401  the databases, for every f
     influx1_session,
     influx2,
     influx2_session,
+    influx3_auth,
     influx3_session,
     real_influx2,
     real_influx3,

@@ -33,6 +33,7 @@ class FakeInflux3(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    admin_token = TOKEN
 
     def __init__(self, *, is_guarded: bool = False) -> None:
         self.is_guarded = is_guarded
@@ -46,6 +47,10 @@ class FakeInflux3(ThreadingHTTPServer):
     def url(self) -> str:
         """Its address."""
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def list_databases(self) -> set[str]:
+        """The names of its databases."""
+        return set(self.databases)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,7 +1,7 @@
-"""Makes the databases on an InfluxDB 3, according to its documentation and source.
+"""Makes the databases on an InfluxDB 3.
 
-Not tried with a real InfluxDB 3. InfluxDB 3 Core has only administrators' tokens, and Enterprise makes tokens in
-another way. So no token is made here: the recorder writes with the given token.
+InfluxDB 3 Core has only administrators' tokens, and Enterprise makes tokens in another way. So no token is made here:
+the recorder writes with the given token.
 """
 
 from __future__ import annotations

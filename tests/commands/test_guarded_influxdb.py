@@ -8,17 +8,21 @@ from pathlib import Path
 import pytest
 
 from tests.commands.program import Done, program
-from tests.fake_influx3 import TOKEN, FakeInflux3, influx3
+from tests.databases.influx3 import Influx3
+from tests.fake_influx3 import FakeInflux3, influx3
 from tests.standin import BackgroundSimulator
 
 
-@pytest.fixture
-def core() -> Iterator[FakeInflux3]:
+@pytest.fixture(params=["fake", "real"])
+def core(request: pytest.FixtureRequest) -> Iterator[Influx3 | FakeInflux3]:
+    if request.param == "real":
+        yield request.getfixturevalue("influx3_auth")
+        return
     with influx3(is_guarded=True) as server:
         yield server
 
 
-def init(home: Path, core: FakeInflux3, site: BackgroundSimulator, *words: str, stdin: str = "") -> Done:
+def init(home: Path, core: Influx3 | FakeInflux3, site: BackgroundSimulator, *words: str, stdin: str = "") -> Done:
     place = site.settings["ENPHASE_GATEWAY"].partition("://")[2]
     script = ("init", "--yes", "--gateway", place, "--no-sign-in", "--influxdb-url", core.url, *words)
     return program(home, *script, stdin=stdin)
@@ -26,14 +30,14 @@ def init(home: Path, core: FakeInflux3, site: BackgroundSimulator, *words: str, 
 
 @pytest.mark.parametrize("option", ["--admin-token-file", "--influxdb-token-file"])
 def test_init_recognises_it_with_the_token_that_it_was_given_and_keeps_what_it_found(
-    core: FakeInflux3, site: BackgroundSimulator, tmp_path: Path, option: str
+    core: Influx3 | FakeInflux3, site: BackgroundSimulator, tmp_path: Path, option: str
 ) -> None:
-    done = init(tmp_path, core, site, option, "-", stdin=TOKEN)
+    done = init(tmp_path, core, site, option, "-", stdin=core.admin_token)
     assert done.code == 0, done.err
     assert "InfluxDB 3.6.0" in done.out
-    assert TOKEN not in done.out + done.err
+    assert core.admin_token not in done.out + done.err
     assert "INFLUXDB_API=3" in (tmp_path / ".env").read_text().splitlines()
-    assert (tmp_path / "credentials/influxdb_token").read_text().strip() == TOKEN
+    assert (tmp_path / "credentials/influxdb_token").read_text().strip() == core.admin_token
     checked = program(tmp_path, "doctor")
     assert "speaks 3.x, version 3.6.0" in checked.out
     assert "may be written to" in checked.out
@@ -41,7 +45,7 @@ def test_init_recognises_it_with_the_token_that_it_was_given_and_keeps_what_it_f
 
 @pytest.mark.parametrize("stdin", ["", "apiv3_wrong-secret"])
 def test_without_its_token_nothing_is_written_and_the_option_is_named(
-    core: FakeInflux3, site: BackgroundSimulator, tmp_path: Path, stdin: str
+    core: Influx3 | FakeInflux3, site: BackgroundSimulator, tmp_path: Path, stdin: str
 ) -> None:
     words = ("--admin-token-file", "-") if stdin else ()
     done = init(tmp_path, core, site, *words, stdin=stdin)
@@ -52,18 +56,20 @@ def test_without_its_token_nothing_is_written_and_the_option_is_named(
 
 
 def test_credentials_of_another_server_are_not_tried(
-    core: FakeInflux3, site: BackgroundSimulator, tmp_path: Path
+    core: Influx3 | FakeInflux3, site: BackgroundSimulator, tmp_path: Path
 ) -> None:
-    (tmp_path / ".env").write_text(f"INFLUXDB_URL=http://127.0.0.1:1\nINFLUXDB_TOKEN={TOKEN}\n")
+    (tmp_path / ".env").write_text(f"INFLUXDB_URL=http://127.0.0.1:1\nINFLUXDB_TOKEN={core.admin_token}\n")
     assert init(tmp_path, core, site).code == 77
 
 
-def test_setup_recognises_it_and_says_what_belongs_into_the_settings(core: FakeInflux3, tmp_path: Path) -> None:
-    settings = {"INFLUXDB_URL": core.url, "INFLUXDB_ADMIN_TOKEN": TOKEN}
+def test_setup_recognises_it_and_says_what_belongs_into_the_settings(
+    core: Influx3 | FakeInflux3, tmp_path: Path
+) -> None:
+    settings = {"INFLUXDB_URL": core.url, "INFLUXDB_ADMIN_TOKEN": core.admin_token}
     done = program(tmp_path, "setup", settings=settings)
     assert done.code == 0, done.err
     assert "INFLUXDB_API=3" in done.out.splitlines()
-    assert {"envoy", "envoy_devices", "envoy_daily"} <= core.databases.keys()
+    assert {"envoy", "envoy_devices", "envoy_daily"} <= core.list_databases()
     again = program(tmp_path, "setup", settings=settings | {"INFLUXDB_API": "3"})
     assert again.code == 0, again.err
     assert "INFLUXDB_API" not in again.out

@@ -95,6 +95,14 @@ def real_influx3(influx3_session: Influx3) -> Influx3:
 
 
 @pytest.fixture
+def influx3_auth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influx3]:
+    """A new InfluxDB 3 Core that lets nobody in but with its administrator's token."""
+    server = Influx3(tmp_path_factory.mktemp("influx3-auth"), auth=True)
+    with serving(server):
+        yield server
+
+
+@pytest.fixture
 def victoria(victoria_session: Victoria) -> Victoria:
     """A running VictoriaMetrics."""
     _again(victoria_session)

@@ -20,6 +20,7 @@ class SpeaksInfluxQL(Server):
             "POST",
             f"{self.url}/query",
             params={"q": text, "db": db, "epoch": "s"},
+            headers={"authorization": f"Bearer {self.admin_token}"} if self.admin_token else {},
             auth=(self.username, self.password) if self.username else None,
         )
         assert answer.status_code == 200, answer.text

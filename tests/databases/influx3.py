@@ -1,4 +1,4 @@
-"""Run a real InfluxDB 3 Core without authorisation; `INFLUXD3` names its program."""
+"""Run a real InfluxDB 3 Core; `INFLUXD3` names its program."""
 
 from __future__ import annotations
 
@@ -17,14 +17,18 @@ _CONFIGURE = "/api/v3/configure/database"
 
 
 class Influx3(SpeaksInfluxQL, Binary):
-    """InfluxDB 3 Core; it holds five databases, and reads as many files for one query as it is told to."""
+    """InfluxDB 3 Core; it holds five databases, and reads as many files for one query as it is told to.
+
+    `auth`: it lets nobody in but with `admin_token`.
+    """
 
     kind = "influx3"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, auth: bool = False) -> None:
         if not (binary := os.environ.get("INFLUXD3")):
             pytest.skip(NEEDS_3)
         assert Path(binary).is_file(), f"INFLUXD3={binary} is no file"
+        self._auth = auth
         self._made: list[str] = []
         self.process = ServerProcess(
             folder,
@@ -35,23 +39,38 @@ class Influx3(SpeaksInfluxQL, Binary):
                 "--object-store=file",
                 f"--data-dir={where}/data",
                 f"--http-bind=127.0.0.1:{port}",
-                "--without-auth",
+                *([] if auth else ["--without-auth"]),
                 "--disable-telemetry-upload",
                 "--query-file-limit=100000",
             ],
             "/health",
         )
 
+    def start(self) -> None:
+        super().start()
+        if self._auth and not self.admin_token:
+            answer = http("POST", f"{self.url}/api/v3/configure/token/admin")
+            assert answer.status_code == 201, answer.text
+            self.admin_token = str(answer.json()["token"])
+
+    def list_databases(self) -> set[str]:
+        """The names of its databases."""
+        answer = http("GET", f"{self.url}{_CONFIGURE}", params={"format": "json"}, headers=self._signed())
+        return {str(each["iox::database"]) for each in answer.json()}
+
+    def _signed(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.admin_token}"} if self.admin_token else {}
+
     def create(self, bucket: str, retention_s: int = 0) -> None:
         wanted: dict[str, Json] = {"db": bucket}
         if retention_s:
             wanted["retention_period"] = f"{retention_s}s"
-        answer = http("POST", f"{self.url}{_CONFIGURE}", json=wanted)
+        answer = http("POST", f"{self.url}{_CONFIGURE}", json=wanted, headers=self._signed())
         assert answer.status_code == 200, answer.text
         self._made.append(bucket)
 
     def drop(self, bucket: str) -> None:
-        answer = http("DELETE", f"{self.url}{_CONFIGURE}", params={"db": bucket})
+        answer = http("DELETE", f"{self.url}{_CONFIGURE}", params={"db": bucket}, headers=self._signed())
         assert answer.status_code == 200, answer.text
         self._made.remove(bucket)
 

@@ -75,7 +75,7 @@ class ServerProcess:
             if self._process.poll() is not None:
                 break
             with contextlib.suppress(httpx.HTTPError):
-                if http("GET", f"http://127.0.0.1:{self.port}{self._ready}").status_code in (200, 204):
+                if http("GET", f"http://127.0.0.1:{self.port}{self._ready}").status_code in (200, 204, 401):
                     return
             time.sleep(0.03)
         self.end(signal.SIGKILL)

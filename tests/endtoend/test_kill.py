@@ -10,9 +10,6 @@ from pathlib import Path
 import pytest
 
 from logger.model import Role
-from tests.databases.fake2 import Fake2
-from tests.databases.influx1 import Influx1
-from tests.databases.influx2 import Influx2
 from tests.databases.server import Server
 from tests.endtoend.points import (
     Points,

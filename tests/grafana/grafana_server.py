@@ -101,7 +101,7 @@ class Grafana:
         self, folder: Path, database: Server, choice: Choice, *, boards: Path | None = None, alerts_every: str = "1m"
     ) -> None:
         home, command = require_grafana()
-        self.choice, self._folder = choice, folder
+        self.choice, self.database, self._folder = choice, database, folder
         self.alerts_every = alerts_every
         self._provision(database, boards or choice.boards)
 

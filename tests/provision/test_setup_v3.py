@@ -1,18 +1,23 @@
-"""`setup` on InfluxDB 3: a small server that answers as the source of 3.6.0 has it. No real one was ever asked."""
+"""`setup` on InfluxDB 3: a small server that answers as the source of 3.6.0 has it, and a real one."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from logger.clock import SystemClock
 from logger.errors import InfluxError, InfluxRefusedError
+from logger.influx.classify import Done, Outcome
 from logger.influx.dialects import Target
+from logger.influx.write import Writer
 from logger.provision.detect import detect_server, list_sign_ins
-from logger.provision.plan import Admin, RecorderName, SetupPlan
+from logger.provision.plan import Admin, RecorderName, SetupPlan, SetupResult
 from logger.provision.setup_v3 import set_up_v3
+from tests.databases.influx3 import Influx3
 from tests.fake_influx3 import TOKEN, FakeInflux3, influx3
 
 HERE = RecorderName("pi", "/var/lib/envoy-logger")
@@ -38,10 +43,47 @@ def test_databases_are_made_once_with_their_retention(core: FakeInflux3) -> None
     assert again.credentials == {}
 
 
+def test_a_real_server_makes_databases_keeps_two_years_and_names_its_limit(influx3_auth: Influx3) -> None:
+    def run(names: dict[str, int | None]) -> SetupResult:
+        plan = SetupPlan(names, HERE)
+        return asyncio.run(set_up_v3(influx3_auth.url, Admin(influx3_auth.admin_token), plan, SystemClock()))
+
+    names = {"envoy": None, "envoy_devices": None, "envoy_daily": 2 * 365 * 86400}
+    assert run(names).subjects("made") == ("database 'envoy'", "database 'envoy_devices'", "database 'envoy_daily'")
+    assert run(names).subjects("made") == ()
+    assert names.keys() <= influx3_auth.list_databases()
+
+    now = int(time.time())
+    writer = Writer(
+        influx3_auth.target({"totals": "envoy", "devices": "envoy", "daily": "envoy_daily"}), SystemClock()
+    )
+    lines = f"m f=1 {now - 3 * 365 * 86400}\nm f=2 {now}\n".encode()
+    assert asyncio.run(written(writer, lines)) == [Done(), Done()]
+    assert [row.fields for row in influx3_auth.rows("envoy", "m")] == [{"f": 1.0}, {"f": 2.0}]
+    assert [row.fields for row in influx3_auth.rows("envoy_daily", "m")] == [{"f": 2.0}]
+
+    with pytest.raises(InfluxError, match="would exceed limit of 5 databases") as told:
+        run({f"more_{number}": None for number in range(3)})
+    assert "fewer databases" in told.value.hint
+
+
+async def written(writer: Writer, lines: bytes) -> list[Outcome]:
+    try:
+        return [await writer.write(role, lines, gzipped=False) for role in ("totals", "daily")]
+    finally:
+        await writer.aclose()
+
+
 @pytest.mark.parametrize(("token", "status"), [("wrong-secret", 401), ("two words-secret", 400)])
-def test_a_token_that_is_no_administrators_is_said(token: str, status: int) -> None:
-    with influx3(is_guarded=True) as core, pytest.raises(InfluxRefusedError, match=f"HTTP {status}") as refused:
-        asyncio.run(set_up_v3(core.url, Admin(token), SetupPlan({"envoy": None}, HERE), SystemClock()))
+@pytest.mark.parametrize("server", ["fake", "real"])
+def test_a_token_that_is_no_administrators_is_said(
+    request: pytest.FixtureRequest, server: str, token: str, status: int
+) -> None:
+    with ExitStack() as stack:
+        real = server == "real"
+        core = request.getfixturevalue("influx3_auth") if real else stack.enter_context(influx3(is_guarded=True))
+        with pytest.raises(InfluxRefusedError, match=f"HTTP {status}") as refused:
+            asyncio.run(set_up_v3(core.url, Admin(token), SetupPlan({"envoy": None}, HERE), SystemClock()))
     assert "words-secret" not in str(refused.value)
 
 
