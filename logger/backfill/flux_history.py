@@ -115,7 +115,7 @@ def _refuse(host: str, doing: str, status: int, body: str) -> InfluxError:
         return InfluxMissingError(message, "check INFLUXDB_ORG.")
     return InfluxError(
         f"{host} does not answer a Flux query: HTTP {status}: {reason}",
-        "check INFLUXDB_URL: only InfluxDB 1.x and 2.x can be read back.",
+        "check INFLUXDB_URL: this address may belong to another server.",
     )
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from logger.clock import Clock
-from logger.errors import InfluxError
 from logger.influx.dialects import Target
 from logger.influx.write import Writer
 from logger.model import Role, Value
@@ -78,7 +77,7 @@ async def _connect(target: Target, clock: Clock) -> History:
     finally:
         await writer.aclose()
     match dialect:
-        case "1":
+        case "1" | "3":
             from logger.backfill.influxql_history import InfluxqlHistory
 
             return InfluxqlHistory(target, clock)
@@ -86,8 +85,3 @@ async def _connect(target: Target, clock: Clock) -> History:
             from logger.backfill.flux_history import FluxHistory  # influxdb-client takes long to import
 
             return FluxHistory(target, clock)
-        case "3":
-            raise InfluxError(
-                f"{writer.host} is an InfluxDB 3, which this version cannot read back",
-                "read the data of InfluxDB 3 with SQL; the recorder continues with its new energy state.",
-            )

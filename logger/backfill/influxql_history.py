@@ -1,4 +1,4 @@
-"""Reads recorded data from InfluxDB 1.x by InfluxQL over HTTP."""
+"""Reads recorded data from InfluxDB 1.x or 3.x by InfluxQL over HTTP."""
 
 from __future__ import annotations
 
@@ -16,10 +16,16 @@ from logger.wire import Wire
 
 _TIMEOUT_S: Final = 120.0
 _MOST_BYTES: Final = 256 * 1024 * 1024
+_READ_HINT: Final = "write a token that may read the bucket into INFLUXDB_READ_TOKEN_FILE."
+_FILES_HINT: Final = (
+    "start InfluxDB with a higher --query-file-limit, then run the command again. "
+    "InfluxDB 3 Core writes a file for each ten minutes, and by default reads at most 432 files."
+)
+_ANY_HINT: Final = "read InfluxDB's own log, then run the command again."
 
 
 class InfluxqlHistory:
-    """Reads recorded data from one InfluxDB 1.x."""
+    """Reads recorded data from one InfluxDB 1.x or 3.x."""
 
     def __init__(self, target: Target, clock: Clock) -> None:
         self._target = target
@@ -41,7 +47,9 @@ class InfluxqlHistory:
 
     async def list_gateways(self, role: Role, measurement: str) -> list[str]:
         """Return the serials of the gateways that have points of a measurement."""
-        found = await self._query(role, f"SHOW TAG VALUES FROM {self._source(role, measurement)} WITH KEY = gateway")
+        found = await self._query(
+            role, f"SHOW TAG VALUES FROM {self._source(role, measurement)} WITH KEY = gateway WHERE time >= 0s"
+        )
         return sorted({str(value) for series in found for _, value in series.values})
 
     async def find_span(self, role: Role, measurement: str, gateway: str, until: int) -> tuple[int, int] | None:
@@ -87,6 +95,8 @@ class InfluxqlHistory:
         if not error:
             return series
         where, reason = f"InfluxDB at {self._wire.host}", mask(error)[:200]
+        if answer.status in (401, 403) and self._target.token:
+            raise InfluxRefusedError(f"{where} does not let this token read {bucket!r}: {reason}", _READ_HINT)
         if answer.status in (401, 403) or "not authorized" in error:
             raise InfluxRefusedError(
                 f"{where} does not let this user read {bucket!r}: {reason}",
@@ -99,7 +109,7 @@ class InfluxqlHistory:
                 "check INFLUXDB_BUCKET, INFLUXDB_BUCKET_DEVICES and INFLUXDB_BUCKET_DAILY.",
             )
         raise InfluxError(
-            f"{where} does not answer a query: {reason}", "read InfluxDB's own log, then run the command again."
+            f"{where} does not answer a query: {reason}", _FILES_HINT if "file limit" in error else _ANY_HINT
         )
 
 

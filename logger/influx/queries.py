@@ -55,7 +55,7 @@ def parse_answer(answer: Answer) -> tuple[Sequence[Series], str]:
         parsed = QueryAnswer()
     errors = [text for text in (parsed.error, *(result.error for result in parsed.results)) if text]
     if not errors and (answer.status != 200 or not parsed.results):
-        errors = [f"HTTP {answer.status}"]
+        errors = [": ".join(filter(None, (f"HTTP {answer.status}", answer.text.strip())))]
     return parsed.results[0].series if parsed.results else [], errors[0] if errors else ""
 
 

@@ -43,9 +43,9 @@ from tests.store.samples import make_store
 ZONE = "Europe/Berlin"
 
 
-@pytest.fixture(params=["influx1", "real_influx2"])
+@pytest.fixture(params=["influx1", "real_influx2", "real_influx3"])
 def server(request: pytest.FixtureRequest) -> Server:
-    """Both generations that can be read back, real ones."""
+    """Every generation, real ones."""
     found = request.getfixturevalue(request.param)
     assert isinstance(found, Server)
     return found

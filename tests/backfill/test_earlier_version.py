@@ -31,9 +31,9 @@ SINCE = FIRST.isoformat()
 NEW = {*NAMES, "panel", "panel_row", "panel_column", "silent_days", "low_days", "tripped_s", "currency"}
 
 
-@pytest.fixture(params=["influx1", "real_influx2"])
+@pytest.fixture(params=["influx1", "real_influx2", "real_influx3"])
 def server(request: pytest.FixtureRequest) -> Server:
-    """Both generations that can be read back, real ones."""
+    """Every generation, real ones."""
     found = request.getfixturevalue(request.param)
     assert isinstance(found, Server)
     return found

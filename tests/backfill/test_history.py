@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -19,18 +20,21 @@ from logger.influx.write import Writer
 from logger.model import Reading, Role, Value
 from tests.databases.influx1 import Influx1
 from tests.databases.influx2 import Influx2
-from tests.databases.server import Server
+from tests.databases.influx3 import Influx3
+from tests.databases.server import Server, serving
 from tests.databases.victoria import Victoria
+from tests.waiting import wait_until
 
 T = TypeVar("T")
 NOON = 1_750_000_200
 GATEWAY = "122233344455"
+FEW_FILES = "--query-file-limit=2"
 SITE = 'L\'été, à "la" ferme'
 
 
-@pytest.fixture(params=["influx1", "real_influx2"])
+@pytest.fixture(params=["influx1", "real_influx2", "real_influx3"])
 def server(request: pytest.FixtureRequest) -> Server:
-    """Both generations that can be read back, real ones."""
+    """Every generation, real ones."""
     found = request.getfixturevalue(request.param)
     assert isinstance(found, Server)
     return found
@@ -152,6 +156,35 @@ def test_a_wrong_token_and_another_organisation_are_named(real_influx2: Influx2)
         totals(replace(target, token="wrong-token"))
     with pytest.raises(InfluxMissingError, match="INFLUXDB_ORG"):
         totals(replace(target, org="nobodys"))
+
+
+def test_a_wrong_token_of_3_x_is_named(influx3_auth: Influx3) -> None:
+    buckets = influx3_auth.fresh_buckets()
+    target = replace(influx3_auth.target(buckets), api="3")
+    write(target, "totals", reading(NOON, {"inverters": 3}))
+    assert len(totals(target)) == 1
+    with pytest.raises(InfluxRefusedError, match="does not let this token read") as caught:
+        totals(replace(target, token="wrong-token"))
+    assert "INFLUXDB_READ_TOKEN_FILE" in str(caught.value)
+
+
+def test_a_3_x_that_would_have_to_read_too_many_files_is_named_with_the_cure(tmp_path: Path) -> None:
+    with serving(
+        Influx3(tmp_path, options=("--wal-flush-interval=100ms", "--wal-snapshot-size=1", FEW_FILES))
+    ) as server:
+        target = server.target(server.fresh_buckets())
+        for number in range(12):
+            write(target, "totals", reading(NOON + number * 3600, {"inverters": 3}))
+
+        def read_all() -> bool:
+            try:
+                totals(target)
+            except InfluxError as error:
+                return "file limit of 2" in error.message and "--query-file-limit" in error.hint
+            return False
+
+        wait_until(read_all)  # it writes its files a little later
+        assert len(totals(target, NOON, NOON + 3600)) == 1
 
 
 def test_a_user_of_1_x_who_may_only_write_is_named(influx1_auth: Influx1) -> None:

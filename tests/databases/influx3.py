@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,18 +14,19 @@ from tests.databases.server import http
 from tests.databases.server_process import Binary, ServerProcess
 
 NEEDS_3 = "needs: InfluxDB 3 (INFLUXD3=/path/to/influxdb3)"
+MANY_FILES = "--query-file-limit=100000"
 _CONFIGURE = "/api/v3/configure/database"
 
 
 class Influx3(SpeaksInfluxQL, Binary):
     """InfluxDB 3 Core; it holds five databases, and reads as many files for one query as it is told to.
 
-    `auth`: it lets nobody in but with `admin_token`.
+    `auth`: it lets nobody in but with `admin_token`. `options`: further ones of its command.
     """
 
     kind = "influx3"
 
-    def __init__(self, folder: Path, *, auth: bool = False) -> None:
+    def __init__(self, folder: Path, *, auth: bool = False, options: Sequence[str] = (MANY_FILES,)) -> None:
         if not (binary := os.environ.get("INFLUXD3")):
             pytest.skip(NEEDS_3)
         assert Path(binary).is_file(), f"INFLUXD3={binary} is no file"
@@ -41,7 +43,7 @@ class Influx3(SpeaksInfluxQL, Binary):
                 f"--http-bind=127.0.0.1:{port}",
                 *([] if auth else ["--without-auth"]),
                 "--disable-telemetry-upload",
-                "--query-file-limit=100000",
+                *options,
             ],
             "/health",
         )
