@@ -185,7 +185,7 @@ OTHER_QUESTIONS: Final = (
         read("envoy_phase", "power_w", since="-3d", role="totals", where='r.meter == "net-consumption"')
         + '\n    |> aggregateWindow(every: 15m, fn: mean, createEmpty: false, timeSrc: "_start")'
         + '\n    |> group(columns: ["_time"])\n    |> spread()\n    |> group()',
-        "SELECT spread(w) AS difference_w FROM ("
+        "SELECT max(w) - min(w) AS difference_w FROM ("
         + select(
             "mean(power_w) AS w", "envoy_phase", "3d", where="meter = 'net-consumption'", group="phase, time(15m)"
         )

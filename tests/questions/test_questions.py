@@ -40,9 +40,9 @@ def find_wrong(server: Binary, sites: Iterable[tuple[Past, Generated]]) -> list[
     ]
 
 
-@pytest.fixture(params=["influx1_session", "influx2_session"])
+@pytest.fixture(params=["influx1_session", "influx2_session", "influx3_session"])
 def server(request: pytest.FixtureRequest) -> Binary:
-    """Both generations of real servers."""
+    """Every generation, real ones."""
     found = request.getfixturevalue(request.param)
     assert isinstance(found, Binary)
     return found

@@ -91,7 +91,9 @@ class Source:
 
 
 @pytest.fixture(
-    params=["", "influx1_session", "influx2_session"], ids=["store", "influx1", "influx2"], scope="module"
+    params=["", "influx1_session", "influx2_session", "influx3_session"],
+    ids=["store", "influx1", "influx2", "influx3"],
+    scope="module",
 )
 def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
     server = request.getfixturevalue(request.param) if request.param else None
