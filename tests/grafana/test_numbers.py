@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache, partial
+from pathlib import Path
 from string import ascii_uppercase
 from typing import Any, Final
 
@@ -34,7 +35,11 @@ from tests.sizes import LONG
 pytestmark = pytest.mark.long
 DAYS, STEP_S, AHEAD_S = (730, 900, 5400) if LONG else (35, 3600, 1200)
 SERVERS: Final = ("influx1 influxql", "influx2 influxql", "influx2 flux", "influx3 influxql")
-MAKE: Final = {"influx1": Influx1, "influx2": Influx2, "influx3": partial(Influx3, auth=True)}
+MAKE: Final[Mapping[str, Callable[[Path], Server]]] = {
+    "influx1": Influx1,
+    "influx2": Influx2,
+    "influx3": partial(Influx3, auth=True),
+}
 DAY_VIEW_S, YEARS_VIEW_S = 1.0, 2.0
 
 
