@@ -109,15 +109,25 @@ def _by_interval(view: View, select: Selector, quantity: str, source: str, count
 def _by_block(view: View, quantity: str, kind: str) -> Seed | None:
     """Make a seed from a block of production.json.
 
-    Return None if the block's figures of today and of seven days contradict each other.
+    Return None if the block's figures of today and of seven days contradict each other, or if its figure of today
+    does not follow the CT.
     """
     values = _first_row(production.any_ct_block(quantity, kind)(view))
     today, week, lifetime = (number(values.get(key)) for key in ("whToday", "whLastSevenDays", "whLifetime"))
     if today is None or lifetime is None or week is None or today < 0:
         return None
-    if today >= lifetime or week == today or week < today / 2:
+    if today >= lifetime or week == today or week < today / 2 or _is_left_behind(today, lifetime):
         return None
     return Seed(quantity, f"{kind} CT block", today, _sane_week(today, week, lifetime))
+
+
+def _is_left_behind(today: float, lifetime: float) -> bool:
+    """Return whether a block shows the interval database's figure of today without the CT's rise.
+
+    The gateway adds to the database's whole number the rise of the CT since then, with its decimals. If the database
+    counts from another base and is ahead of the CT, the gateway adds nothing.
+    """
+    return today.is_integer() and not lifetime.is_integer()
 
 
 def _by_page(view: View) -> Seed | None:

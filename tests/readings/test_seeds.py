@@ -110,6 +110,12 @@ def test_a_block_that_contradicts_itself_is_no_seed(today: Json, week: Json, why
     assert by_block(today, week) is None, why
 
 
+def test_a_block_that_does_not_follow_its_ct_is_no_seed() -> None:
+    """Q-P12: the interval database is ahead of the CT, so the block shows the database's whole numbers."""
+    assert by_block(33_182.0, 341_686.0, PRODUCED + 0.34) is None
+    assert by_block(33_182.34, 341_686.34, PRODUCED + 0.34) is not None
+
+
 def test_a_block_whose_seven_days_are_all_that_ever_was_seeds_only_today() -> None:
     assert by_block(4000.0, PRODUCED - 4000.0) == Seed("production", "production CT block", 4000.0, None)
 
