@@ -472,6 +472,21 @@ def test_q_i3_inverters_that_are_long_gone_do_not_count() -> None:
     assert totals(once({**STANDARD, paths.V1_INVERTERS: winter}))["inverters"] == 2, "all are under snow"
 
 
+def test_q_i3_an_inverter_that_has_not_reported_yet_is_installed_if_the_gateway_counts_it() -> None:
+    """A new inverter has the time 0 and no report; a removed one may have the same time."""
+    listed_two = {**STANDARD, paths.V1_INVERTERS: [inverter(ONE), inverter(TWO, 0, 0)]}
+    counted = [{"type": "inverters", "activeCount": 2, "wNow": 200, "whLifetime": 5e6, "readingTime": NOW - 60}]
+    found = once({**listed_two, paths.BLOCKS: blocks(production=counted)})
+    assert (totals(found)["inverters"], totals(found)["inverters_communicating"]) == (2, 1)
+    new = points(found, "envoy_inverter_status")[TWO].fields
+    assert new == {"communicating": False, "producing": False, "inventory_age_s": 0}
+    assert set(points(found, "envoy_inverter")) == {ONE}
+    for other in ({}, {paths.BLOCKS: blocks(production=[{**counted[0], "activeCount": 1}])}):
+        found = once({**listed_two, **other})
+        assert totals(found)["inverters"] == 1
+        assert set(points(found, "envoy_inverter_status")) == {ONE}
+
+
 def test_q_i4_an_empty_list_at_night_says_nothing_of_how_many_there_are() -> None:
     recorder = Recorder()
     assert recorder.totals(snapshot(STANDARD))["inverters"] == 2

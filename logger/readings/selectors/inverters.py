@@ -23,6 +23,7 @@ from logger.readings.rows import (
     first_of,
     keep,
     unless,
+    whole_of,
 )
 from logger.readings.selectors.device_data import (
     data_inverters,
@@ -79,19 +80,39 @@ def living_inverters(view: View) -> Rows:
 
     Removed inverters stay in the list for years (Q-I3). An inverter counts as removed if its last report is 30 days
     older than the newest report of the list. The present time is not used, because under snow no inverter may
-    report for longer than 30 days.
+    report for longer than 30 days. An inverter with the report time 0 has not reported yet, or was removed. It counts
+    as installed if production.json counts as many inverters.
     """
     document = view.find_fact(paths.V1_INVERTERS)
-    return document if isinstance(document, Missing) else _list_living(document, view.gateway_now(document))
+    if isinstance(document, Missing):
+        return document
+    return _list_living(document, view.gateway_now(document), _count_registered(view, document))
+
+
+def _count_registered(view: View, document: Document) -> int:
+    """Return the number of registered inverters from production.json of any age.
+
+    Return 0 if this number is unknown, or is not needed because every inverter of the v1 list has reported.
+    """
+    if all(row.reported != 0 for row in list_devices(document, PCU) or ()):
+        return 0
+    for data in whole_of(view.find_fact(paths.BLOCKS)) or ():
+        for block in data.objects("production"):
+            if block.get("type") == "inverters":
+                return whole(block.get("activeCount")) or 0
+    return 0
 
 
 @lru_cache(maxsize=4)
-def _list_living(document: Document, now: float) -> Rows:
+def _list_living(document: Document, now: float, registered: int) -> Rows:
     """List the inverters that are not removed. `now`: the gateway's clock when the document arrived."""
     rows = list_devices(document, PCU)
     times = [row.reported for row in rows or () if row.reported and now - row.reported >= -AHEAD_S]
     oldest = max(times, default=0) - GONE_S
-    return keep(rows, lambda row: row.reported is None or row.reported > oldest)
+    present = keep(rows, lambda row: row.reported is None or row.reported > oldest)
+    waiting = keep(rows, lambda row: row.reported == 0)
+    is_registered = registered >= len(present or ()) + len(waiting or ())
+    return keep(rows, lambda row: not row.reported or row.reported > oldest) if is_registered else present
 
 
 def countable_inverters(view: View) -> Rows:
@@ -220,13 +241,15 @@ def _is_readable(row: Row, power: str) -> bool:
 def list_flags(view: View) -> Rows:
     """Select the v1 list with two flags: `heard` (a report within 30 minutes), `delivering` (heard, with power)."""
     document = view.find_fact(paths.V1_INVERTERS)
-    return document if isinstance(document, Missing) else _list_flags(document, view.gateway_now(document))
+    if isinstance(document, Missing):
+        return document
+    return _list_flags(document, view.gateway_now(document), _count_registered(view, document))
 
 
 @lru_cache(maxsize=4)
-def _list_flags(document: Document, now: float) -> Rows:
+def _list_flags(document: Document, now: float, registered: int) -> Rows:
     """Make the flags of a v1 list. `now`: the gateway's clock when the document arrived."""
-    rows = _list_living(document, now)
+    rows = _list_living(document, now, registered)
     return rows and [_flag(row, now, row.values.get("lastReportWatts"), is_gone=False) for row in rows]
 
 
