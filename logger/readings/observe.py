@@ -41,6 +41,7 @@ from logger.readings.source_selection import (
 from logger.readings.standing_sums import Sums, doubt_sums, follow_sums
 from logger.readings.storage_comparison import take_storage_sample
 from logger.readings.table import COUNTERS
+from logger.readings.unheard import doubt_unheard
 from logger.site import Site
 
 _BATTERY_POWER: Final = "envoy_totals.battery_power_w"
@@ -103,7 +104,8 @@ def observe(
     """Read the measurements of the due `roles` from the snapshot. `energy`: the energy state before this tick."""
     times = follow_times(state.times, snapshot)
     sums = follow_sums(state.sums, snapshot)
-    snapshot = doubt_sums(doubt_emptied(replace(snapshot, doubts=times.doubts), energy), sums)
+    snapshot = doubt_unheard(replace(snapshot, doubts=times.doubts))
+    snapshot = doubt_sums(doubt_emptied(snapshot, energy), sums)
     equipment, is_other = notice_equipment(state.equipment, snapshot)
     extraction = Extraction(snapshot, replace(state.sources, fields={}) if is_other else state.sources)
     log = ReportLog(state.reports, state.waiting, snapshot.gateway.clock_skew_s)

@@ -207,6 +207,43 @@ def test_a_silent_iq_battery_takes_its_power_and_the_sums_with_it(age: int, writ
     assert "power_w" in points(found, "envoy_battery")["492000000002"].fields
 
 
+def test_q_b20_a_battery_that_the_gateway_does_not_hear_has_flags_and_an_age_alone() -> None:
+    """Its last report is young enough to be believed."""
+    bodies = {
+        **METERED,
+        paths.ENSEMBLE: ensemble(battery(IQ, communicating=False), battery("492000000002")),
+        paths.ENSEMBLE_POWER: power((IQ, 400_000), ("492000000002", 100_000)),
+    }
+    found = once(bodies)
+    fields = points(found, "envoy_battery")[IQ].fields
+    assert fields["communicating"] is False
+    assert {"capacity_wh", "report_age_s"} <= fields.keys()
+    assert not {"power_w", "state", "charge_percent", "temperature_c", "energy_wh"} & fields.keys()
+    assert "battery_power_w" not in totals(found)
+    assert "power_w" in points(found, "envoy_battery")["492000000002"].fields
+    said = find_warnings(found.snapshot, ())[f"silent {IQ}"].message
+    assert "the gateway does not hear it" in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys"),
+    [
+        ("ENPOWER", {"mains_oper_state": "closed", "admin_state_str": "ENPWR_STATE_OPER_CLOSED"}),
+        ("COLLAR", {"mid_state": "close", "grid_state": "on_grid", "admin_state_str": "ENCMN_MDE_ON_GRID"}),
+    ],
+)
+@pytest.mark.parametrize("heard", [True, False])
+def test_q_b20_a_controller_that_the_gateway_does_not_hear_gives_no_grid_state(
+    kind: str, keys: Body, heard: bool
+) -> None:
+    """A collar gives the time of its installation, so its age does not show the silence."""
+    device = {"serial_num": "482000000009", "last_rpt_date": NOW - 100, "communicating": heard, **keys}
+    if kind == "COLLAR":
+        device |= {"last_rpt_date": NOW - 86400, "installed": NOW - 86400}
+    found = once({**METERED, paths.ENSEMBLE: [{"type": kind, "devices": [device]}]})
+    assert any("grid_state" in point.fields for point in found.readings if point.measurement == "envoy_grid") is heard
+
+
 def test_a_report_time_that_is_the_time_of_installation_is_none() -> None:
     old = NOW - 40 * 86400
     bodies = {
