@@ -16,7 +16,7 @@ from logger.readings.derive import noise_of
 from logger.readings.expected import TOTALS, Expected, Written
 from logger.readings.rows import ABSENT, UNKNOWN, Row, Rows, View, each_of
 from logger.readings.schema import Field, Key
-from logger.readings.selectors import device_data, ensemble, inverters, meters
+from logger.readings.selectors import batteries, device_data, ensemble, inverters, meters
 from logger.readings.source_selection import Watched
 from logger.readings.table import COUNTERS, MEASUREMENTS
 
@@ -37,6 +37,7 @@ _KINDS: Final = {
     s.STORAGE_METER.name: "storage",
 }
 """Rowset → the kind of the meter that the rowset reads."""
+_OF_IQ_BATTERIES: Final = (s.ENCHARGE_SUM, s.ENCHARGE_TOGETHER)
 _COUNTERS: Final = {item.name: item for item in COUNTERS}
 _MADE_OF: Final = {
     "consumption_power_w": ("production_power_w", "net_power_w"),
@@ -111,7 +112,8 @@ def _is_read(item: Field, view: View) -> bool:
 
 
 def _is_read_or_made(name: str, view: View) -> bool:
-    return name == "production_power_w" or _is_read(_FIELDS[TOTALS, name], view)
+    is_of_batteries = name == "battery_power_w" and bool(batteries.infer_batteries(view))
+    return name == "production_power_w" or is_of_batteries or _is_read(_FIELDS[TOTALS, name], view)
 
 
 def _explain_energy(quantity: str, written: Written) -> list[str]:
@@ -187,6 +189,8 @@ def _explain_field(item: Field, view: View, device: str = "") -> list[str]:
             ]
             known = [text] if (text := _explain_unknown(key, view)) else found
             return doubts or known or [f"{key.rowset.where}: no usable value now"]
+        if key.rowset in _OF_IQ_BATTERIES and (text := _compare_batteries(view)):
+            return [text]
     return found or [f"{key.rowset.where}: none" for key in item.keys]
 
 
@@ -201,7 +205,7 @@ def _explain_unknown(key: Key, view: View) -> str:
         return f"{key.rowset.where}: its lifetime cannot be read, so its power is not read either"
     if key.rowset is s.LIST_SUM and (last := inverters.find_last_report(view)) is not None:
         return f"{key.rowset.where}: the newest report is of {datetime.fromtimestamp(last, UTC):%Y-%m-%d %H:%M} UTC"
-    if key.rowset in (s.ENCHARGE_SUM, s.ENCHARGE_TOGETHER) and (text := _compare_batteries(view)):
+    if key.rowset in _OF_IQ_BATTERIES and (text := _compare_batteries(view)):
         return text
     if key.rowset is s.INSTALLED and inverters.v1_inverters(view.standing()) is ABSENT:
         return f"{paths.V1_INVERTERS} lists no inverter, and no other document does"

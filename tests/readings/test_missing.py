@@ -230,6 +230,7 @@ def test_batteries_that_feed_the_grid_are_no_absence() -> None:
     [
         ([(IQ, 1e6), ("493", 1e6)], "/ivp/ensemble/power lists 493, /ivp/ensemble/inventory does not"),
         ([(IQ, 1e6), (IQ, 1e6)], f"/ivp/ensemble/power lists {IQ} twice"),
+        ([], f"/ivp/ensemble/inventory lists {IQ}, /ivp/ensemble/power does not"),
         ([(IQ, 5e8)], f"/ivp/ensemble/power gives no plausible power of {IQ}"),
     ],
 )
