@@ -643,6 +643,17 @@ def test_q_b7_a_kind_without_devices_is_no_battery() -> None:
     assert totals(once({**METERED, paths.ENSEMBLE: ensemble()}))["batteries"] == 0
 
 
+@pytest.mark.parametrize("lists_nothing", [True, False])
+def test_q_b7_batteries_that_only_give_their_power_are_counted(lists_nothing: bool) -> None:
+    """A house that takes 1,500 W as the gateway counts, while a battery gives 400 W, takes 1,900 W."""
+    bodies = {**METERED, paths.ENSEMBLE: [], paths.ENSEMBLE_POWER: power(("492", 400_000))}
+    if not lists_nothing:
+        del bodies[paths.ENSEMBLE]
+    found = totals(once(bodies))
+    assert (found["batteries"], found["battery_power_w"]) == (1, 400.0)
+    assert (found["consumption_power_w"], found["load_power_w"]) == (1500.0, 1900.0)
+
+
 def test_q_b8_an_element_without_a_type_is_skipped() -> None:
     profile: Json = {"grid_profile_name": "IEEE 1547", "id": "x", "item_count": 5}
     bodies = {**METERED, paths.ENSEMBLE: [profile, *ensemble(battery("492"))]}

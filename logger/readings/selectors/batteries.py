@@ -29,7 +29,7 @@ from logger.readings.rows import (
     whole_of,
 )
 from logger.readings.selectors.device_data import data_devices
-from logger.readings.selectors.ensemble import encharge_inventory, encharge_power, list_rated
+from logger.readings.selectors.ensemble import encharge_inventory, encharge_power, list_powers, list_rated
 from logger.readings.selectors.inventory import inventory_of
 from logger.readings.selectors.inverters import ACB, is_typed, is_untyped, list_devices
 from logger.readings.selectors.production import blocks_of
@@ -116,7 +116,9 @@ def infer_ac_batteries(view: View) -> int | None:
 
 
 def _count_iq_batteries(view: View) -> int | None:
-    return how_many(encharge_inventory(view))
+    """Count the IQ Batteries in the inventory; if it lists none, those in the list of their powers."""
+    listed = encharge_inventory(view)
+    return how_many(listed) if listed is not ABSENT else len(list_powers(view.find_fact(paths.ENSEMBLE_POWER)) or ())
 
 
 def count_batteries(view: View) -> int | None:
@@ -205,9 +207,9 @@ def _encharge_milliwatts(view: View) -> float | None:
 
 
 def _encharge_together(view: View) -> Rows:
-    devices, installed = encharge_power(view), encharge_inventory(view) or []
-    if not devices:
-        return devices
+    devices, installed = encharge_power(view), encharge_inventory(view)
+    if not devices or not installed:
+        return devices and UNKNOWN
     charges = {row.serial: number(row.values.get("soc")) for row in devices}
     capacity = energy = 0.0
     for row in installed:
