@@ -38,6 +38,7 @@ _KINDS: Final = {
 }
 """Rowset → the kind of the meter that the rowset reads."""
 _OF_IQ_BATTERIES: Final = (s.ENCHARGE_SUM, s.ENCHARGE_TOGETHER)
+_OF_AC_BLOCK: Final = (s.ACB_BLOCK, s.BOTH_KINDS)
 _COUNTERS: Final = {item.name: item for item in COUNTERS}
 _MADE_OF: Final = {
     "consumption_power_w": ("production_power_w", "net_power_w"),
@@ -207,6 +208,8 @@ def _explain_unknown(key: Key, view: View) -> str:
         return f"{key.rowset.where}: the newest report is of {datetime.fromtimestamp(last, UTC):%Y-%m-%d %H:%M} UTC"
     if key.rowset in _OF_IQ_BATTERIES and (text := _compare_batteries(view)):
         return text
+    if key.rowset in _OF_AC_BLOCK and (read_at := batteries.find_old_block(view.standing())) is not None:
+        return f"{key.rowset.where}: its readingTime is {datetime.fromtimestamp(read_at, UTC):%Y-%m-%d %H:%M} UTC"
     if key.rowset is s.INSTALLED and inverters.v1_inverters(view.standing()) is ABSENT:
         return f"{paths.V1_INVERTERS} lists no inverter, and no other document does"
     return ""

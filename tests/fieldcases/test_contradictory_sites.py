@@ -123,6 +123,16 @@ def test_q_b24_a_generator_and_the_grid_never_feed_the_house_together(tmp_path: 
     assert "the generator contradicts itself: oper_state is close" in said
 
 
+def test_q_b3_the_age_of_the_ac_batteries_block_is_the_reason_for_their_absent_power(tmp_path: Path) -> None:
+    """25 minutes before the newest block of the recording, of 20 November 2024, 08:55:58."""
+    found, said = run(
+        tmp_path, "8.2.4382_ACB", "production.json", lambda body: body["storage"][0].update(readingTime=1732091458)
+    )
+    assert "battery_power_w" not in found.totals
+    assert "battery_power_w: absent" in said
+    assert "its readingTime is 2024-11-20 08:30 UTC" in said
+
+
 @pytest.mark.parametrize(
     "change", [in_each(lastReportWatts="212"), in_each(lastReportDate=0), in_each(lastReportDate=1.7e12)]
 )

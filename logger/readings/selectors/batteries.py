@@ -249,12 +249,21 @@ def _ac_battery_sums(view: View) -> Rows:
 
 
 def _fresh_acb_block(view: View) -> Rows:
+    return UNKNOWN if find_old_block(view) is not None else _acb_blocks(view)
+
+
+def _acb_blocks(view: View) -> Rows:
     blocks = keep(blocks_of(view, "storage"), lambda row: row.values["type"] == "acb")
-    blocks = keep(blocks, lambda row: bool(whole(row.values.get("activeCount"))))
-    if not blocks or blocks[0].document is None:
-        return blocks
-    read_at = whole(blocks[0].values.get("readingTime")) or 0
-    return blocks if view.gateway_now(blocks[0].document) - read_at < _FRESH_BLOCK_S else UNKNOWN
+    return keep(blocks, lambda row: bool(whole(row.values.get("activeCount"))))
+
+
+def find_old_block(view: View) -> int | None:
+    """Return when the AC Battery block was read, in unix seconds, if that is too long ago; else None."""
+    for block in _acb_blocks(view) or ():
+        read_at = whole(block.values.get("readingTime")) or 0
+        if block.document is not None and view.gateway_now(block.document) - read_at >= _FRESH_BLOCK_S:
+            return read_at
+    return None
 
 
 fresh_acb_block = only_if(_has_any(infer_ac_batteries), _fresh_acb_block)
