@@ -532,6 +532,17 @@ def test_q_i8_empty_readings_of_an_inactive_device_are_no_values() -> None:
     assert set(points(found, "envoy_inverter")) == {TWO}
 
 
+@pytest.mark.parametrize("nothing", [[], {}])
+def test_q_i8_device_data_with_nothing_in_it_leaves_the_inverters_to_the_list(nothing: Json) -> None:
+    """Q-C14: no inventory names them either."""
+    found = once({**STANDARD, paths.V1_INVERTERS: [inverter(ONE), inverter(TWO)], paths.DEVICE_DATA: nothing})
+    assert {serial: point.fields["power_w"] for serial, point in points(found, "envoy_inverter").items()} == {
+        ONE: 200.0,
+        TWO: 200.0,
+    }
+    assert totals(found)["inverters"] == 2
+
+
 def test_q_i9_an_unsigned_negative_is_no_power() -> None:
     found = once({**STANDARD, paths.DEVICE_DATA: device_data(detailed(ONE, watts=4_294_967_292))})
     assert "power_w" not in of(found, "envoy_inverter", ONE)

@@ -23,7 +23,7 @@ def data_devices(view: View, kind: str) -> Rows:
 @lru_cache(maxsize=8)
 def _list_reports(document: Document, kind: str) -> Rows:
     """List active devices of one kind with a last reading. The result is cached, because it is often needed."""
-    data = whole_of(document)
+    data = _read_whole(document)
     if not data:
         return data
     rows = []
@@ -33,6 +33,12 @@ def _list_reports(document: Document, kind: str) -> Rows:
         if row.values.get("devName") == kind and row.values.get("active") is True and isinstance(last, dict) and last:
             rows.append(Row({**row.values, **channel}, row.serial, whole(last.get("endDate")), document=row.document))
     return rows or ABSENT
+
+
+def _read_whole(document: Found[Document]) -> Rows:
+    """Return device data as a single row; ABSENT if it is empty, as on a gateway without device data (Q-C14)."""
+    is_empty = not isinstance(document, Missing) and document.body in ([], {})
+    return ABSENT if is_empty else whole_of(document)
 
 
 def _devices(data: Row) -> list[Row]:
@@ -71,7 +77,7 @@ def device_data_inverters(view: View) -> Rows:
 
 def select_data_inverters(document: Found[Document]) -> Rows:
     """Select the active inverters of one document of device data; none if an inverter can be missing from it."""
-    data = whole_of(document)
+    data = _read_whole(document)
     if not data:
         return data
     devices, count = _devices(data[0]), whole(data[0].values.get("deviceCount"))
