@@ -260,6 +260,7 @@ def test_an_empty_list_of_inverters_by_day_is_the_reason() -> None:
         ("a row twice", "production_power_w", "lists the production meter twice"),
         ("a new kind", "meters", "/ivp/meters lists grid-2, and its kind or state cannot be read"),
         ("a new state", "meters", "/ivp/meters lists net-consumption, and its kind or state cannot be read"),
+        ("no list", "meters", "/ivp/meters is not a list of meters"),
         ("no phases", "envoy_phase.power_w net-consumption", "does not give each phase that /ivp/meters lists"),
         ("one phase of three", "envoy_phase.power_w net-consumption", "does not give each phase"),
         ("text", "production_power_w", "/api/v1/production: its lifetime cannot be read"),
@@ -286,6 +287,8 @@ def test_each_reason_says_what_it_is(change: str, name: str, reason: str) -> Non
                 return {**bodies, paths.METERS: [lines[0], {**lines[1], "measurementType": "grid-2"}]}
             case "a new state":
                 return {**bodies, paths.METERS: [lines[0], {**lines[1], "state": "active"}]}
+            case "no list":
+                return {**bodies, paths.METERS: {}}
             case "no phases" | "one phase of three":
                 given = {"no phases": [], "one phase of three": rows[1]["channels"][:1]}[change]
                 return {**bodies, paths.METERS: [lines[0], {**lines[1], "phaseCount": 3}],
