@@ -229,8 +229,7 @@ def _read_field(item: Field, identity: Identity, kind: str | None, named: _Named
 def _read_row(measurement: Measurement, rowset: Rowset, row: Row, view: View) -> dict[str, Value]:
     """Return every field of the measurement that one row gives, by name."""
     fields = {}
-    for item in measurement.fields:
-        for key in item.keys:
-            if key.rowset is rowset and (value := item.value_of(key, row, view)) is not None:
-                fields[item.name] = value
+    for item, key in measurement.readable[rowset.name]:
+        if (value := item.value_of(key, row, view)) is not None:
+            fields[item.name] = value
     return fields

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
@@ -134,6 +134,8 @@ class Measurement:
     has_layout: bool = False
     has_gateway: bool = True
     rowsets: tuple[Rowset, ...] = field(init=False)
+    readable: Mapping[str, tuple[tuple[Field, Key], ...]] = field(init=False, compare=False, repr=False)
+    """By the name of a rowset: the fields that are read from its rows, each with its key."""
 
     def __post_init__(self) -> None:
         """Collect every rowset that a field is read from or that lists a device, in order of preference."""
@@ -141,6 +143,11 @@ class Measurement:
         listed_by = (rowset for group in self.listed_by for rowset in group)
         rowsets = {rowset.name: rowset for rowset in (*read_from, *listed_by)}
         object.__setattr__(self, "rowsets", tuple(rowsets.values()))
+        readable = {
+            name: tuple((item, key) for item in self.fields for key in item.keys if key.rowset.name == name)
+            for name in rowsets
+        }
+        object.__setattr__(self, "readable", readable)
 
 
 # --- reading a key ------------------------------------------------------------------------------------------
