@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.benchmarks.processes import own_python, read_memory_mb, read_threads_s, running, say_json
-from tests.benchmarks.ticks import WINDOW, ZONE, make_clock, read_last_tick
+from tests.benchmarks.ticks import TICK_S, WINDOW, ZONE, make_clock, read_last_tick
 from tests.databases.influx1 import Influx1
 from tests.endtoend.recorder import PATIENCE_S, environment, influxdb
 from tests.mqtt.broker_process import BrokerProcess
@@ -48,6 +48,8 @@ OUTFITS: Final[Mapping[str, Outfit]] = {
     "MQTT": Outfit(has_mqtt=True),
     "everything": Outfit(has_page=True, has_mqtt=True, is_streamed=True, is_scraped=True),
 }
+_APART_S: Final = TICK_S / len(OUTFITS)
+"""Seconds of the clock between the ticks of two recorders. At the same moment they would wait for each other."""
 
 
 @dataclass
@@ -128,7 +130,6 @@ class WatchedCosts:
 def compare(home: Path, recording: Path, *, windows: int) -> WatchedCosts:
     """Run a recorder of each outfit against its own copy of one recording whose times move."""
     clock, midnight = make_clock(EVERY_S)
-    numbers = [repr(number) for number in (clock.origin, clock.start, clock.rate, PATIENCE_S)]
     with contextlib.ExitStack() as stack:
         server, broker, stop = Influx1(home), BrokerProcess(home), threading.Event()
         for service, end in ((server, server.stop), (broker, broker.kill)):
@@ -137,9 +138,20 @@ def compare(home: Path, recording: Path, *, windows: int) -> WatchedCosts:
         stack.callback(stop.set)
         recorders = {
             name: stack.enter_context(
-                _record(home / name.replace(" ", "-"), recording, outfit, server, broker, numbers, midnight)
+                _record(
+                    home / name.replace(" ", "-"),
+                    recording,
+                    outfit,
+                    server,
+                    broker,
+                    [
+                        repr(number)
+                        for number in (clock.origin, clock.start + place * _APART_S, clock.rate, PATIENCE_S)
+                    ],
+                    midnight,
+                )
             )
-            for name, outfit in OUTFITS.items()
+            for place, (name, outfit) in enumerate(OUTFITS.items())
         }
         wait_until(lambda: all(each.read_ticks() >= _WARM_UP for each in recorders.values()))
         for name, outfit in OUTFITS.items():
