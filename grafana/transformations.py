@@ -24,9 +24,10 @@ def as_words(columns: Iterable[str]) -> Steps:
 
 
 def hours_by_day(value: str) -> Steps:
-    """Make a row for each hour of the day, and a column for each local day at the time of its midnight.
+    """Make a table with a row for each hour of the day and a column for each local day.
 
-    Each row of the answer has the time and the local hour. The time minus the hour is the midnight.
+    Grafana places a column by a time. The time of a day's column is the day's midnight: the time of a row of the
+    query's answer minus its local hour.
     """
     return (
         _calculate("since_midnight", "hour", "*", 3_600_000),

@@ -1,4 +1,4 @@
-"""Define the base of all queries: the rows that a query reads, and the statements that it writes."""
+"""Define the base of all queries: the rows that a query reads, and its statements in Flux and InfluxQL."""
 
 from __future__ import annotations
 
@@ -93,7 +93,10 @@ def by_merge(fields: Iterable[str]) -> dict[Merge, list[str]]:
 
 
 class Query(ABC):
-    """Define a query, which writes statements. A panel finds the look of each column by the name in `columns`."""
+    """Define a query, with its statements in Flux and InfluxQL.
+
+    A panel finds the look of each column by the name in `columns`.
+    """
 
     @property
     @abstractmethod

@@ -154,7 +154,7 @@ class Shipper:
         if lease is None:
             if not live:
                 self._changes.end(
-                    f"retention {role}", f"all waiting {role} points are young enough for their bucket now"
+                    f"retention {role}", f"no waiting {role} point is older than the retention of its bucket any more"
                 )
             return False
         self._progress.move("ship", _LEASE_TIME_S)

@@ -67,7 +67,7 @@ def derive_powers(
 
 
 def _list_by_total(known: Mapping[str, float], wiring: Wiring, are_together: Together) -> dict[str, Sequence[float]]:
-    """List the terms in W of consumption, house power and net power, at a site with a total CT."""
+    """List the powers in W whose sum is consumption, house power or net power, at a site with a total CT."""
     if CONSUMPTION_W not in known:
         return {}
     consumption = known[CONSUMPTION_W]
@@ -80,7 +80,7 @@ def _list_by_total(known: Mapping[str, float], wiring: Wiring, are_together: Tog
 
 
 def _list_by_net(known: Mapping[str, float], wiring: Wiring, are_together: Together) -> dict[str, Sequence[float]]:
-    """List the terms in W of consumption and house power, at a site with a net CT."""
+    """List the powers in W whose sum is consumption or house power, at a site with a net CT."""
     if not known.keys() >= {PRODUCTION_W, NET_W} or not are_together((PRODUCTION_W, NET_W)):
         return {}
     consumption = (known[PRODUCTION_W], known[NET_W])
