@@ -25,6 +25,7 @@ from logger.daemon.config import read_target_of
 from logger.days import first_instant
 from logger.energy.counting import describe_counting
 from logger.energy.state import EnergyState
+from logger.errors import EnvoyLoggerError
 from logger.query.catalog import QUERIES
 from logger.query.history_sources import read_energy_states, read_influxdb, read_store
 from logger.query.named_query import NamedQuery, Rows, Scope, Span
@@ -166,7 +167,7 @@ async def _read_store(configured: Settings, query: NamedQuery, asked: Asked) -> 
         states = await read_energy_states(ask)
         gateways = _choose(query, asked, configured, [*states])
         energy = states.get(gateways[0], EnergyState())
-        scope = _find_scope(query, asked, ZoneInfo(energy.zone) if energy.zone else zone_of(configured))
+        scope = _find_scope(query, asked, _find_zone(configured, gateways[0], energy))
         scope = replace(scope, counting=describe_counting(energy, scope.last_day.isoformat()))
         rows = Rows({})
         for gateway in gateways:
@@ -175,16 +176,35 @@ async def _read_store(configured: Settings, query: NamedQuery, asked: Asked) -> 
 
 
 async def _read_influxdb(configured: Settings, query: NamedQuery, asked: Asked) -> tuple[Rows, Scope]:
-    """Read InfluxDB. Days begin by LOGGER_TIMEZONE, else by this machine's zone."""
+    """Read InfluxDB. Days begin by the time zone of the recorded energy state, if this machine has one."""
     target = read_target_of(configured)
     assert target is not None  # noqa: S101  INFLUXDB_URL was required
-    scope = _find_scope(query, asked, zone_of(configured))
     async with open_history(target, SystemClock()) as history:
         rows = Rows({})
-        known = await history.list_gateways("daily", "envoy_day")
-        for gateway in _choose(query, asked, configured, known):
+        gateways = _choose(query, asked, configured, await history.list_gateways("daily", "envoy_day"))
+        energy = (await _read_own_states(configured)).get(gateways[0], EnergyState())
+        scope = _find_scope(query, asked, _find_zone(configured, gateways[0], energy))
+        for gateway in gateways:
             rows = rows.plus(await read_influxdb(history, query.needs, gateway, scope.since, scope.until))
         return rows, scope
+
+
+async def _read_own_states(configured: Settings) -> dict[str, EnergyState]:
+    """Read the energy states of the recorder on this machine; none without a recorder that can be read."""
+    try:
+        async with reach(configured, SystemClock()) as ask:
+            return await read_energy_states(ask)
+    except EnvoyLoggerError:
+        return {}
+
+
+def _find_zone(configured: Settings, gateway: str, energy: EnergyState) -> ZoneInfo:
+    """Return the time zone in which the days of a gateway begin.
+
+    It comes from the recorded energy state, else from the settings of the gateway, else from this machine.
+    """
+    own = next((each for each in configured.gateways if each.enphase.serial == gateway), configured)
+    return ZoneInfo(energy.zone) if energy.zone else zone_of(own)
 
 
 def _find_only(configured: Settings) -> str:

@@ -12,8 +12,13 @@ import pytest
 from logger.commands.ui import answer_table
 from logger.commands.ui.answer_table import print_table
 from logger.commands.ui.sparkline import draw_sparkline
+from logger.days import first_instant
+from logger.model import Role
 from logger.query.named_query import AnswerTable, Column
 from tests.commands.program import program
+from tests.databases.influx1 import Influx1
+from tests.endtoend.recorder import influxdb
+from tests.history.load import write_lines
 from tests.standin import BackgroundSimulator
 
 
@@ -136,6 +141,32 @@ def test_without_a_database_influxdb_cannot_be_asked(tmp_path: Path) -> None:
     done = program(tmp_path, "query", "days", "--influxdb")
     assert done.code == 78
     assert "INFLUXDB_URL" in done.err
+
+
+@pytest.mark.parametrize("state", ["of the recorder", "of none"])
+def test_days_of_a_database_begin_by_the_zone_of_the_gateway(
+    state: str, influx1: Influx1, site: BackgroundSimulator, tmp_path: Path
+) -> None:
+    """Also where LOGGER_TIMEZONE is empty, as in a container whose own zone is UTC."""
+    serial, zone = site.simulator.model.serial, "Australia/Sydney"
+    settings = {**site.settings, "LOGGER_TIMEZONE": zone}
+    if state == "of the recorder":
+        assert program(tmp_path, "once", settings=settings).code == 0
+        del settings["LOGGER_TIMEZONE"]
+    else:
+        listed = tmp_path / "gateways.toml"
+        listed.write_text(f'[[gateway]]\naddress = "{site.url}"\nserial = "{serial}"\ntimezone = "{zone}"\n')
+        settings = {"ENPHASE_GATEWAYS_FILE": str(listed)}
+    buckets: dict[Role, str] = influx1.fresh_buckets()
+    lines = [
+        f'envoy_day,gateway={serial} local_date="{day}",production_wh={wh} {first_instant(day, zone)}\n'.encode()
+        for day, wh in (("2024-12-31", 1.0), ("2025-01-01", 2.0), ("2025-12-31", 4.0), ("2026-01-01", 8.0))
+    ]
+    write_lines(influx1, buckets, {"daily": lines})
+    settings |= influxdb(influx1.target(buckets))
+    done = program(tmp_path, "query", "days", "--year", "2025", "--influxdb", "--json", settings=settings)
+    assert done.code == 0, done.err
+    assert [day["local_date"] for day in json.loads(done.out)] == ["2025-01-01", "2025-12-31"]
 
 
 def test_a_curve_goes_from_the_least_to_the_greatest() -> None:
