@@ -31,7 +31,7 @@ from logger.query.history_sources import read_energy_states, read_influxdb, read
 from logger.query.named_query import NamedQuery, Rows, Scope, Span
 from logger.settings.load import Settings
 
-_DAYS: Final[Mapping[Span, int]] = {"day": 0, "month": 30, "year": 365}
+_DAYS: Final[Mapping[Span, int]] = {"day": 0, "month": 30, "year": 365, "months": 365}
 """The number of days before today at which a query begins, by its time span. `ever` begins with the first point."""
 
 
@@ -155,6 +155,8 @@ def _find_scope(query: NamedQuery, asked: Asked, zone: ZoneInfo) -> Scope:
     if asked.until:
         last = date.fromisoformat(asked.until)
         first = min(first, last - timedelta(days=_DAYS.get(query.span, 0)))
+    if query.span == "months":
+        first = first.replace(day=1)
     if asked.since:
         first = date.fromisoformat(asked.since)
     since, until = (first_instant(day.isoformat(), zone.key) for day in (first, last + timedelta(days=1)))

@@ -105,7 +105,7 @@ def _answer_payback(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 MONEY_QUERIES: Final = (
-    NamedQuery("cost", "What did the grid cost, and what was saved?", (_BAND,), _answer_cost, "year"),
+    NamedQuery("cost", "What did the grid cost, and what was saved?", (_BAND,), _answer_cost, "months"),
     NamedQuery(
         "payback",
         "How much of the system's price has been saved?",

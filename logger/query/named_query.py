@@ -12,8 +12,8 @@ from logger.backfill.history import Point
 from logger.energy.counting import Counting
 from logger.model import Role, Value, add_up
 
-Span = Literal["day", "month", "year", "ever"]
-"""The time span of a query without a given span: today, 31 days, 366 days, or everything."""
+Span = Literal["day", "month", "year", "months", "ever"]
+"""The time span of a query without a given span: today, 31 days, 366 days, their whole months, or everything."""
 Cell: TypeAlias = Value | None
 LABEL: Final = ""
 

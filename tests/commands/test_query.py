@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -167,6 +169,30 @@ def test_days_of_a_database_begin_by_the_zone_of_the_gateway(
     done = program(tmp_path, "query", "days", "--year", "2025", "--influxdb", "--json", settings=settings)
     assert done.code == 0, done.err
     assert [day["local_date"] for day in json.loads(done.out)] == ["2025-01-01", "2025-12-31"]
+
+
+def test_the_first_month_of_cost_is_a_whole_month(
+    influx1: Influx1, site: BackgroundSimulator, tmp_path: Path
+) -> None:
+    """Without a given span; a year ago today is seldom the first of a month."""
+    serial, zone = site.simulator.model.serial, "Europe/Berlin"
+    today = datetime.now(ZoneInfo(zone)).date()
+    days = [(today - timedelta(days=number)).isoformat() for number in range(400)]
+    lines = [
+        f'envoy_band_day,band=flat,gateway={serial} local_date="{day}",currency="EUR",cost=1 '
+        f"{first_instant(day, zone)}\n".encode()
+        for day in days
+    ]
+    lines.append(f"envoy_day,gateway={serial} production_wh=1 {first_instant(days[0], zone)}\n".encode())
+    buckets: dict[Role, str] = influx1.fresh_buckets()
+    for start in range(0, len(lines), 100):  # a write makes all its shards before it ends
+        write_lines(influx1, buckets, {"daily": lines[start : start + 100]})
+    settings = {**site.settings, **influxdb(influx1.target(buckets)), "LOGGER_TIMEZONE": zone}
+    done = program(tmp_path, "query", "cost", "--influxdb", "--json", settings=settings)
+    assert done.code == 0, done.err
+    told = {row["local_month"]: row["cost"] for row in json.loads(done.out)}
+    assert min(told) == (today - timedelta(days=365)).isoformat()[:7]
+    assert told == {month: sum(day[:7] == month for day in days) for month in told}
 
 
 def test_a_curve_goes_from_the_least_to_the_greatest() -> None:
