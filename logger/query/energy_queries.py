@@ -84,7 +84,7 @@ def _answer_days(rows: Rows, scope: Scope) -> AnswerTable:
         notes.append(f"The row of {today} counts from {clock} ({scope.zone.key}), when recording began.")
     if any((coverage := number(point, "coverage_percent")) is not None and coverage < _WHOLE for point in points):
         notes.append(_PARTLY)
-    if any(text(point, "local_date") == today for point in points):
+    if not scope.is_last_day_over and any(text(point, "local_date") == today for point in points):
         notes.append(f"The row of {today} may be 15 minutes old. Try: `envoy-logger query today` for the newest.")
     return replace(answer, notes=(*answer.notes, *notes))
 

@@ -75,6 +75,11 @@ class Scope:
         """Return the last local day of the time span."""
         return self.local(self.until - 1).date()
 
+    @property
+    def is_last_day_over(self) -> bool:
+        """Return whether the time span ends with the end of its last day, and not with the present time."""
+        return self.local(self.until).date() > self.last_day
+
     def local(self, at: float) -> datetime:
         """Return a unix time as the local time of the site."""
         return datetime.fromtimestamp(at, UTC).astimezone(self.zone)

@@ -488,6 +488,7 @@ def test_days_say_which_rows_are_not_of_a_whole_day() -> None:
     assert any(note.startswith("A day below 100 % recorded") for note in notes)
     assert any(note.startswith("The row of 2026-05-20 may be 15 minutes old.") for note in notes)
     assert len(ask("days", {"envoy_day": days[:1]}).notes) == 0
+    assert len(ask("days", {"envoy_day": days[:1]}, now="2026-05-20T00:00").notes) == 0
 
 
 @pytest.mark.parametrize(
