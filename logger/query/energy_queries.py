@@ -202,7 +202,7 @@ def _answer_shape(rows: Rows, scope: Scope) -> AnswerTable:
         cells = (mean(number(point, "production_wh") for point in hours[month].get(hour, ())) for month in by_month)
         found.append((hour, *cells))
     columns = (Column("hour", "hour"), *(Column(month, month, "wh", _NO_HOUR) for month in by_month))
-    return AnswerTable(columns, found, curve=columns[-1].name if by_month else "")
+    return AnswerTable(columns, found if by_month else [], curve=columns[-1].name if by_month else "")
 
 
 def _answer_hours(rows: Rows, _scope: Scope) -> AnswerTable:

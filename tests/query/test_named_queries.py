@@ -201,6 +201,7 @@ def test_shape_is_the_mean_of_each_local_hour_of_each_month() -> None:
     found = ask("shape", {"envoy_hour": points})
     assert [column.name for column in found.columns] == ["hour", "2026-04", "2026-05"]
     assert [found.rows[7], found.rows[8]] == [("07", 200.0, None), ("08", None, 50.0)]
+    assert ask("shape", {}).rows == []
 
 
 def inverter_day(date: str, serial: str, **fields: Value) -> Point:
