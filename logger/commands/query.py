@@ -117,7 +117,8 @@ async def _answer(query: NamedQuery, asked: Asked) -> int:
     rows, scope = await (_read_influxdb if asked.influxdb else _read_store)(configured, query, asked)
     answer = query.answer(rows, scope)
     if asked.form == "table":
-        notes = (*answer.notes, *_note_source(query, asked, configured, scope))
+        numbers = _note_numbers(query, asked) if answer.rows else ()
+        notes = (*answer.notes, *numbers, *_note_source(query, asked, configured, scope))
         print_table(replace(answer, notes=notes), query.question, query.describe_empty(rows, scope))
     else:
         click.echo(format_json(answer) if asked.form == "json" else format_csv(answer).rstrip("\n"))
@@ -229,6 +230,15 @@ def _choose(query: NamedQuery, asked: Asked, configured: Settings, known: list[s
     if not named and len(known) > 1 and not query.is_by_panel:
         raise MisuseError(f"there are several gateways: {names}", "give --gateway SERIAL.")
     return [named] if named else known or [""]
+
+
+def _note_numbers(query: NamedQuery, asked: Asked) -> tuple[str, ...]:
+    """Return a note for each number of the query that is not zero, because the user may not have given it."""
+    return tuple(
+        f"Computed with --{name} {asked.numbers[name]:g}: {meaning}."
+        for name, (_, meaning) in query.numbers.items()
+        if asked.numbers[name]
+    )
 
 
 def _note_source(query: NamedQuery, asked: Asked, configured: Settings, scope: Scope) -> tuple[str, ...]:

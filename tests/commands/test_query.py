@@ -51,6 +51,16 @@ def test_a_query_of_what_is_not_recorded_says_so_and_ends_well(recorded: dict[st
     assert json.loads(program(tmp_path, "query", "cost", "--json", settings=recorded).out) == []
 
 
+@pytest.mark.parametrize(("words", "limit"), [([], "5000"), (["--limit-w", "4200"], "4200")])
+def test_an_answer_names_the_number_that_it_was_computed_with(
+    words: list[str], limit: str, recorded: dict[str, str], tmp_path: Path
+) -> None:
+    told = program(tmp_path, "query", "export-limit", *words, settings=recorded).out
+    assert f"Computed with --limit-w {limit}: " in " ".join(told.split())
+    unpriced = program(tmp_path, "query", "payback", settings=recorded).out
+    assert "Computed with" not in unpriced
+
+
 @pytest.mark.parametrize("width", [32, 40, 160])
 def test_no_terminal_is_too_narrow_for_whole_words_and_numbers(
     width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
