@@ -44,6 +44,7 @@ _INVERTER_HOUR: Final = (Need("daily", "envoy_inverter_hour", ("energy_wh", "gro
 _NO_GROUP: Final = "no layout file names its group"
 _NO_RATIO: Final = "no day has reports of the inverter and of others of its group"
 _NO_REPORT: Final = "the inverter did not report; at night no inverter reports"
+_TOO_FEW: Final = f"this year and the year before have fewer than {_BEST_DAYS} days in common"
 _PANEL: Final = (
     Column("panel", "panel"),
     Column("serial", "serial"),
@@ -157,26 +158,32 @@ def _answer_shading(rows: Rows, _scope: Scope) -> AnswerTable:
 def _answer_ageing(rows: Rows, scope: Scope) -> AnswerTable:
     """Make a row for each year: the mean energy of the year's best days, and its change from year to year.
 
-    The days after today's month and day are left out in every year, because this year does not have them yet.
+    The days after today's month and day are left out in every year, because this year does not have them yet. Two
+    years are compared by the days that both have, because recording may have begun in the middle of a year.
     """
     today = scope.last_day
+    by_year: dict[str, dict[str, float]] = {}
+    for point in rows.of("envoy_day"):
+        day, made = text(point, "local_date"), number(point, "production_wh")
+        if made is not None and day[5:] <= today.isoformat()[5:]:
+            by_year.setdefault(day[:4], {})[day[5:]] = made
     found: list[tuple[Cell, ...]] = []
-    before: float | None = None
-    for year, points in group_by(rows.of("envoy_day"), lambda p: text(p, "local_date")[:4]).items():
-        made = [
-            number(point, "production_wh") or 0.0
-            for point in points
-            if text(point, "local_date")[5:] <= today.isoformat()[5:]
-        ]
-        best = mean(sorted(made)[-_BEST_DAYS:])
-        found.append((year, best, percent(best, before)))
-        before = best
+    for year, days in sorted(by_year.items()):
+        before = by_year.get(f"{int(year) - 1}", {})
+        both = sorted(days.keys() & before.keys())
+        change = percent(*(_mean_of_best([each[day] for day in both]) for each in (days, before)))
+        found.append((year, _mean_of_best([*days.values()]), change if len(both) >= _BEST_DAYS else None))
     columns = (
         Column("local_year", "year"),
-        Column("best_days_wh", f"mean of the best {_BEST_DAYS} days", "wh", "the year has no day up to this date"),
-        Column("last_year_percent", "against the year before", "%", "there is no year before it to compare with"),
+        Column("best_days_wh", f"mean of the best {_BEST_DAYS} days", "wh"),
+        Column("last_year_percent", "against the year before", "%", _TOO_FEW),
     )
-    return AnswerTable(columns, found, notes=(f"Days up to {today:%m-%d} of each year.",))
+    note = f"Days up to {today:%m-%d} of each year. Two years are compared by the days that both years have."
+    return AnswerTable(columns, found, notes=(note,))
+
+
+def _mean_of_best(made: list[float]) -> float | None:
+    return mean(sorted(made)[-_BEST_DAYS:])
 
 
 def _answer_clipping(rows: Rows, scope: Scope) -> AnswerTable:
@@ -252,6 +259,7 @@ PANEL_QUERIES: Final = (
         (Need("daily", "envoy_day", ("local_date", "production_wh")),),
         _answer_ageing,
         "ever",
+        is_comparison=True,
     ),
     NamedQuery(
         "clipping",

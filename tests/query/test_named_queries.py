@@ -300,12 +300,26 @@ def test_shading_compares_each_hour_with_the_median_of_the_group() -> None:
 
 def test_ageing_compares_the_best_days_of_the_years() -> None:
     days = [
-        day("2025-05-01", production_wh=100.0),
+        *(day(f"2025-04-{number:02}", production_wh=100.0) for number in range(1, 21)),
         day("2025-06-01", production_wh=999.0),
-        day("2026-05-01", production_wh=98.0),
+        *(day(f"2026-04-{number:02}", production_wh=98.0) for number in range(1, 21)),
     ]
-    found = ask("ageing", {"envoy_day": days}).rows
-    assert found == [("2025", 100.0, None), ("2026", 98.0, 98.0)]
+    found = ask("ageing", {"envoy_day": days})
+    assert found.rows == [("2025", 100.0, None), ("2026", 98.0, 98.0)]
+
+
+def test_ageing_compares_only_days_that_both_years_have() -> None:
+    """Recording began in October 2024: the best days of 2025 were in summer, which is not ageing."""
+    days = [
+        *(day(f"2024-10-{number:02}", production_wh=100.0) for number in range(10, 31)),
+        *(day(f"2025-06-{number:02}", production_wh=300.0) for number in range(1, 21)),
+        *(day(f"2025-10-{number:02}", production_wh=99.0) for number in range(1, 31)),
+    ]
+    found = ask("ageing", {"envoy_day": days}, now="2025-10-29T12:00")
+    assert found.rows == [("2024", 100.0, None), ("2025", 300.0, 99.0)]
+    few = ask("ageing", {"envoy_day": days}, now="2025-10-20T12:00")
+    assert few.rows == [("2024", 100.0, None), ("2025", 300.0, None)]
+    assert "fewer than 20 days in common" in few.columns[2].absent
 
 
 def test_clipping_counts_the_hours_at_the_limit() -> None:
