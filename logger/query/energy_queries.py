@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Final
@@ -110,6 +110,16 @@ def _answer_records(rows: Rows, _scope: Scope) -> AnswerTable:
     return AnswerTable(columns, [(text(day, "local_date"), number(day, "production_wh")) for day in days[:10]])
 
 
+def _note_begin(points: Sequence[Point], spans: Iterable[str]) -> tuple[str, ...]:
+    """Return a note if the first row lies within one of the spans, so that the sum of this span lacks days.
+
+    `spans`: the years and months of the answer, as the beginning of an ISO date.
+    """
+    first = min((text(point, "local_date") for point in points), default="")
+    cut = [span for span in spans if first.startswith(span) and first > f"{span}-01-01"[:10]]
+    return (f"The rows begin on {first}, so the figures of {' and '.join(cut)} lack the days before.",) if cut else ()
+
+
 def _sum_same_days(points: Sequence[Point], year: int, month: int | None, day: date) -> list[float | None]:
     """Return the sum of each energy over the days of `year` up to the month and day of `day`.
 
@@ -133,9 +143,10 @@ def _compare(rows: Rows, day: date, months: tuple[int | None, ...]) -> AnswerTab
             sums = _sum_same_days(points, year, month, day)
             every.append(sums)
             found.append((f"{year}{name}", *sums, *compute_shares(sums)))
-    note = f"Each row ends on {day:%m-%d}; this day may not be complete."
+    spans = [str(row[0]) for row in found]
+    notes = (f"Each row ends on {day:%m-%d}; this day may not be complete.", *_note_begin(points, spans))
     energies = tuple(replace(column, absent=_NOTHING_THEN) for column in _ENERGIES)
-    return AnswerTable((Column("span", ""), *energies, *SHARES), found, notes=(note,), reasons=explain_shares(every))
+    return AnswerTable((Column("span", ""), *energies, *SHARES), found, notes=notes, reasons=explain_shares(every))
 
 
 def _answer_compare(rows: Rows, scope: Scope) -> AnswerTable:
@@ -163,7 +174,8 @@ def _answer_progress(rows: Rows, scope: Scope) -> AnswerTable:
         found.append((f"{month:02}", sums.get(today.year), sums.get(today.year - 1)))
     years = tuple(Column(f"{year}", f"{year}", "wh", _NOTHING_THEN) for year in (today.year, today.year - 1))
     note = f"Energy made since the first of January, up to {today:%m-%d} of each year."
-    return AnswerTable((Column("month", "month"), *years), found, curve=str(today.year), notes=(note,))
+    begin = _note_begin(rows.of("envoy_day"), (column.name for column in years))
+    return AnswerTable((Column("month", "month"), *years), found, curve=str(today.year), notes=(note, *begin))
 
 
 def _answer_base_load(rows: Rows, _scope: Scope) -> AnswerTable:

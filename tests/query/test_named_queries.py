@@ -322,6 +322,24 @@ def test_ageing_compares_only_days_that_both_years_have() -> None:
     assert "fewer than 20 days in common" in few.columns[2].absent
 
 
+@pytest.mark.parametrize(
+    ("first", "lacking"),
+    [
+        ("2025-01-01", ""),
+        ("2025-03-10", "2025"),
+        ("2025-05-10", "2025-05 and 2025"),
+        ("2026-05-10", "2026-05 and 2026"),
+    ],
+)
+def test_a_comparison_names_the_spans_in_which_recording_began(first: str, lacking: str) -> None:
+    rows = {"envoy_day": [day(first, production_wh=1.0), day("2026-05-20", production_wh=1.0)]}
+    said = f"The rows begin on {first}, so the figures of {lacking} lack the days before."
+    assert (said in ask("compare", rows).notes) == bool(lacking)
+    assert [note for note in ask("progress", rows).notes if "lack the days" in note] == (
+        [f"The rows begin on {first}, so the figures of {first[:4]} lack the days before."] if lacking else []
+    )
+
+
 def test_clipping_counts_the_hours_at_the_limit() -> None:
     reports = [
         report(f"2026-05-19T{9 + number // 4:02}:{number % 4 * 15:02}", "1", 250.0 + number) for number in range(8)
