@@ -19,6 +19,9 @@ from logger.query.named_query import (
 )
 
 _ENERGIES: Final = ("battery_charged_wh", "battery_discharged_wh")
+_OVER_MIDNIGHT: Final = (
+    "Energy that is sold on one day and bought after midnight is not counted, but a bigger battery could keep it."
+)
 
 
 def _capacity_wh(rows: Rows) -> float | None:
@@ -73,9 +76,10 @@ def _answer_reserve(rows: Rows, _scope: Scope) -> AnswerTable:
 
 
 def _answer_bigger(rows: Rows, _scope: Scope) -> AnswerTable:
-    """Make a row for each day: the energy that a bigger battery could have stored.
+    """Make a row for each day: the most energy that a battery could have stored and returned on the same day.
 
-    This energy is the smaller of the energy sold and the energy bought.
+    This energy is the smaller of the energy sold and the energy bought. A battery may also keep energy over midnight,
+    so this energy is not the most that a bigger battery could have stored.
     """
     found: list[tuple[Cell, ...]] = []
     for point in rows.of("envoy_day"):
@@ -83,7 +87,7 @@ def _answer_bigger(rows: Rows, _scope: Scope) -> AnswerTable:
         if bought is not None and sold is not None:
             found.append((text(point, "local_date"), bought, sold, min(bought, sold)))
     kept = total(row[3] for row in found)  # type: ignore[misc]
-    notes = () if kept is None else (f"On average {kept / len(found) / 1000:.1f} kWh a day, at the very most.",)
+    notes = () if kept is None else (f"On average {kept / len(found) / 1000:.1f} kWh a day. {_OVER_MIDNIGHT}",)
     columns = (
         Column("local_date", "day"),
         Column("grid_import_wh", "bought", "wh"),

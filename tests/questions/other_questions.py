@@ -141,7 +141,7 @@ OTHER_QUESTIONS: Final = (
     ),
     Question(
         "bigger-battery",
-        "Would a bigger battery help? At most by the smaller of the bought and the sold energy of each day",
+        "Would a bigger battery help? The smaller of the bought and the sold energy of each day",
         read("envoy_day", "grid_import_wh", "grid_export_wh", since="-365d") + BESIDE
         + "\n    |> map(fn: (r) => ({_time: r._time,\n"
         + "        _value: if r.grid_import_wh < r.grid_export_wh then r.grid_import_wh else r.grid_export_wh}))",
@@ -152,7 +152,9 @@ OTHER_QUESTIONS: Final = (
             (day,): (min(truth.wh["grid_import"], truth.wh["grid_export"]),) for day, truth in site.days(365).items()
         },
         fits=has_meters, numbers=(23,),
-        note="InfluxQL has no `min` of two columns. So the query subtracts the absolute "
+        note="The answer is the most energy that a battery of any size could have kept and returned on the same day. "
+        "A bigger battery also keeps energy over midnight, which is not in the answer. "
+        "InfluxQL has no `min` of two columns. So the query subtracts the absolute "
         "difference of both columns from their sum. Half of the result is the smaller of both columns.",
     ),
     Question(
