@@ -94,7 +94,7 @@ ENERGY_QUESTIONS: Final = (
         "Which powers flow now?",
         read("envoy_totals", *_NOW, since="-30m", role="totals")
         + '\n    |> last()\n    |> group()'
-        + '\n    |> pivot(rowKey: ["gateway"], columnKey: ["_field"], valueColumn: "_value")',
+        + '\n    |> pivot(rowKey: ["_measurement"], columnKey: ["_field"], valueColumn: "_value")',
         select(", ".join(f"last({name}) AS {name}" for name in _NOW), "envoy_totals", "30m"),
         (), _NOW,
         lambda site: {(): tuple(site.truth.now[name.removesuffix("_power_w")] for name in _NOW)},
