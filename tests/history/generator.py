@@ -51,6 +51,10 @@ _SHADED: Final = (13, 14, 15, 16)
 """The local hours in which a tree stands before the sun."""
 _WARM_S: Final = 2700
 """How long a battery takes to become warm or cold."""
+_DAWN_W: Final = 10.0
+"""More than this is daylight."""
+_NIGHT_S: Final = 4 * 3600
+"""Darkness that lasts longer than this is a night."""
 _KEPT_S: Final = 8 * 86400
 """Each report of the last days is in the truth."""
 
@@ -97,6 +101,7 @@ class Generator:
         self._lifetimes = dict.fromkeys((panel.serial for panel in kind.panels), 1e6)
         self._stored_wh = kind.battery_wh / 2
         self._lost_at, self._is_off, self._last = 0, False, 0
+        self._last_wh, self._lit = 0.0, 0
         self._used_w = 0.0
         self._watts: dict[str, float] = {}
         self._heard: dict[str, int] = {}
@@ -363,7 +368,12 @@ class Generator:
         day.ticks += 1
         if self._last and at - self._last > self.step_s:
             self.done.truth.gaps[at] = at - self._last
-        self._last = at
+            self.done.truth.gap_wh[at] = self._counters["production"] - self._last_wh
+        self._last, self._last_wh = at, self._counters["production"]
+        if self._now.production > _DAWN_W:
+            if self._lit and at - self._lit > _NIGHT_S:
+                self.done.truth.mornings[at] = at - self._lit
+            self._lit = at
         self.done.truth.now = self._powers()
         quarter = f"{local.hour:02d}:{local.minute // 15 * 15:02d}"
         if self.kind.has_meters:

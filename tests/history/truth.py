@@ -47,14 +47,17 @@ class HourTruth:
 class Truth:
     """All days by ISO date, all hours by their first instant, and the outages of the grid: its end → its seconds.
 
-    `gaps`: the first tick after a gap → its seconds. `now`: the powers at the last tick. `reports`: the inverters'
-    powers by serial and time, of the last days alone.
+    `gaps`: the first tick after a gap → its seconds; `gap_wh`: → what was produced in it. `mornings`: the first tick
+    of a day with more than 10 W of production → seconds since the last such tick of the day before. `now`: the powers
+    at the last tick. `reports`: the inverters' powers by serial and time, of the last days alone.
     """
 
     days: dict[str, DayTruth] = field(default_factory=lambda: defaultdict(DayTruth))
     hours: dict[int, HourTruth] = field(default_factory=lambda: defaultdict(HourTruth))
     outages: dict[int, float] = field(default_factory=dict)
     gaps: dict[int, int] = field(default_factory=dict)
+    gap_wh: dict[int, float] = field(default_factory=dict)
+    mornings: dict[int, int] = field(default_factory=dict)
     now: dict[str, float] = field(default_factory=dict)
     reports: dict[tuple[str, int], float] = field(default_factory=dict)
 

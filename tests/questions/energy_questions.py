@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Final
 
 from tests.history.truth import DayTruth, HourTruth
@@ -66,6 +67,22 @@ def _last_hours(site: Past) -> Answer:
     return {(hour.hour,): (hour.wh["production"],) for at, hour in over.items() if not is_gap(site, at)}
 
 
+def _mornings(site: Past) -> Answer:
+    since = site.now - 31 * 86400
+    nights = {at: dark_s for at, dark_s in site.truth.mornings.items() if at - dark_s > since}
+    return {(site.minute(at),): (dark_s / 60,) for at, dark_s in nights.items()}
+
+
+def _weeks(site: Past) -> Answer:
+    """The weeks of which Monday is among the last 365 days."""
+    days = site.days(365)
+    weeks: dict[str, dict[str, DayTruth]] = {}
+    for day, truth in days.items():
+        date = datetime.fromisoformat(day)
+        weeks.setdefault((date - timedelta(days=date.weekday())).date().isoformat(), {})[day] = truth
+    return {(monday,): energies(each) for monday, each in weeks.items() if monday in days}
+
+
 def _shape(site: Past) -> Answer:
     sums: dict[tuple[str, ...], list[float]] = {}
     first = min(site.truth.hours)
@@ -124,6 +141,20 @@ ENERGY_QUESTIONS: Final = (
         select("local_date, " + ", ".join(_ENERGIES), "envoy_day", "31d"),
         ("local_date",), _ENERGIES,
         lambda site: {(day,): energies({day: truth}) for day, truth in site.days(31).items()}, fits=has_meters,
+    ),
+    Question(
+        "days",
+        "How much energy was produced, used, bought and sold each week (from Monday to Sunday)?",
+        LOCATION + read("envoy_day", *_ENERGIES, since="-365d")
+        + '\n    |> aggregateWindow(every: 1w, offset: -3d, fn: sum, createEmpty: false, timeSrc: "_start")' + BESIDE,
+        select(
+            "first(local_date) AS local_date, " + ", ".join(f"sum({name}) AS {name}" for name in _ENERGIES),
+            "envoy_day", "365d", group="time(7d, 84h) fill(none)",
+        ),
+        ("local_date",), _ENERGIES, _weeks, fits=has_meters, is_part=True,
+        note="The first week may lack days. In InfluxQL, `local_date` is the first day of each sum. The windows of "
+        "InfluxQL begin on Sunday at 12:00 UTC, between the midnights of Sunday and Monday. For a zone more than 11 "
+        "hours ahead of UTC, such as New Zealand's, write `time(7d, 78h)`.",
     ),
     Question(
         "months",
@@ -228,6 +259,22 @@ ENERGY_QUESTIONS: Final = (
         ("hour",), _ENERGIES, _hours, fits=has_meters,
         note="To get the cost by another tariff, multiply the answer by the prices of this tariff. The answer also "
         "shows in which hours a bigger battery would have energy to store.",
+    ),
+    Question(
+        "shape",
+        "When does production begin in the morning, and when did it end in the evening before?",
+        read("envoy_totals", "production_power_w", since="-31d", role="totals")
+        + "\n    |> filter(fn: (r) => r._value > 10.0)\n    |> elapsed(unit: 1m)"
+        + "\n    |> filter(fn: (r) => r.elapsed > 240)"
+        + '\n    |> keep(columns: ["_time", "elapsed"])',
+        "SELECT elapsed FROM ("
+        + select(
+            "elapsed(production_power_w, 1m) AS elapsed", "envoy_totals", "31d", where="production_power_w > 10"
+        )
+        + ") WHERE elapsed > 240",
+        ("minute",), ("elapsed",), _mornings, role="totals",
+        note="The time of each row is the first reading of the day above 10 W. `elapsed` is the number of minutes "
+        "since the last reading above 10 W, so the time minus `elapsed` is the end of the evening before.",
     ),
     Question(
         "shape",

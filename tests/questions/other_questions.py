@@ -261,6 +261,28 @@ OTHER_QUESTIONS: Final = (
         "`coverage_percent`.",
     ),
     Question(
+        "gaps",
+        "How much was produced while nothing was recorded for more than five minutes?",
+        read("envoy_totals", "production_lifetime_wh", since="-31d", role="totals")
+        + "\n    |> elapsed(unit: 1m)\n    |> difference()\n    |> filter(fn: (r) => r.elapsed > 5)"
+        + '\n    |> keep(columns: ["_time", "elapsed", "_value"])',
+        "SELECT elapsed, wh FROM ("
+        + select(
+            "elapsed(production_lifetime_wh, 1m) AS elapsed, difference(production_lifetime_wh) AS wh",
+            "envoy_totals", "31d",
+        )
+        + ") WHERE elapsed > 5",
+        ("minute",), ("wh", "elapsed"),
+        lambda site: {
+            (site.minute(at),): (site.truth.gap_wh[at], lasted / 60)
+            for at, lasted in site.truth.gaps.items()
+            if at - lasted > site.now - 31 * 86400
+        },
+        role="totals",
+        note="The counters of the gateway count on while the recorder is away. The time of the row is the end of the "
+        "gap. For the other energies, replace `production` by `load`, `grid_import` or `grid_export`.",
+    ),
+    Question(
         "cost",
         "How much did the grid energy cost each month, and how much was saved?",
         read("envoy_month", "cost", "income", "saved", "currency") + BESIDE,

@@ -44,6 +44,14 @@ def _year(site: Past) -> Answer:
     return {(serial,): (wh,) for serial, wh in made.items() if wh}
 
 
+def _groups(site: Past) -> Answer:
+    made: dict[tuple[str, ...], float] = {}
+    for panel in site.kind.panels:
+        own = sum(day.panels[panel.serial] for day in site.days(365).values())
+        made[(panel.group,)] = made.get((panel.group,), 0.0) + own
+    return {group: (wh,) for group, wh in made.items()}
+
+
 def _week(site: Past) -> Answer:
     days = site.days(7)
     return {
@@ -179,6 +187,15 @@ PANEL_QUESTIONS: Final = (
         ("serial", "hour"), ("percent",), _shading, within=0.01, numbers=(9,), is_part=True,
         note="A shaded panel produces less than its group at the same hours of each day. The query adds up energies, "
         "because in a mean of daily percentages dull days would count as much as sunny days.",
+    ),
+    Question(
+        "panels",
+        "How much did each group of panels produce in the last 365 days?",
+        read(_DAY, "energy_wh", since="-365d")
+        + '\n    |> group(columns: ["panel_group"])\n    |> sum()\n    |> group()',
+        select("sum(energy_wh) AS energy_wh", _DAY, "365d", group="panel_group"),
+        ("panel_group",), ("energy_wh",), _groups, within=100.0,
+        note="This query needs a layout file, because without it no panel has a group.",
     ),
     Question(
         "ageing",
