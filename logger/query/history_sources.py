@@ -17,12 +17,16 @@ from logger.query.named_query import Need, Rows
 async def read_store(ask: Ask, needs: Sequence[Need], gateway: str, since: int, until: int) -> Rows:
     """Read the points of a query from the store: all daily rows, and the minutes of the last LOGGER_KEEP_DAYS."""
     fields = {need.measurement: frozenset(need.fields) for need in needs}
+    begins = {need.measurement: need.find_begin(since, until) for need in needs}
     found: dict[str, list[Point]] = {name: [] for name in fields}
     for role in dict.fromkeys(need.role for need in needs):
-        async for line in read_stored_lines(ask, role, since, until):
+        first = min(begins[need.measurement] for need in needs if need.role == role)
+        async for line in read_stored_lines(ask, role, first, until):
             if line.partition(b",")[0].decode() not in fields:
                 continue
             reading = read_back(line.decode("utf-8", "replace"), role)
+            if reading.time < begins[reading.measurement]:
+                continue
             if reading.tags.get("gateway") == gateway and reading.fields.keys() & fields[reading.measurement]:
                 found[reading.measurement].append(Point(reading.time, reading.tags, reading.fields))
     return Rows({name: sorted(points, key=lambda point: point.time) for name, points in found.items()})
@@ -33,7 +37,7 @@ async def read_influxdb(history: History, needs: Sequence[Need], gateway: str, s
     found: dict[str, list[Point]] = {}
     for need in needs:
         found[need.measurement] = await history.read_points(
-            need.role, need.measurement, gateway, since, until, need.fields
+            need.role, need.measurement, gateway, need.find_begin(since, until), until, need.fields
         )
     return Rows(found)
 

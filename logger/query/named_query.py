@@ -48,11 +48,19 @@ class AnswerTable:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Name the points that a query reads: their role, measurement and fields."""
+    """Name the points that a query reads: their role, measurement and fields.
+
+    `newest_s`: if it is not 0, only the points of so many seconds before the end of the time span are read.
+    """
 
     role: Role
     measurement: str
     fields: tuple[str, ...]
+    newest_s: int = 0
+
+    def find_begin(self, since: int, until: int) -> int:
+        """Return the time from which on points are read, for a time span in unix seconds."""
+        return max(since, until - self.newest_s) if self.newest_s else since
 
 
 @dataclass(frozen=True, slots=True)

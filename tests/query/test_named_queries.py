@@ -63,6 +63,14 @@ def test_a_query_reads_only_fields_of_the_table_and_answers_nothing_with_an_empt
     assert not [row for row in empty.rows if any(cell is not None for cell in row[1:])]
 
 
+def test_no_query_about_years_reads_the_minutes_of_years() -> None:
+    """A million points of a Flux answer take gigabytes of memory."""
+    for query in QUERIES.values():
+        for need in query.needs:
+            if query.span in ("year", "months", "ever") and need.measurement != "envoy_event":
+                assert need.role == "daily" or 0 < need.newest_s <= 31 * 86400, query.name
+
+
 def test_now_takes_the_newest_of_each_power() -> None:
     points = [
         point("2026-05-20T11:58", production_power_w=900.0, load_power_w=300.0),

@@ -130,6 +130,20 @@ def test_every_report_tells_the_truth(source: Source) -> None:
     assert list(ask_all(source)) == []
 
 
+def test_only_the_newest_readings_are_read_where_a_query_needs_no_more(source: Source) -> None:
+    site, _ = played()["battery-three-phases"]
+    needs = (
+        Need("totals", "envoy_totals", ("battery_charge_percent",), newest_s=7200),
+        Need("totals", "envoy_grid", ("grid_state",)),
+        Need("daily", "envoy_day", ("production_wh",)),
+    )
+    rows = asyncio.run(source.read(needs, site.kind.gateway, 0, site.now))
+    newest = [point.time for point in rows.of("envoy_totals")]
+    assert newest == [site.now - 60 - site.step_s * number for number in reversed(range(8))]
+    assert min(point.time for point in rows.of("envoy_grid")) < site.now - 7200
+    assert len(rows.of("envoy_day")) == len(site.days())
+
+
 def test_every_report_has_a_true_answer_to_compare_with() -> None:
     assert {report.name for report in TRUE_REPORTS} == QUERIES.keys()
 
