@@ -28,9 +28,17 @@ _GAP_S: Final = 300
 _NET_METERS: Final = ("net-consumption", "total-consumption")
 _EVENT: Final = (
     Need("totals", "envoy_event", ("text", "severity", "duration_s")),
-    Need("daily", "envoy_day", ("coverage_percent",)),
+    Need("daily", "envoy_day", ("coverage_percent", "off_grid_s")),
 )
-"""Events, and rows of days. A row of a day proves that the recorder ran on that day and could write events."""
+"""Events, and rows of days.
+
+A row of a day proves that the recorder ran on that day and could write events. If the row has no `off_grid_s`, the
+state of the grid was not measured.
+"""
+_ONLY_GATEWAY: Final = (
+    "This site does not measure the state of the grid, so only outages of the gateway are known. During a power cut "
+    "the gateway is usually silent, too."
+)
 
 
 def _list_fields(points: Iterable[Point], columns: tuple[Column, ...], key: str) -> list[tuple[Value | None, ...]]:
@@ -131,7 +139,10 @@ def _answer_outages(rows: Rows, scope: Scope) -> AnswerTable:
         if point.tags.get("kind") in ("grid_back", "gateway_back")
     ]
     columns = (Column("from", "from"), Column("to", "to"), Column("what", "what"), Column("duration_s", "for", "s"))
-    return AnswerTable(columns, found)
+    days = rows.of("envoy_day")
+    is_unmeasured = days and not any("off_grid_s" in day.fields for day in days)
+    only_gateway = is_unmeasured and all(what == "gateway" for _, _, what, _ in found)
+    return AnswerTable(columns, found, notes=(_ONLY_GATEWAY,) if only_gateway else ())
 
 
 def _answer_gaps(rows: Rows, scope: Scope) -> AnswerTable:

@@ -427,6 +427,16 @@ def test_outages_have_begin_end_and_length() -> None:
     assert ask("outages", {"envoy_event": events}).rows == [("2026-05-19 10:00", "2026-05-19 10:30", "grid", 1800.0)]
 
 
+def test_outages_of_a_grid_that_is_not_measured_are_not_denied() -> None:
+    rows = {"envoy_day": [day("2026-05-19", coverage_percent=100.0)]}
+    (note,) = ask("outages", rows).notes
+    assert "only outages of the gateway are known" in note
+    rows["envoy_event"] = [point("2026-05-19T10:30", {"kind": "gateway_back"}, duration_s=1800.0)]
+    assert ask("outages", rows).notes == (note,)
+    rows["envoy_day"].append(day("2026-05-20", coverage_percent=100.0, off_grid_s=0.0))
+    assert ask("outages", rows).notes == ()
+
+
 def test_gaps_of_more_than_five_minutes_and_the_open_one() -> None:
     points = [point(f"2026-05-20T11:{minute:02}", production_power_w=1.0) for minute in (0, 1, 2, 3, 4, 5, 11)]
     assert ask("gaps", {"envoy_totals": points}).rows == [
