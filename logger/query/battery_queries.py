@@ -52,7 +52,7 @@ def _answer_battery(rows: Rows, _scope: Scope) -> AnswerTable:
     return AnswerTable(columns, found, curve="battery_discharged_wh", notes=notes)
 
 
-def _answer_reserve(rows: Rows, _scope: Scope) -> AnswerTable:
+def _answer_reserve(rows: Rows, scope: Scope) -> AnswerTable:
     found = [
         (text(p, "local_date"), number(p, "battery_min_percent"), number(p, "battery_max_percent"))
         for p in rows.of("envoy_day")
@@ -71,7 +71,8 @@ def _answer_reserve(rows: Rows, _scope: Scope) -> AnswerTable:
         Column("battery_min_percent", "lowest", "%"),
         Column("battery_max_percent", "highest", "%"),
     )
-    notes = () if newest is None else (f"The reserve is set to {newest:g} % now.",)
+    verb, when = ("was", "then") if scope.is_last_day_over else ("is", "now")
+    notes = () if newest is None else (f"The reserve {verb} set to {newest:g} % {when}.",)
     return AnswerTable(columns, found, curve="battery_min_percent", notes=notes)
 
 

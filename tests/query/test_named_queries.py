@@ -383,6 +383,8 @@ def test_battery_gives_efficiency_and_cycles() -> None:
     kept = ask("reserve", {"envoy_day": days, "envoy_totals": totals})
     assert kept.rows == [("2026-05-19", 18.0, 97.0)]
     assert kept.notes == ("The reserve is set to 20 % now.",)
+    past = ask("reserve", {"envoy_day": days, "envoy_totals": totals}, now="2026-05-21T00:00")
+    assert past.notes == ("The reserve was set to 20 % then.",)
 
 
 def test_a_bigger_battery_keeps_the_smaller_of_bought_and_sold() -> None:
