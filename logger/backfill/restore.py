@@ -142,10 +142,10 @@ async def _find_start(history: History, request: RebuildRequest, day: str) -> st
 
 
 async def _find_end(history: History, request: RebuildRequest, after: str, live: EnergyState) -> int:
-    """Return the unix time up to which data is replayed for rows of the days before `after`.
+    """Return the unix time up to which data is replayed, so that the rows of all days before a border are complete.
 
-    This time is one hour after the first tick of the day `after` or of a later day. That tick ends a gap over
-    midnight.
+    `after`: the first day beyond this border. Its first tick ends a gap over midnight, so the time is one hour after
+    that tick. If this day has no tick, the first tick of a later day counts.
     """
     zone = request.site.zone
     for day in list_days(after, live.day):

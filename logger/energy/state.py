@@ -154,7 +154,10 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class HeldTick:
-    """A tick at which a value was held, and the accepted values by counter that the missing fields need."""
+    """A tick at which a value was held, with the values from which its missing fields are computed later.
+
+    `accepted_wh`: the accepted value of each counter. `today_wh`: the energy of today of each counter.
+    """
 
     at: int
     accepted_wh: Mapping[str, float]
