@@ -43,9 +43,9 @@ def _set(connection: sqlite3.Connection, gateway: str, row: DailyRow, *, is_news
 
 
 def lease(connection: sqlite3.Connection, max_lines: int) -> tuple[Lease | None, list[int]]:
-    """Lease marked rows of one gateway, the oldest days first. Each row is one batch with tick 0.
+    """Lease the daily rows of one gateway that were not delivered yet, the oldest days first.
 
-    Return the lease, and the ids of the damaged rows.
+    Each row is one batch with tick 0. Return the lease, and the ids of the damaged rows.
     """
     found = [
         (row_id, revision, unpack_line(line), gateway)
