@@ -43,8 +43,8 @@ class Rebuilt:
     `again`: the replay of closed days of the live state that were computed again. `left_out`: the closed days of the
     live state that were not computed again. `added`: the replay that adds missing fields to rows of earlier versions.
     `days`: the sums of every day, for the months. `elsewhere`: the days whose only row begins at midnight of another
-    time zone; these days get no second row. `double`: the days that have two such rows. `newest`: the newest day's
-    stored row. `lost`: rows of zeros for the price bands that the first day of the live state has lost.
+    time zone; these days get no second row. `double`: the days that have two such rows. `lost`: rows of zeros for the
+    price bands that the first day of the live state has lost.
     """
 
     earlier: Replayed | None = None
@@ -55,7 +55,6 @@ class Rebuilt:
     lost: tuple[DayRow, ...] = ()
     elsewhere: tuple[str, ...] = ()
     double: tuple[str, ...] = ()
-    newest: RowTags | None = None
 
     @property
     def ticks(self) -> int:
@@ -80,11 +79,16 @@ class Rebuilt:
 
 
 async def rebuild(
-    history: History, live: GatewayState, request: RebuildRequest, on_day: Callable[[str], None]
+    history: History,
+    live: GatewayState,
+    request: RebuildRequest,
+    on_day: Callable[[str], None],
+    check: Callable[[RowTags], None] = lambda newest: None,
 ) -> Rebuilt | None:
     """Read and replay the requested days. Return the result; None if the database lacks the gateway.
 
-    `on_day` is called for each day. Rows are made for days without rows, for the requested days, and for the last two
+    `on_day` is called for each day. `check` is called with the newest stored row of a day before any day is replayed,
+    and may raise an error. Rows are made for days without rows, for the requested days, and for the last two
     days, which may be incomplete. The first day of the live state becomes complete later, when the rebuilt state is
     joined to the live state.
     """
@@ -97,10 +101,11 @@ async def rebuild(
     written = await read_row_tags(
         history, request.gateway, zone, first, max(request.until_tick, live.energy.last_tick) + 86400
     )
+    if written:
+        check(written[max(written)])
     found = Rebuilt(
         elsewhere=tuple(sorted(day for day, tags in written.items() if tags.is_elsewhere)),
         double=tuple(sorted(day for day, tags in written.items() if tags.is_double)),
-        newest=written[max(written)] if written else None,
     )
     if span:
         missing = {day for day in list_days(first, last) if day not in written}

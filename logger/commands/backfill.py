@@ -17,6 +17,7 @@ from logger import log
 from logger.backfill.day_replay import RebuildRequest
 from logger.backfill.history import History, open_history
 from logger.backfill.restore import Rebuilt, hand_over, rebuild
+from logger.backfill.stored_days import RowTags
 from logger.clock import SystemClock
 from logger.commands.ui.chosen import find_serial, gateway_option
 from logger.commands.ui.options import MisuseError, parse_date
@@ -111,17 +112,14 @@ async def _rebuild_one(
             "repeat this command a day after the change.",
         )
     prices, _ = read_prices(site.tariff_file)
-    found = await rebuild(
-        history, live, replace(request, until_tick=until_tick, site=site, prices=prices), _show_progress
-    )
+
+    def check(newest: RowTags) -> None:
+        if newest.is_elsewhere and not dry_run:
+            raise _describe_other_zone(newest, site.zone)
+
+    whole = replace(request, until_tick=until_tick, site=site, prices=prices)
+    found = await rebuild(history, live, whole, _show_progress, check)
     _show_progress("")
-    if found and found.newest and found.newest.is_elsewhere and not dry_run:
-        begins = datetime.fromtimestamp(found.newest.row.time, UTC)
-        raise MisuseError(
-            f"In InfluxDB the newest day begins at {begins:%Y-%m-%d %H:%M} UTC, which is no midnight in {site.zone}. "
-            "So nothing was written.",
-            "set LOGGER_TIMEZONE to the time zone in which the days were recorded.",
-        )
     if found is None:
         click.echo(f"InfluxDB holds nothing of gateway {request.gateway}, so no day was rebuilt.")
     elif _show_days(found) or found.days:
@@ -131,6 +129,16 @@ async def _rebuild_one(
         last = datetime.fromtimestamp(found.last_tick, ZoneInfo(site.zone))
         until = f"up to {last:%Y-%m-%d %H:%M}, " if found.last_tick else ""
         click.echo(f"\n{found.ticks} readings, {until}{outcome}.")
+
+
+def _describe_other_zone(newest: RowTags, zone: str) -> MisuseError:
+    """Make the error for a stored day that begins at no midnight of the site's time zone."""
+    begins = datetime.fromtimestamp(newest.row.time, UTC)
+    return MisuseError(
+        f"In InfluxDB the newest day begins at {begins:%Y-%m-%d %H:%M} UTC, which is no midnight in {zone}. "
+        "So nothing was written.",
+        "set LOGGER_TIMEZONE to the time zone in which the days were recorded.",
+    )
 
 
 def _show_days(found: Rebuilt) -> bool:

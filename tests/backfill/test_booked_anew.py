@@ -19,6 +19,7 @@ import pytest
 
 from logger.backfill.day_replay import RebuildRequest
 from logger.backfill.restore import hand_over, rebuild
+from logger.backfill.stored_days import RowTags
 from logger.daemon.amend import StateApi, StoredState
 from logger.daemon.batches import make_amendment, make_daily_rows
 from logger.daemon.gateway_state import GatewayState, load_state
@@ -337,3 +338,17 @@ def test_a_gap_over_the_last_midnight_that_is_booked_anew_keeps_its_two_parts(tm
     kept.backfill("2025-04-05", again=True)
     assert compare(kept.rows(), rows_of(right), "2025-04-05", "2025-04-11") > 15
     assert_sums(kept.rows())
+
+
+def test_a_refused_newest_row_ends_the_rebuild_before_any_day_is_replayed(keep: Keep, tmp_path: Path) -> None:
+    kept = keep(tmp_path, "")
+    kept.write(play(""), None)
+    request = RebuildRequest(kept.kind.gateway, kept.site, 2**31, "")
+    days: list[str] = []
+
+    def refuse(newest: RowTags) -> None:
+        raise InterruptedError(newest.row.fields["local_date"])
+
+    with pytest.raises(InterruptedError, match="2025-04-11"):
+        asyncio.run(rebuild(kept.memory, GatewayState(), request, days.append, refuse))
+    assert days == []
