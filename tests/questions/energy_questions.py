@@ -117,8 +117,8 @@ ENERGY_QUESTIONS: Final = (
         lambda site: {(): tuple(site.truth.now[name.removesuffix("_power_w")] for name in _NOW)},
         role="totals", within=0.01, fits=has_meters, numbers=(1,),
         note="`net_power_w` is positive while the house imports. For batteries, add `battery_power_w` (positive "
-        "while the battery discharges) and `battery_charge_percent`. Normally the last minute has a value. The query "
-        "reads 30 minutes, so that it also has an answer after a restart.",
+        "while the battery discharges) and `battery_charge_percent`. Normally the newest reading is about a minute "
+        "old. The query reads the last 30 minutes, so that it also finds a reading after a restart of the recorder.",
     ),
     Question(
         "today",
@@ -153,8 +153,9 @@ ENERGY_QUESTIONS: Final = (
         ),
         ("local_date",), _ENERGIES, _weeks, fits=has_meters, is_part=True,
         note="The first week may lack days. In InfluxQL, `local_date` is the first day of each sum. The windows of "
-        "InfluxQL begin on Sunday at 12:00 UTC, between the midnights of Sunday and Monday. For a zone more than 11 "
-        "hours ahead of UTC, such as New Zealand's, write `time(7d, 78h)`.",
+        "InfluxQL begin on Sunday at 12:00 UTC. A day row has the time at which its local day begins. So each "
+        "window begins after Sunday's row and before Monday's row. For a zone more than 11 hours ahead of UTC, such "
+        "as New Zealand's, write `time(7d, 78h)`.",
     ),
     Question(
         "months",
@@ -273,8 +274,9 @@ ENERGY_QUESTIONS: Final = (
         )
         + ") WHERE elapsed > 240",
         ("minute",), ("elapsed",), _mornings, role="totals",
-        note="The time of each row is the first reading of the day above 10 W. `elapsed` is the number of minutes "
-        "since the last reading above 10 W, so the time minus `elapsed` is the end of the evening before.",
+        note="The time of each row is the time of the day's first reading above 10 W. `elapsed` is the number of "
+        "minutes since the reading above 10 W before it. So the row's time minus `elapsed` is the time at which "
+        "production ended in the evening before.",
     ),
     Question(
         "shape",

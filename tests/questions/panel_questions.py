@@ -211,8 +211,8 @@ PANEL_QUESTIONS: Final = (
         + select("top(energy_wh, 20) AS best", _DAY, "730d", where="time <= now() - 365d", group="serial")
         + ") GROUP BY serial",
         ("statement", "serial"), ("best_wh",), _best, numbers=(10,),
-        note="The query compares the best days, because they hardly depend on the weather of the year. It needs "
-        "rows of 730 days: if the earlier year lacks its summer, the comparison is wrong.",
+        note="The query compares the best days, because they hardly depend on the weather of the year. The query "
+        "needs rows of 730 days: if the earlier year lacks its summer, the comparison is wrong.",
     ),
     Question(
         "clipping",
