@@ -55,8 +55,8 @@ def dump_state(
 ) -> dict[str, str]:
     """Convert the state to one JSON text for each part of the store. Reports are stored separately.
 
-    `dumped`: the parts of an earlier state, `before`. If both states share a past day or a period, the text of that
-    day or period is taken from `dumped`.
+    `before`: an earlier state that was converted to the parts `dumped`. The text of a past day, month or year that
+    did not change since `before` is taken from `dumped`.
     """
     readings = state.readings
     return {

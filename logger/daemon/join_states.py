@@ -57,7 +57,7 @@ def recompute_days(
 def fill_days(
     live: GatewayState, past: GatewayState, gateway: str, dates: Collection[str]
 ) -> tuple[GatewayState, list[DayRow]]:
-    """Add to the days of `dates` in the `live` state the values that only `past` has.
+    """Complete the days of `dates` in the `live` state with the values that only `past` has.
 
     Return the state, and the rows of the changed days and of their months and years.
     """

@@ -61,7 +61,7 @@ def read_energy(parts: Mapping[str, str]) -> EnergyState:
 
 
 def read_sources(parts: Mapping[str, str]) -> Sources:
-    """Read the source of each value, and the state of the review of sources."""
+    """Read the source of each value, and the progress of pinning the sources."""
     book, review = json.loads(parts["book"]), json.loads(parts.get("review", "{}"))
     pinned = _under(book, _PINNED)
     return Sources(

@@ -125,7 +125,10 @@ def list_missing(result: TickResult) -> dict[str, str]:
 
 
 async def store(found: Poll, site: Site, into: StoreCalls) -> bool:
-    """Store the poll as the recorder would. Return False and store nothing if the store already has that tick."""
+    """Store the poll as the recorder would.
+
+    If the store already has a tick of the same time or later, store nothing and return False.
+    """
     serial = found.info.serial
     stored = await into.call(Store.read_state, serial)
     state = load_state(stored, await into.call(Store.read_reports, serial))

@@ -206,9 +206,9 @@ class Poller:
     def _review_wanted(self, tick: int) -> None:
         """Decide from the current documents which endpoints to request, and how often.
 
-        The review is due each hour. It is also due when the fields that are read or the pinned sources change, and
-        when a document appears, disappears or changes in more than its digits. If such a change cannot be detected in
-        a document, the review is due at each tick of the role `devices`.
+        The review is due each hour. It is also due after each of these changes: other fields are read, other sources
+        are pinned, a document appears or disappears, a document changes in more than its digits. If the changes of a
+        document cannot be detected, the review is due at each tick of the role `devices`.
         """
         now = self._clock.time()
         skeletons = {path: document.skeleton for path, document in self._list_documents(now).items()}

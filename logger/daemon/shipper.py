@@ -180,7 +180,7 @@ class Shipper:
         return True
 
     def _note_older(self, role: Role, lease: Lease | None, *, live: bool) -> None:
-        """Note whether older rows of a role may be waiting in the store. Otherwise the store is not searched."""
+        """Note whether older rows of a role may be waiting in the store. Without them the store is not searched."""
         if lease is None or (live and lease.is_all):
             self._older.discard(role)
             if role == "daily":
@@ -276,7 +276,7 @@ class Shipper:
             await self._plan_to_resend()
 
     async def rest(self) -> None:
-        """Wait for `wake` or the next try, at most _IDLE_S. If `wake` was not called, check all rows."""
+        """Wait for `wake` or the next try, at most 300 s. Without `wake`, the next round searches the whole store."""
         await self._progress.wait("ship", self._wake, self._backoff.next_in_s(_IDLE_S))
         if not self._wake.is_set():
             self._news.add("daily")

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 
 class Stoppable:
-    """Ends the work of one loop when `stopping` is set. The method `watch` must run meanwhile."""
+    """Ends the work of one loop when `stopping` is set. The method `watch` must run as long as the loop."""
 
     def __init__(self, stopping: asyncio.Event) -> None:
         self._stopping = stopping

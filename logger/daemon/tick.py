@@ -116,7 +116,7 @@ def _gather_points(
 
 
 def list_read(result: TickResult) -> tuple[frozenset[tuple[str, ...]], tuple[str, ...]]:
-    """List the fields of the totals' points, and the counters with a pinned source, that were read at a tick."""
+    """List what was read at a tick: the fields of the totals' points, and the counters with a pinned source."""
     read = (point for point in result.readings if point.role == "totals" and point.time == result.snapshot.tick)
     return frozenset((point.measurement, *point.fields) for point in read), result.state.readings.sources.pinned
 

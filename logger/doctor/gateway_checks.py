@@ -152,7 +152,7 @@ async def _check_identity(access: Access, aside: Access, clock: Clock, steps: _S
 
 
 def _judge_refused_certificate(access: Access, pin: Pin | None, error: EnvoyLoggerError) -> CheckResult:
-    """Derive the result for the certificate from the error of the first request, which may have another cause."""
+    """Derive the certificate's result from the error of the first request. The error may have another cause."""
     if isinstance(error, BrokenError) and "TLS handshake" in error.message:
         return fail(
             CERTIFICATE, error, "write ENPHASE_GATEWAY without https://, or with the port that accepts https."

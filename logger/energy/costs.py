@@ -94,7 +94,7 @@ class _Costs:
         return name if name in self._signs and name not in _GRID else None
 
     def book_waiting(self, now: int) -> None:
-        """Book the waiting energy whose price is known now. After a day of waiting, book energy without a price."""
+        """Book waiting energy if its price is known now, or if the energy has waited for a day."""
         for key, item in list(self._unpriced.items()):
             slots = list(self._prices.list_slots(item.since, item.until, self._state.zone))
             is_late = now - item.until >= _WAIT_S

@@ -74,8 +74,8 @@ def _open_next(state: EnergyState, tick: Tick, wiring: Wiring) -> tuple[EnergySt
 def _reopen(state: EnergyState, tick: Tick) -> EnergyState:
     """Reopen an earlier day after our clock was ahead and was set back.
 
-    Merge the later days into the reopened day. If all these days together have more polled seconds than one day, drop
-    the later days.
+    Merge the later days into the reopened day. If all these days together have more polled seconds than the reopened
+    day is long, drop the later days.
     """
     date = local_day(tick.at, state.zone)
     same = next((day for day in state.days if day.date == date), new_day(date, state.zone, tick.tags))
@@ -167,7 +167,7 @@ def beginning_of(days: Sequence[Day], place: int) -> int:
 
 
 def share_by_day(days: Sequence[Day], since: int, until: int, wh: float) -> dict[str, float]:
-    """Split the energy of a time span between local dates in proportion to time. Return Wh by date.
+    """Split the energy of a time span into one share for each local date, in proportion to time. Return Wh by date.
 
     The oldest day also gets the share of the time before that day.
     """

@@ -218,7 +218,7 @@ class _Entry:
             self._days[date] = day
 
     def _share(self, since: int, until: int, wh: float) -> dict[str, float]:
-        """Split the energy of a time span between local days. Return Wh by date."""
+        """Split the energy of a time span into one share for each local day. Return Wh by date."""
         return {self.state.day: wh} if since >= self._begins else share_by_day(self.state.days, since, until, wh)
 
     def close(self, held_ticks: tuple[HeldTick, ...]) -> EnergyState:

@@ -1,7 +1,8 @@
 """Compute the hours of a local day from the IANA time zone. Pure.
 
 When the clocks are set back, an hour of the day occurs twice, each time with its own beginning. When the clocks are
-set forward, an hour is missing. In zones whose clocks change by half an hour, that hour is half as long.
+set forward, an hour is missing. In a zone whose clocks change by half an hour, the second occurrence has only 30
+minutes. No hour is missing there, but one hour has only 30 minutes.
 """
 
 from __future__ import annotations

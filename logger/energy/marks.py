@@ -65,9 +65,9 @@ def leave_out(state: EnergyState, quantities: Collection[str]) -> EnergyState:
 def drop_uneven(
     late: Iterable[tuple[int, dict[str, float]]], state: EnergyState, tick: Tick
 ) -> tuple[tuple[int, dict[str, float]], ...]:
-    """Return the late fields, without the fields of quantities whose counters move at different times.
+    """Return the fields `late` of earlier ticks, without the quantities whose counters move at different times.
 
-    Such a quantity got its mark at the earlier tick, and the late value may be below that mark.
+    The late value of such a quantity may be below its mark, so the written energy would fall.
     """
     coarse = _list_coarse(tick)
     uneven = {quantity for quantity, of in _list_marked(state.wiring, coarse).items() if not coarse.isdisjoint(of)}
@@ -128,6 +128,6 @@ def _is_coarse(source: Source | None) -> bool:
 
 
 def _has_moved(name: str, counter: Counter, tick: Tick, since: int) -> bool:
-    """Return True if a counter has risen since the tick `since`, or so long ago that no energy can flow now."""
+    """Return True if a counter has risen since the tick `since`, or has stood so long that no energy can flow now."""
     resolution_s = tick.sources.get(name, Source()).resolution_s
     return not resolution_s or counter.rose_at > since or tick.at - counter.rose_at >= resolution_s

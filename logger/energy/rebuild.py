@@ -68,7 +68,7 @@ def replay(
     prices: Prices = NO_PRICES,
     phases: int | None = None,
 ) -> tuple[EnergyState, dict[str, list[DayRow]], list[Reading]]:
-    """Account for past ticks after the state's last tick.
+    """Account for the past ticks that follow the state's last tick.
 
     Return the new state, the last rows of each day, and the points of the hours. `phases`: how many phases the meter
     at the grid measured, None if unknown.

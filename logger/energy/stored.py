@@ -55,8 +55,8 @@ def dump_energy(
 ) -> dict[str, str]:
     """Convert the state to one JSON text for each part. Parts that did not change need not be stored again.
 
-    `before`: an earlier state that was converted to the parts `dumped`. The text of a past day or period that did not
-    change since `before` is taken from `dumped`.
+    `before`: an earlier state that was converted to the parts `dumped`. The text of a past day, month or year that
+    did not change since `before` is taken from `dumped`.
     """
     parts = {
         name: _STATE.dump_json(state, include=dict(values), exclude_defaults=True).decode()

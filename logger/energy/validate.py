@@ -245,7 +245,7 @@ def _holding(counter: Counter, held: tuple[HeldValue, ...]) -> Counter:
 
 
 def _count_rollovers(counter: Counter, step: float, most_wh: float, bounds: Bounds) -> int:
-    """Count the rollovers that explain a step with a rise of at most `most_wh`; 0 if no number explains the step.
+    """Count the rollovers that explain a step together with a rise of at most `most_wh`; 0 if no number does.
 
     A step down is a rollover, so the count is positive. A step up means that counters no longer roll over with new
     firmware, or that an accepted rollover was wrong. The count is then negative.

@@ -140,8 +140,8 @@ class Auth:
     async def _do_without(self, now: float) -> Token:
         """Fetch a token while there is no usable token.
 
-        If the sign-in fails, return a rejected token again after its waiting time. Without such a token, raise
-        CredentialsError.
+        If the sign-in fails, return a token whose rejection was long enough ago to try the token again. Without such
+        a token, raise CredentialsError.
         """
         rested = [token for token in self._list_valid(now) if now - self._rejected[token] >= _AGAIN_S]
         try:

@@ -139,7 +139,7 @@ class CoolDown:
         return replace(self, attempts=attempts, kind="done", why=why, hint=LATER, fetched=fetched)
 
     def fail(self, refusal: Refusal, now: float) -> CoolDown:
-        """Record a failed attempt: its reason, its Stop if it has one, and the earliest time of the next attempt."""
+        """Record a failed attempt: its reason, a block on refused credentials, and the earliest next attempt."""
         why, hint = refusal.error.message, refusal.error.hint
         not_before, attempts = self.not_before, self.attempts
         stops = {known: stop for known, stop in self.stops.items() if stop.until > now}

@@ -1,7 +1,7 @@
-"""Signs in at Enphase, one sign-in at a time for each account. All commands share one cool-down file.
+"""Signs in at Enphase, one sign-in at a time for each account. Each account has its own cool-down file.
 
-The cool-down protects the account. So the attempts for all gateways of an account are counted in one file. Each
-account has a file of its own.
+The cool-down protects the account. So the account's file counts the attempts of all commands and for all gateways of
+the account.
 """
 
 from __future__ import annotations

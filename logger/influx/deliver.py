@@ -35,8 +35,9 @@ class Delivery:
     """The result of a delivery of batches.
 
     `done`: the numbers of the batches that are finished; their bad lines are in `refused`. All other batches need
-    another delivery. If the outcome is Done although batches are unfinished, the delivery has reached MOST_REQUESTS
-    or MOST_S. `outside_retention`: the number of requests with points that are older than the bucket's retention.
+    another delivery. If the outcome is Done although batches are unfinished, the delivery has reached its limit of
+    requests or seconds. `outside_retention`: the number of requests with points that are older than the bucket's
+    retention.
     """
 
     outcome: Done | Wait | Blocked
