@@ -151,7 +151,10 @@ def _note_tick(day: Day, around: Surroundings, *, is_off: bool) -> Day:
 def _widen(
     least: str, low: float | None, most: str, high: float | None, span: tuple[float, float]
 ) -> dict[str, float]:
-    """Return the ends of a span that lie beyond the least and greatest value so far, by field name."""
+    """Return the new extremes after a span of values, by field name. Extremes that do not change are left out.
+
+    `least`, `most`: the field names. `low`, `high`: the extremes so far, None if unknown.
+    """
     found = {}
     if low is None or span[0] < low:
         found[least] = span[0]

@@ -199,7 +199,7 @@ def _is_cloud(host: str, headers: Mapping[str, str]) -> bool:
 
 
 def _choose_log_hint(*, is_cloud: bool) -> str:
-    """Return the hint where to find the cause of a refusal.
+    """Return the hint that says how to find the cause of a refusal.
 
     A user of InfluxDB Cloud cannot read the server's log.
     """
