@@ -106,7 +106,7 @@ def without_secrets(text: str) -> str:
 
 
 def mask(text: str) -> str:
-    """Mask a text for people.
+    """Mask the secrets in a text that people will read.
 
     Also replace characters that a terminal would take for a command, because a server may send such characters.
     """
@@ -114,7 +114,7 @@ def mask(text: str) -> str:
 
 
 def mask_all(found: Json) -> Json:
-    """Mask every text in a JSON value. Keys and numbers stay unchanged."""
+    """Mask the secrets in every text of a JSON value. Keys and numbers stay unchanged."""
     match found:
         case str():
             return mask(found)
@@ -137,7 +137,7 @@ def _facts(record: logging.LogRecord) -> dict[str, Any]:
 class _Text(logging.Formatter):
     """Formats a record as `time LEVEL message key=value`.
 
-    Under systemd the journal adds the time and reads the level from `<n>`.
+    Under systemd the journal adds the time. The line then begins with the level as a number, such as `<6>`.
     """
 
     def __init__(self, *, journal: bool) -> None:

@@ -1,4 +1,7 @@
-"""Open the outlets, which offer the readings to others than InfluxDB, beside the running recorder."""
+"""Open the outlets while the recorder runs.
+
+An outlet offers the readings to other programs than InfluxDB.
+"""
 
 from __future__ import annotations
 

@@ -32,7 +32,8 @@ _AT_LEAST_ONCE: Final = 1
 class BrokerLink:
     """One connection to the broker, which is used once.
 
-    `refusal`: the broker's answer to a refused sign-in. `is_lost`: True after the connection was lost.
+    `refusal`: the broker's answer to the sign-in, None before the answer. `is_lost`: True after the connection was
+    lost.
     """
 
     def __init__(self, identifier: str, tls: ssl.SSLContext | None) -> None:
@@ -57,7 +58,7 @@ class BrokerLink:
         self._look: asyncio.TimerHandle | None = None
 
     async def open(self, host: str, port: int) -> None:
-        """Connect and sign in. The broker's answer is stored in `refusal`. Raises OSError and TimeoutError."""
+        """Connect and sign in. Store any answer of the broker in `refusal`. Raises OSError and TimeoutError."""
         connecting = self._loop.run_in_executor(None, self.client.connect, host, port, _KEEPALIVE_S)
         try:
             await asyncio.shield(connecting)
@@ -180,7 +181,7 @@ class BrokerLink:
         self.client.loop_misc()
 
     def _forget(self, connecting: asyncio.Future[Any]) -> None:
-        """Close a connection that was still being made when its caller stopped waiting."""
+        """Close a connection that was only made after `open` was cancelled."""
         if not connecting.cancelled() and connecting.exception() is None:
             self.abandon()
 

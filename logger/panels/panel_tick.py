@@ -66,8 +66,8 @@ def _count_days(state: PanelState, judged: str) -> PanelState:
     """Count silent days and low days.
 
     A day that is not judged yet gets the low days of the last judged day. Silent days are counted again on every day
-    of the state. But the oldest day keeps its count if it was judged before this poll, because no earlier day is
-    known.
+    of the state. But the oldest day keeps its numbers of silent days if the day was judged before this poll, because
+    no earlier day is known.
     """
     days = {
         day: set_low_days(kept, state.watch.weak_days) if day > max(judged, state.watch.judged) else kept

@@ -104,9 +104,9 @@ async def detect_server(target: Target, clock: Clock, given: Sequence[SignIn] = 
 
 
 def _find_cure(error: WireError, url: str) -> str:
-    """Return a hint for an error of InfluxDB; the hint names INFLUXDB_URL.
+    """Return a hint about InfluxDB and INFLUXDB_URL for a failed request to `url`.
 
-    The error's own hint is for any device. It is returned only if there is no hint about InfluxDB for this error.
+    If there is no such hint for this kind of error, return the error's own hint, which fits any device.
     """
     match error:
         case NameUnknownError():

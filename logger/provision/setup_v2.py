@@ -103,7 +103,7 @@ def _set_up_as(
 ) -> SetupResult:
     """Sign in, and create the items of the plan that InfluxDB lacks.
 
-    `made`: name → id of the buckets that the first sign-up made.
+    `made`: name → id of the buckets that were made together with the server's first user.
     """
     sign_in = {"token": admin.token} if admin.token else {"username": admin.username, "password": admin.password}
     with V2Client(url, refuse, timeout_s=_TIMEOUT_S, org=plan.org, **sign_in) as client:

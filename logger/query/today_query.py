@@ -105,8 +105,8 @@ def _explain(quantity: str, counting: Counting, clock: str) -> str:
 def _count_rows(rows: Rows, scope: Scope, last: Mapping[str, float | None]) -> Counting:
     """Find the energy that was counted since recording began today, from rows alone.
 
-    The newest day row has this energy. If a quantity is in `last`, the gateway itself gives the quantity's energy of
-    the whole day, and the quantity is left out of `begun`.
+    The newest day row has this energy. `last`: the energies of the whole day, which the gateway itself gives. A
+    quantity in `last` does not count as begun today.
     """
     first = next((point.time for point in rows.of("envoy_totals") if _POWER in point.fields), 0)
     if first < _find_midnight(scope) + _AT_MIDNIGHT_S:

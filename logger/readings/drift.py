@@ -83,8 +83,8 @@ class DocumentKeys:
 class Shape:
     """The known keys of one document, the recently `changed` keys, and when the document was last seen.
 
-    `looked_at`: when the keys were last read. `skeleton`: the text of that document without digits. Only `keys` is
-    stored. The other values start empty in a new process.
+    `looked_at`: when the keys were last read. `skeleton`: a number that is the same for documents that differ only in
+    digits. Only `keys` is stored. The other values start empty in a new process.
     """
 
     keys: DocumentKeys = field(default_factory=DocumentKeys)
@@ -165,8 +165,8 @@ def _describe_loss(path: str, place: str, was: str, now: str) -> str:
 class _Keys:
     """The places of one document. A place is a key with all keys above it.
 
-    `kinds`: the kind of value at each place. `unclear`: the places whose kind is unclear. `objects`: the places of
-    objects.
+    `kinds`: the kind of value at each place. `unclear`: the places with a null or with values of several kinds.
+    `objects`: the places of objects.
     """
 
     kinds: Mapping[str, str]

@@ -36,7 +36,7 @@ def read_enpower_grid(row: Row, view: View) -> str | None:
 
 
 def _settle(found: Settled, view: View) -> Settled | None:
-    """Return `found`, a value of one controller, or None if the site's controllers report different grid states."""
+    """Return `found` (one controller's value); None if the site's controllers report different grid states."""
     return None if found is None or len(list_grid_states(view)) > 1 else found
 
 
@@ -70,8 +70,9 @@ def _judge_collar(row: Row, view: View) -> str | None:
 def judge_enpower(row: Row, view: View) -> str | None:
     """Return the grid state by the system controller's relay.
 
-    Return None if the relay is closed while a mode or the batteries report off-grid. With a generator the modes
-    report on-grid while the relay is open. In this case the relay is believed.
+    Return None if the relay is closed while the batteries or one of the controller's grid modes (`MODES`) report
+    off-grid. With a generator the grid modes report on-grid while the relay is open. In this case the relay is
+    believed.
     """
     closed = _judge_relay(row)
     if closed is None:

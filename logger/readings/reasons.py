@@ -240,7 +240,11 @@ def _quote_unclear(view: View) -> str:
 
 
 def _compare_batteries(view: View) -> str:
-    """Return a text that names the IQ Batteries that only one list has, or whose power is impossible; else empty."""
+    """Return a text that names the IQ Batteries with a faulty entry; empty without a fault.
+
+    A battery has a faulty entry if the list of powers has it twice or without a plausible power, or if only one of
+    the list of powers and the ensemble inventory has it.
+    """
     powers, listed = (
         Counter(row.serial for row in rows or ())
         for rows in (ensemble.encharge_power(view.standing()), ensemble.encharge_inventory(view))

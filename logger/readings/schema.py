@@ -35,7 +35,7 @@ _LIMITS: Final[dict[str, tuple[float, float]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rowset:
-    """A selector with its name. `where` describes the selector's document and objects to people.
+    """A selector with its name. `where`: the selector's document and objects, in words for people.
 
     `kind`: the kind of battery in the rows, for measurements with several kinds. `resolution_s`: a counter's value
     may stay the same for this many seconds and then rise in one step. `rolls_over`: a sum over inverters that some
@@ -184,7 +184,7 @@ def formula(rowset: Rowset, name: str, read: Read) -> Key:
 
 
 def check(measurements: tuple[Measurement, ...]) -> None:
-    """Check the table at import: unique names, matching units and kinds, and no tag whose values are unlimited.
+    """Check the table at import: unique names, matching units and kinds, and a limited number of values of each tag.
 
     Raises ValueError if the table has an error.
     """

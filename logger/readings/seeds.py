@@ -96,7 +96,8 @@ def _try_consumption(view: View, counters: Mapping[str, float]) -> Iterator[Seed
 def _by_interval(view: View, select: Selector, quantity: str, source: str, counter: float) -> Seed | None:
     """Make a seed from an energy that the gateway updates every 15 minutes.
 
-    Add the counter's rise since the last update, if the counter counts from the same base.
+    Add the counter's rise since the last update: the counter minus the gateway's lifetime energy. Return None if this
+    difference is below zero or too great, because the two then count from different bases.
     """
     rows = select(view)
     values: Object = rows[0].values if rows else {}  # a doubt concerns the power, not the counted energy
@@ -124,8 +125,8 @@ def _by_block(view: View, quantity: str, kind: str) -> Seed | None:
 def _is_left_behind(today: float, lifetime: float) -> bool:
     """Return whether a block shows the interval database's figure of today without the CT's rise.
 
-    The gateway adds to the database's whole number the rise of the CT since then, with its decimals. If the database
-    counts from another base and is ahead of the CT, the gateway adds nothing.
+    The database's figure is a whole number. The gateway adds the CT's rise since the database's last step, which has
+    decimals. If the database counts from another base and is ahead of the CT, the gateway adds nothing.
     """
     return today.is_integer() and not lifetime.is_integer()
 

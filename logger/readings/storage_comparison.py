@@ -1,6 +1,6 @@
 """Compare the power of the storage CT with the power that the batteries report. Pure.
 
-The batteries report up to a fifth less power than flows, and some minutes later. So a single pair of powers is not
+The power that the batteries report is some minutes old, and up to a fifth too low. So a single pair of powers is not
 enough. The ratio of the CT's power to the batteries' power over two hours decides. A negative ratio shows a reversed
 CT.
 """

@@ -1,4 +1,4 @@
-"""Doubt batteries and controllers that the gateway does not hear by its own word (Q-B20). Pure.
+"""Doubt batteries and controllers that the gateway itself reports as not communicating (Q-B20). Pure.
 
 The gateway still gives the last state, power and charge of such a device.
 """

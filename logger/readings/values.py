@@ -61,7 +61,8 @@ def read_phase_watts(row: Row, _view: View) -> float | None:
 def read_power_factor(row: Row, _view: View) -> float | None:
     """Return the power factor of a meter.
 
-    With `new_stack` the power factor is computed here, because the gateway then gives the sum over the phases (Q-N3).
+    With the new metering software (`new_stack`) the gateway gives the sum over the phases instead (Q-N3). The power
+    factor is then computed from active and apparent power.
     """
     if not row.values.get("new_stack"):
         return row.number("pwrFactor")
@@ -74,7 +75,7 @@ def read_power_factor(row: Row, _view: View) -> float | None:
 def read_apparent_energy(row: Row, _view: View) -> float | None:
     """Return the lifetime apparent energy in VAh.
 
-    Return None if the row has the key `new_stack`. In firmware with this key the figure stays near zero (Q-N2).
+    Return None with the new metering software (`new_stack`), whose figure stays near zero (Q-N2).
     """
     return None if row.values.get("new_stack") else row.number("apparentEnergy")
 

@@ -39,7 +39,7 @@ _IQ_BATTERY: Final = 13
 
 
 def ensemble_devices(document: Found[Document], kind: str) -> Rows:
-    """Select the devices of one type in the ensemble inventory. Return UNKNOWN if that list cannot be read."""
+    """Select the devices of one type in the ensemble inventory; UNKNOWN if the inventory cannot be read."""
     return document if isinstance(document, Missing) else _list_type(document, kind)
 
 

@@ -80,8 +80,8 @@ def living_inverters(view: View) -> Rows:
 
     Removed inverters stay in the list for years (Q-I3). An inverter counts as removed if its last report is 30 days
     older than the newest report of the list. The present time is not used, because under snow no inverter may
-    report for longer than 30 days. An inverter with the report time 0 has not reported yet, or was removed. It counts
-    as installed if production.json counts as many inverters.
+    report for longer than 30 days. Inverters with the report time 0 have not reported yet, or were removed. These
+    inverters count as installed if the number of registered inverters in production.json includes them.
     """
     document = view.find_fact(paths.V1_INVERTERS)
     if isinstance(document, Missing):

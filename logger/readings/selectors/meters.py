@@ -182,7 +182,7 @@ def _count_legs(reading: Object, phases: int | None) -> int | None:
 def meters_in_use(view: View) -> Rows:
     """Select the reading of every enabled meter. The tag is `meter`.
 
-    The line of the meter list with the same key `eid` shows which meter it is (Q-M1). Each row also has `phases`: the
+    A reading belongs to the line of the meter list with the same key `eid` (Q-M1). Each row also has `phases`: the
     number of phases that the meter list names, `legs`: the number of phases in use, and `new_stack`: whether the
     gateway has the new metering software of some 8.3 firmware.
     """
@@ -278,7 +278,10 @@ def find_reversed_legs(view: View, kind: str = "production") -> dict[str, float]
 
 
 def power_key(row: Row) -> str:
-    """Return the JSON key of a phase's power. With `new_stack`, `activePower` is not that power (Q-N5)."""
+    """Return the JSON key of a phase's power.
+
+    With the new metering software (`new_stack`), the key `activePower` has another value than this power (Q-N5).
+    """
     return "instantaneousDemand" if row.values.get("new_stack") else "activePower"
 
 
