@@ -30,7 +30,7 @@ def replay_reports(state: PanelState, points: Sequence[Reading], site: Site, liv
 def replay_installed(state: PanelState, polls: Sequence[Sequence[Installed]], day: str, site: Site) -> PanelState:
     """Add to a past day each inverter that a poll of that day listed as installed.
 
-    Also add the inverter's tripped seconds, one interval for each poll that listed the inverter as tripped.
+    Also add the inverter's tripped seconds: one polling interval for each poll that listed the inverter as tripped.
     """
     last = {item.serial: item for installed in polls for item in installed}
     tripped_s: dict[str, int] = {}
