@@ -113,9 +113,9 @@ class EndpointState:
 
     def is_surely_absent(self, now: float) -> bool:
         """Return True if this gateway certainly lacks the document: absent, not allowed, or never answered."""
-        never_answered = self.is_silent and not self.has_answered
-        failing_s = 0.0 if self.failing_since is None else now - self.failing_since
-        return self.is_absent or (never_answered and failing_s >= _NEVER_S)
+        if self.is_absent or self.has_answered or self.failing_since is None:
+            return self.is_absent
+        return self.is_silent and now - self.failing_since >= _NEVER_S
 
     def standing_document(self, now: float) -> Document | None:
         """Return the last document; None if the document is too old.
@@ -125,8 +125,9 @@ class EndpointState:
         """
         if self.document is None:
             return None
-        stands_s = 2 * max(self._usual_cadence_s, self.intervals["totals"])
-        return None if now - self.document.received_at > stands_s else self.document
+        age_s = now - self.document.received_at
+        is_young = age_s <= 2 * self.intervals["totals"] or age_s <= 2 * self._usual_cadence_s
+        return self.document if is_young else None
 
     # --- when the next request is due ---------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -154,7 +153,13 @@ def describe_health(recorder: Recorder) -> dict[str, Json]:
 def _delivery(shipper: Shipper, waiting: StoreFigures) -> dict[str, Json]:
     """Describe the delivery since the start. Before the first delivery, take `last_delivery` from the store."""
     done = shipper.shipped
-    return {**asdict(done), "last_delivery": done.last_delivery or waiting.last_delivery}
+    return {
+        "batches": done.batches,
+        "refused": done.refused,
+        "outside_retention": done.outside_retention,
+        "last_delivery": done.last_delivery or waiting.last_delivery,
+        "waiting_for": done.waiting_for,
+    }
 
 
 def write(folder: Path, status: Mapping[str, Json]) -> None:

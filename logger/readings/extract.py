@@ -53,7 +53,7 @@ class Extraction:
         self._views = {role: View(snapshot, role) for role in ROLES}
         self._before = sources
         self._fields, self._counters = dict(sources.fields), dict(sources.counters)
-        self._selected: dict[tuple[str, Role], Rows] = {}
+        self._selected: dict[Role, dict[str, Rows]] = {role: {} for role in ROLES}
         self.read_from: dict[str, tuple[Rowset, Row]] = {}
 
     def devices(self, roles: frozenset[Role]) -> Iterator[Device]:
@@ -93,18 +93,27 @@ class Extraction:
     def _read_site(self, measurement: Measurement) -> Iterator[Device]:
         """Read each field from its chosen source. Store the choice if the field has several sources."""
         fields = {}
+        role, view = measurement.role, self._views[measurement.role]
         for item in measurement.fields:
-            name = f"{measurement.name}.{item.name}"
-            chosen = self._choose(item.keys, measurement.role, self._fields.get(name))
-            if chosen is not None:
-                if len(item.keys) > 1:
+            if len(item.keys) < 2:
+                chosen = self._choose_only(item.keys, role)
+            else:
+                name = f"{measurement.name}.{item.name}"
+                chosen = self._choose(item.keys, role, self._fields.get(name))
+                if chosen is not None:
                     self._fields[name] = chosen[0].rowset.name
-                value = item.value_of(*chosen, self._views[measurement.role])
-                if value is not None:
-                    fields[item.name] = value
-                    self.read_from[item.name] = chosen[0].rowset, chosen[1]
+            if chosen is not None and (value := item.value_of(*chosen, view)) is not None:
+                fields[item.name] = value
+                self.read_from[item.name] = chosen[0].rowset, chosen[1]
         if fields.keys() - {_AGE}:
             yield Device(measurement, {}, fields)
+
+    def _choose_only(self, keys: Sequence[Key], role: Role) -> tuple[Key, Row] | None:
+        """Choose the only source of a value, if it has rows; None for a computed value, which has no source."""
+        for key in keys:
+            if rows := self._select(key.rowset, role):
+                return key, rows[0]
+        return None
 
     def _choose(
         self, keys: Sequence[Key], role: Role, before: str | None, *, by_standing: bool = False
@@ -180,10 +189,11 @@ class Extraction:
         return named, duplicates
 
     def _select(self, rowset: Rowset, role: Role) -> Rows:
-        at = (rowset.name, role)
-        if at not in self._selected:
-            self._selected[at] = rowset.select(self._views[role])
-        return self._selected[at]
+        selected = self._selected[role]
+        rows = selected.get(rowset.name)
+        if rows is None:
+            rows = selected[rowset.name] = rowset.select(self._views[role])
+        return rows
 
     def _select_standing(self, rowset: Rowset, role: Role) -> Rows:
         """Select a rowset's rows from the newest documents, whatever their age."""

@@ -38,6 +38,8 @@ def find_seeds(
 def missing_seeds(view: View, energy: EnergyState, counters: Collection[str], zone: str) -> frozenset[str]:
     """Return the quantities that still need a seed. Seeds are taken only on the first local day of the counters."""
     day = local_day(view.snapshot.tick, zone or "UTC")
+    if energy.first_day not in ("", day) and all(c.first_day not in ("", day) for c in energy.counters.values()):
+        return frozenset()
     made_of: dict[str, tuple[str, ...]] = {"production": ("production",)}
     if meters.has_meter(view, "net-consumption"):
         made_of["consumption"] = ("production", "import", "export")
