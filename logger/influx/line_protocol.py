@@ -50,13 +50,13 @@ def _encode_line(reading: Reading) -> str:
         raise ValueError(f"a reading of {reading.measurement!r} has no field")
     values: Iterable[Any] = fields.values()
     try:
-        form, is_long, writers = _plan_fields(*fields, *map(type, values))
+        form, long, writers = _plan_fields(*fields, *map(type, values))
     except KeyError:  # a type that is derived from one of ours
         return _encode_line(replace(reading, fields={name: _make_plain(value) for name, value in fields.items()}))
-    written = [
-        value if not long else value + 0.0 if value.is_integer() else round(value, 3) + 0.0
-        for long, value in zip(is_long, values)  # noqa: B905  the argument takes long
-    ]
+    written = [*values]
+    for place in long:
+        value = written[place]
+        written[place] = value + 0.0 if value.is_integer() else round(value, 3) + 0.0
     for place, write in writers:
         written[place] = write(written[place])
     return f"{_encode_series(reading.measurement, *tags, *tags.values())} {form % (*written,)} {reading.time:d}\n"
@@ -90,9 +90,9 @@ def _encode_series(measurement: str, *tags: str) -> str:
 def _plan_fields(*fields: Any) -> _Plan:
     """Make the plan for writing the fields of all readings with the same names and types.
 
-    `fields`: all names, then all types. Return three things: the form for the operator `%`; for each value, whether
-    it may have too many decimals; and the places of values to convert first, each with its function. Raises KeyError
-    for a type that no field can have.
+    `fields`: all names, then all types. Return three things: the form for the operator `%`; the places of values that
+    may have too many decimals; and the places of values to convert first, each with its function. Raises KeyError for
+    a type that no field can have.
     """
     names, kinds = fields[: len(fields) // 2], fields[len(fields) // 2 :]
     for name in names:
@@ -100,8 +100,9 @@ def _plan_fields(*fields: Any) -> _Plan:
             raise ValueError(f"{name!r} is a name that servers misread")
     starts = [_encode_name(name, _IN_KEY).replace("%", "%%") for name in names]
     form = ",".join(f"{start}={_FORMS[kind]}" for start, kind in zip(starts, kinds, strict=True))
-    rounded = tuple(kind is float and is_rounded(name) for name, kind in zip(names, kinds, strict=True))
-    return form, rounded, tuple((place, _WRITERS[kind]) for place, kind in enumerate(kinds) if kind in _WRITERS)
+    both = enumerate(zip(names, kinds, strict=True))
+    long = tuple(place for place, (name, kind) in both if kind is float and is_rounded(name))
+    return form, long, tuple((place, _WRITERS[kind]) for place, kind in enumerate(kinds) if kind in _WRITERS)
 
 
 def _encode_name(name: str, special: re.Pattern[str]) -> str:
@@ -125,7 +126,7 @@ def _escape_text(value: str) -> str:
     return _IN_STRING.sub(r"\\\1", _BREAKS.sub(" ", value)) if _TO_ESCAPE.search(value) else value
 
 
-_Plan: TypeAlias = tuple[str, tuple[bool, ...], tuple[tuple[int, Callable[[Any], Value]], ...]]
+_Plan: TypeAlias = tuple[str, tuple[int, ...], tuple[tuple[int, Callable[[Any], Value]], ...]]
 _FORMS: Final[Mapping[type, str]] = {float: "%r", int: "%di", str: '"%s"', bool: "%s"}
 _WRITERS: Final[Mapping[type, Callable[[Any], Value]]] = {
     bool: {True: "true", False: "false"}.__getitem__,
