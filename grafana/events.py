@@ -16,7 +16,7 @@ _SEVERITIES: Final = {"info": ("Events", GREY), "warning": ("Warnings", WARN), "
 
 
 class _Marks(dashboard.AnnotationQuery):
-    """An annotation with a query, which the class of the Grafana SDK lacks."""
+    """An annotation with a query. The annotation class of the Grafana SDK has no property for a query."""
 
     said: dict[str, object]
 

@@ -125,8 +125,8 @@ def columns(
 ) -> Panel:
     """Make bars along the time axis.
 
-    If some sites lack the values, a board uses `columns` instead of `bars`, because `bars` cannot show a text in
-    their place.
+    A board uses `columns` instead of `bars` for values that some sites lack, because `bars` cannot show a text in
+    place of absent values.
     """
     custom = common.GraphFieldConfig(
         draw_style=common.GraphDrawStyle.BARS,
@@ -239,7 +239,7 @@ def heat(
     """Make a heat map: a row for each column of the answer. An absent value and a value below 1 have no colour.
 
     Grafana reverses `YlOrRd` in the dark theme, so that the least value resembles the panel's ground in both themes,
-    and the greatest value is pale yellow or dark red. A scheme with two ends around a middle is the same in both.
+    and the greatest value is pale yellow or dark red. A scheme with two ends around a middle is never reversed.
     """
     options = heatmap.Options(
         calculate=False,

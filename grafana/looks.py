@@ -136,7 +136,9 @@ the property of newer versions."""
 
 
 def steps_of_share(whole: float, *, behind: bool = False) -> tuple[tuple[float | None, str], ...]:
-    """Return the colour steps of a share of the group. `whole`: the number for 100 %.
+    """Return the colour steps for an inverter's energy as a share of the median of its group.
+
+    `whole`: the number that stands for 100 %, which is the median.
 
     `behind`: return the colours for the ground behind a number, instead of the colours for the number itself.
     The steps are at 79.5 % and 94.5 %, so that a cell has the colour of the rounded number in the cell.

@@ -167,7 +167,7 @@ class _Page:
         )
 
     def _holes(self) -> list[dashboard.ValueMapping]:
-        """Make the mappings that show a cell or a bar without a value as a dash, not as the text of absence."""
+        """Make the mappings that show a cell or a bar without a value as a dash."""
         match = dashboard.SpecialValueMatch
         return [
             dashboard.SpecialValueMap(

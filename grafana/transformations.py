@@ -26,8 +26,8 @@ def as_words(columns: Iterable[str]) -> Steps:
 def hours_by_day(value: str) -> Steps:
     """Make a table with a row for each hour of the day and a column for each local day.
 
-    Grafana places a column by a time. The time of a day's column is the day's midnight: the time of a row of the
-    query's answer minus its local hour.
+    Grafana places a column by a time. The time of a day's column is the day's midnight: for each row of the
+    query's answer, the time of the row minus the local hour of the row.
     """
     return (
         _calculate("since_midnight", "hour", "*", 3_600_000),
@@ -72,7 +72,7 @@ def join_by(column: str) -> Steps:
 
 
 def in_one_row() -> Step:
-    """Put the columns of all answers into one row, in which they can be ordered and computed with."""
+    """Put the columns of all answers into one row, so that Grafana can order and calculate columns."""
     return "concatenate", {"frameNameMode": "drop"}
 
 

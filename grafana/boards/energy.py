@@ -1,4 +1,4 @@
-"""Define the board Energy: days, months, years, records and costs, from day, month and year rows."""
+"""Define the board Energy: the energy and money of days, months and years, and the days with the most energy."""
 
 from __future__ import annotations
 

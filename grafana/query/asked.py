@@ -39,9 +39,9 @@ class Statement:
 class Rows:
     """Select points of one measurement, of the chosen gateways or of the chosen sites of several gateways.
 
-    `since`: how far back the query reads (such as `10m`), `SHOWN` or `BEFORE`. `until`: if the query does not read
-    up to now, the end of its time as a duration before now. `where`: pairs of a tag and its value, or of a tag and a
-    `${variable}`.
+    `since`: how far back the query reads (such as `10m`), `SHOWN` or `BEFORE`. `until`: the end of the time
+    that the query reads, as a duration before now; empty for now. `where`: pairs of a tag and its value, or of a tag
+    and a `${variable}`.
     """
 
     measurement: str
@@ -57,7 +57,7 @@ class Rows:
 
     @property
     def owner(self) -> str:
-        """Return the tag that says whose points these are. The board has a variable of the same name."""
+        """Return the tag that names the gateway or the site of a point. The board has a variable of the same name."""
         return "site" if self.measurement in _OF_SITES else "gateway"
 
     def having(self, fields: Iterable[str]) -> Rows:

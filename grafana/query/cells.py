@@ -96,11 +96,11 @@ class PanelDays(_PanelCells):
 
 @dataclass(frozen=True)
 class HourShares(Query):
-    """Query the energy of each inverter in each hour of the day, as percentage of the group's energy."""
+    """Query the energy of each inverter in each hour of the day, as percentage of the median of its group."""
 
     name: str
     rows: Rows
-    """Rows with two fields: the energy of the inverter, and the energy of the group."""
+    """Rows with two fields: the energy of the inverter, and the median energy of the inverters of its group."""
     names: Rows
     """Rows with the name of each panel, for the join in Flux. InfluxQL reads the name from `rows`."""
 
@@ -157,8 +157,9 @@ def _place(steps: Iterable[str], made: dict[str, str]) -> str:
 def _ask_by_digits(rows: Rows, panel: str, number: str, *values: str, group: str = _EACH_WINDOW) -> list[Statement]:
     """Return a statement for each number of digits at the end of a panel's name, so that E2 is before E10.
 
-    `panel`: the tag or field with the name. `number`: an expression with a number in each row; the column `digits` is
-    computed from it, because InfluxQL has no constant columns. `values`: the columns before the column `digits`.
+    `panel`: the tag or field with the name. `number`: an expression that gives a number in each row; the column
+    `digits` is computed from this number, because InfluxQL has no constant columns. `values`: the columns before
+    the column `digits`.
     """
     return [
         Statement(

@@ -75,7 +75,7 @@ class CountAbove(OneColumn):
         return [Statement(self.rows.role, flux.pipe(*flux.read(self.rows, "last()"), *steps))]
 
     def influxql(self) -> list[Statement]:
-        """Return one statement, which adds up 1 for each device with at least `least`, and 0 for each other device.
+        """Return one statement, which adds up 1 for each device that has at least the value `least`, else 0.
 
         For a device's value n, the number is n − least + 1, limited to the range from 0 to 1. The argument of `abs`
         is a float, because `abs` of InfluxDB 1.6 returns a negative integer unchanged.

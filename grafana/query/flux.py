@@ -31,8 +31,8 @@ def pipe(*steps: str, imports: tuple[str, ...] = ()) -> str:
 def read(rows: Rows, *early: str) -> tuple[str, ...]:
     """Return the first steps of a query, which read its rows. `early`: steps that run inside the database.
 
-    Some series lack a tag such as `panel`. A filter by such a tag runs outside the database, like all steps after
-    it. Therefore such a filter comes after the steps of `early`.
+    Some series lack a tag such as `panel`. A filter by such a tag runs outside the database, and so do all
+    later steps. Therefore such a filter comes after the steps of `early`.
     """
     stop = f", stop: -{rows.until}" if rows.until else ""
     span = _RANGES.get(rows.since) or f"range(start: -{rows.since}{stop})"

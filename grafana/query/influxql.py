@@ -17,7 +17,7 @@ def quote(name: str) -> str:
 
 
 def call(fn: str, field: str, name: str = "") -> str:
-    """Return an aggregate of a field, with the field's name or the name `name`."""
+    """Return an aggregate of a field as a column. `name`: the name of the column; if empty, the field's name."""
     return f'{fn}("{field}") AS "{name or field}"'
 
 

@@ -168,9 +168,9 @@ class Sign(OneColumn):
 
 @dataclass(frozen=True)
 class Reached(OneColumn):
-    """Query the newest value of the second field, if the first field's newest value is at most 1 greater.
+    """Query the newest value of the second field, a limit, if the first field has reached this limit.
 
-    Otherwise the answer is empty.
+    If the newest value of the first field is above limit + 1, the answer is empty.
     """
 
     def flux(self) -> list[Statement]:

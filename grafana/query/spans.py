@@ -1,4 +1,4 @@
-"""Query day, month and year rows, with one row for each span and the values of several gateways merged."""
+"""Query one row for each span (day, month or year), in which the values of several gateways are merged."""
 
 from __future__ import annotations
 

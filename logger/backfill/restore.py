@@ -43,8 +43,8 @@ class Rebuilt:
     `again`: the replay of closed days of the live state that were computed again. `left_out`: the closed days of the
     live state that were not computed again. `added`: the replay that adds missing fields to rows of earlier versions.
     `days`: the sums of every day, for the months. `elsewhere`: the days whose only row begins at midnight of another
-    time zone; these days get no second row. `double`: the days that have two such rows. `lost`: rows of zeros for the
-    price bands that the first day of the live state has lost.
+    time zone; these days get no second row. `double`: the days that have rows at two midnights. `lost`: rows of zeros
+    for the price bands that the first day of the live state has lost.
     """
 
     earlier: Replayed | None = None
@@ -147,10 +147,9 @@ async def _find_start(history: History, request: RebuildRequest, day: str) -> st
 
 
 async def _find_end(history: History, request: RebuildRequest, after: str, live: EnergyState) -> int:
-    """Return the unix time up to which data is replayed, so that the rows of all days before a border are complete.
+    """Return the unix time up to which data is replayed, so that the rows of all days before `after` are complete.
 
-    `after`: the first day beyond this border. Its first tick ends a gap over midnight, so the time is one hour after
-    that tick. If this day has no tick, the first tick of a later day counts.
+    This time is one hour after the first tick of `after` or a later day, because that tick ends a gap over midnight.
     """
     zone = request.site.zone
     for day in list_days(after, live.day):

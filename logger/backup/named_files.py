@@ -89,7 +89,10 @@ def _path_of(settings: Settings, variable: str) -> Path | None:
 
 
 def _beside(variable: str, named: Path, path: Path) -> str:
-    """Return the place of a file by its path from the folder of `named`; outside this folder, by its whole path."""
+    """Return the place of `path`: `SETTING/PATH`, with the path from the folder of `named`.
+
+    If the file is outside this folder, PATH is the whole path.
+    """
     folder = named.parent
     rest = path.relative_to(folder) if path.is_relative_to(folder) else path.absolute()
     return f"{variable}/{rest}"

@@ -92,7 +92,8 @@ class StandIns:
     def _choose(self) -> None:
         """Choose a stand-in for each original that was collected since the previous call.
 
-        A serial number that contains another serial number gets no stand-in of its own; the inner one is replaced.
+        A serial number that contains another serial number gets no stand-in of its own. Only the contained
+        serial number is replaced.
         """
         if not self._noted:
             return

@@ -209,7 +209,7 @@ async def _choose_serials(
 
 
 def _find_settings(configured: Settings, serial: str) -> Settings:
-    """Return the settings of a gateway. For a gateway that is not in the list, return the common settings."""
+    """Return the settings of a gateway. For a gateway that the settings do not list, return all settings."""
     return next((each for each in configured.gateways if find_serial(each) == serial), configured)
 
 

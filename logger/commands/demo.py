@@ -124,7 +124,7 @@ def _empty(folder: Path) -> None:
 def _choose_address() -> str:
     """Return the usual address of the page.
 
-    If another program uses that port, return an address that means any free port.
+    If another program uses the port of this address, return an address that means any free port.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -155,7 +155,7 @@ def _set_up_token(terminal: Terminal, draft: Draft, answers: Answers, access: Ac
 
 
 def _try_token(terminal: Terminal, access: Access, clock: Clock) -> None:
-    """Get a token, with the shared lock and cool-down, and test whether the gateway accepts the token."""
+    """Get a token, with the lock and cool-down of all processes, and test whether the gateway accepts the token."""
     kept = tokens.load(access.state_dir, access.expected_serial, clock.time())
     expires, user = asyncio.run(_fetch(access, "/api/v1/production", clock))
     until = "" if expires is None else f", good until {format_day(expires)}"
@@ -167,7 +167,7 @@ def _try_token(terminal: Terminal, access: Access, clock: Clock) -> None:
 
 
 async def _fetch(access: Access, path: str, clock: Clock) -> tuple[float | None, str | None]:
-    """Request one path. Return the end of the token in unix seconds, and its kind of user (owner or installer).
+    """Request one path. Return the end of the token in unix seconds, and the token's kind of user.
 
     Both are None without a token.
     """
