@@ -239,7 +239,8 @@ def heat(
     """Make a heat map: a row for each column of the answer. An absent value and a value below 1 have no colour.
 
     Grafana reverses `YlOrRd` in the dark theme, so that the least value resembles the panel's ground in both themes,
-    and the greatest value is pale yellow or dark red. A scheme with two ends around a middle is never reversed.
+    and the greatest value is pale yellow or dark red. A scheme with two ends around a middle is the same in both
+    themes.
     """
     options = heatmap.Options(
         calculate=False,

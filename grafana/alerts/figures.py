@@ -25,7 +25,7 @@ class Figure(ABC):
 
     @property
     def role(self) -> Role:
-        """Return the role of the measurement, which decides the bucket."""
+        """Return the role of the measurement. The role decides the bucket."""
         return roles()[self.measurement]
 
     @abstractmethod

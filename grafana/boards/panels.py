@@ -1,4 +1,4 @@
-"""Define the board Panels: the roof, the share of each panel in its group, and weak and silent panels."""
+"""Define the board Panels: the roof, each panel in comparison with its group, and weak and silent panels."""
 
 from __future__ import annotations
 

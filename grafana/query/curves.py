@@ -164,7 +164,7 @@ class MedianOfGroup(OneColumn):
 
 @dataclass(frozen=True)
 class LimitLine(OneColumn):
-    """Query a line at the number of the choice `variable`, in each window in which `rows` have a value."""
+    """Query a line at the number that is chosen in `variable`, in each window in which `rows` have a value."""
 
     variable: str
 

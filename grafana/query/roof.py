@@ -1,4 +1,4 @@
-"""Query the share of each panel in its group, with its name: on the roof, and in a row of bars."""
+"""Query the name and the share of each panel: its energy in percent of the median of its group."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ SILENT: Final = -1
 
 @dataclass(frozen=True)
 class RoofCells(Query):
-    """Query the cells of a roof: each panel's name, and its share of its group in percent.
+    """Query the cells of a roof: each panel's name, and its energy in percent of the median of its group.
 
-    The column `name_row` is the number of the table's line that shows a name. The column `panel_row` is the number of
-    the line that shows a share. A silent panel has the number `SILENT` as share, which the board shows as a word.
+    The column `name_row` is the number of the table's line that shows the name. The column `panel_row` is the number
+    of the line that shows this percentage, the share. A silent panel has the number `SILENT` as share, which the board shows as a word.
     """
 
     rows: Rows
@@ -65,7 +65,10 @@ class RoofCells(Query):
 
 @dataclass(frozen=True)
 class WeekShares(Query):
-    """Query the name and the share of each inverter. A silent inverter has `SILENT` instead of a share."""
+    """Query the name of each inverter, and its energy as a share of the median of its group.
+
+    A silent inverter has the number `SILENT` instead of a share.
+    """
 
     rows: Rows
     """Rows with the fields name, share, and number of silent days."""

@@ -233,7 +233,7 @@ def _choose(query: NamedQuery, asked: Asked, configured: Settings, known: list[s
 
 
 def _note_numbers(query: NamedQuery, asked: Asked) -> tuple[str, ...]:
-    """Return a note for each number of the query that is not zero, because the user may not have given it."""
+    """Return a note for each number of the query except 0, because the number may be a default."""
     return tuple(
         f"Computed with --{name} {asked.numbers[name]:g}: {meaning}."
         for name, (_, meaning) in query.numbers.items()

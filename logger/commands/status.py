@@ -57,8 +57,8 @@ def command(env_file: Path, serial: str, as_json: bool) -> int:
 def _ask_influxdb(configured: Settings, found: dict[str, Json]) -> str:
     """Test whether InfluxDB answers now, because the recorder notices an outage only at a delivery.
 
-    Return the result in words. Return an empty text if the recorder delivers to no InfluxDB, or if this user may not
-    read the address.
+    Return the result in words. Return an empty text if the recorder delivers to no InfluxDB, or if the user of the
+    command may not read InfluxDB's address.
     """
     target = target_of(configured)
     if target is None or not found.get("influxdb"):

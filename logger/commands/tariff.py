@@ -151,7 +151,7 @@ async def _fetch_tariff(access: Access) -> Json:
 
 
 def _find_file(env_file: Path, file: Path | None) -> str:
-    """Return the path of the tariff file: `file`, or the file that the setting names if `file` is None."""
+    """Return the path of the tariff file. If `file` is None, LOGGER_TARIFF_FILE gives the path."""
     path = str(file) if file else begin(env_file, level="warning").recorder.tariff_file
     if not path:
         raise MisuseError(f"{SETTING} is not set", "name a tariff file.")

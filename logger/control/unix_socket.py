@@ -5,8 +5,8 @@ on one line. `{"ask": NAME, "with": {…}}` is answered by `{"answer": …}` or 
 Requests are answered one after the other. Long lists are sent in pages, so that no answer is large and no answer
 delays the recording.
 
-NAME is a public async method of an object that the recorder serves. Its annotations state how arguments and answer
-are encoded.
+NAME is a public async method of an object that the recorder serves. The annotations of the method state how arguments
+and answer are encoded.
 """
 
 from __future__ import annotations

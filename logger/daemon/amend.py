@@ -1,6 +1,6 @@
 """Store day rows for `backfill`, and join a rebuilt state of a gateway to the gateway's live state.
 
-The same functions run in the recorder, between two ticks, or without a recorder in the command.
+The functions run in the recorder between two ticks. If no recorder runs, they run in the command.
 """
 
 from __future__ import annotations
