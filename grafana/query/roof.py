@@ -17,7 +17,8 @@ class RoofCells(Query):
     """Query the cells of a roof: each panel's name, and its energy in percent of the median of its group.
 
     The column `name_row` is the number of the table's line that shows the name. The column `panel_row` is the number
-    of the line that shows this percentage, the share. A silent panel has the number `SILENT` as share, which the board shows as a word.
+    of the line that shows this percentage, the share. A silent panel has the number `SILENT` as share; the board
+    shows this number as a word.
     """
 
     rows: Rows
