@@ -91,7 +91,10 @@ def _flags_of(row: Row) -> list[str] | None:
 
 
 def read_conditions(row: Row, _view: View) -> str | None:
-    """Return the condition flags without their common prefix, joined by commas; empty without conditions."""
+    """Return the device's condition flags, without the prefix `envoy.cond_flags.`, joined by commas.
+
+    Empty without conditions; None without flags.
+    """
     flags = _flags_of(row)
     if flags is None:
         return None

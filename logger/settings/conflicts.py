@@ -92,7 +92,7 @@ def find_contradictions(settings: Settings, inputs: Inputs) -> list[Problem]:
 
 
 def _is_no_ca(path: str) -> bool:
-    """Return True if the setting names a file that holds no CA certificate."""
+    """Return True if the file is missing or contains no certificate in PEM form. False for an empty path."""
     if not path:
         return False
     try:

@@ -1,4 +1,4 @@
-"""Find the settings file of a command: `.env` in this folder, or the settings file of the installed service."""
+"""Find the settings file of a command: `.env` in the current folder, or the file of the installed service."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ NEAREST: Final = Path(".env")
 
 
 def find_env_file(variables: Mapping[str, str]) -> Path:
-    """Return the path of the settings file: the installed service's file, or `.env` in this folder.
+    """Return the path of the settings file: the installed service's file, or `.env` in the current folder.
 
-    The service's file is chosen if it exists and two other places have no settings of this program: the environment
-    of a service or a container, and the `.env` in this folder.
+    `.env` is chosen in three cases: it has a setting of this program or cannot be read; the environment names a
+    gateway, a gateways file or a credentials folder; the service has no settings file.
     """
     is_given = any(
         name in variables for name in ("ENPHASE_GATEWAY", "ENPHASE_GATEWAYS_FILE", "CREDENTIALS_DIRECTORY")

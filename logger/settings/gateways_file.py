@@ -179,8 +179,8 @@ class _GatewaysFile:
     def _read_secret(self, key: str, name: str, origin: str) -> tuple[str, str]:
         """Read a secret from the named file. Return the secret and its origin.
 
-        A name without a slash is a file in one of the secrets folders, or beside the gateways file. Another name is a
-        path.
+        A name without a slash is a file in one of the secrets folders, or beside the gateways file. A name with a
+        slash is a path.
         """
         path = next(self._list_folder_files(name), None) if "/" not in name else None
         path = path or self._beside(name)

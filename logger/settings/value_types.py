@@ -73,7 +73,7 @@ def _check_mqtt_url(value: str) -> str:
 
 
 def check_gateway_address(value: str) -> str:
-    """Check that a value is host, host:port or http(s)://host or empty. Remove a slash at the end."""
+    """Check that a value is empty, or host[:port] with or without http(s):// before it. Remove a slash at the end."""
     if not value:
         return value
     place = value.partition("://")[2] or value

@@ -102,7 +102,7 @@ def secctrl(moment: Moment) -> dict[str, object]:
 
 
 def relay(moment: Moment) -> dict[str, object]:
-    """Make `/ivp/ensemble/relay`. Without a controller its states are `closed` and `unknown`."""
+    """Make `/ivp/ensemble/relay`. For a site without batteries the states are `closed` and `unknown`."""
     mode = "multimode-ongrid" if moment.battery else "unknown"
     return {"mains_admin_state": "closed", "mains_oper_state": "closed", "der1_state": 1 if moment.battery else 0,
             "der2_state": 0, "der3_state": 0, "Enchg_grid_mode": mode, "Solar_grid_mode": mode}  # fmt: skip

@@ -126,9 +126,10 @@ def _compute_state(site: Household, now: float) -> SiteState:
 
 
 def list_minutes(row: Row, number: int) -> list[tuple[float, ...]]:
-    """Return the powers in W for each minute of slot `number` of a day, in the order of `row`.
+    """Return the powers in W in each minute of one slot of a day.
 
-    The six powers are production, load, import, export, charge and discharge.
+    `row`: the slot's mean powers. `number`: the slot's place in the day. The six powers of a minute are, in
+    this order, production, load, import, export, charge and discharge.
     """
     ripple, found = _RIPPLE_SUMS[number % len(_RIPPLE)], []
     for minute in range(len(_RIPPLE)):

@@ -74,7 +74,7 @@ def _device(moment: Moment, inverter: Inverter) -> dict[str, object]:
 
 
 def _meter(moment: Moment, number: int, power_w: float, energy_wh: float) -> dict[str, object]:
-    """Make the entry of a CT in the interval database. A negative power becomes an unsigned number."""
+    """Make the entry of a CT in the interval database. A negative power is written with 2³² added."""
     at = int(moment.now // 900 * 900)
     device = 704643328 + PER_DEVICE * number
     channels = [

@@ -64,7 +64,7 @@ class PhaseDays:
 
     @staticmethod
     def _count(start: _Counters, nets: Sequence[tuple[float, ...]], seconds: float) -> _Counters:
-        """Return the counters with the energy of the first `seconds` of a slot added."""
+        """Add the energy of the first `seconds` of a slot to the counters, and return the new counters."""
         imported, exported = list(start[0]), list(start[1])
         for minute, net in enumerate(nets):
             hours = min(60.0, max(0.0, seconds - 60 * minute)) / 3600

@@ -93,7 +93,7 @@ class SiteFacts:
         return self.epoch // 86400 * 86400
 
     def midnight(self, now: float, days_ago: int = 0) -> float:
-        """Return the local midnight at which the day of `now`, or the day `days_ago` days earlier, began.
+        """Return the local midnight that begins the day `days_ago` days before the day of `now`, in unix seconds.
 
         If this midnight is before the site's start, return the site's start.
         """

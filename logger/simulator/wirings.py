@@ -28,8 +28,8 @@ def wire(site: Household, name: str) -> Household:
 def count_at(site: Household, now: float) -> SiteState:
     """Return the powers and counters that the gateway of a site gives at a unix time.
 
-    The second solar system is left out. If only one phase has production, import and export are counted for each
-    phase separately.
+    The production of a second solar system is left out. If only one phase has production, import and export are
+    counted for each phase separately.
     """
     state = site.at(now)
     if site.second_system:

@@ -80,7 +80,7 @@ def check_copy(path: Path) -> StoreCopy:
 
 
 def put_in_place(folder: Path, new: Path, at: float) -> Path | None:
-    """Make the file `new` the store of its folder.
+    """Rename the file `new`, so that it becomes the store of `folder`.
 
     Return the new path of the old store; None if there was no store.
     """

@@ -61,7 +61,7 @@ def finish_setting_aside(folder: Path) -> None:
 
 
 def move(folder: Path, target: Path) -> None:
-    """Rename the store's file of `folder`, and its write-ahead log, to `target`."""
+    """Rename the store's file of `folder` to `target`, and the write-ahead log to the same name with `-wal`."""
     for suffix in ("-wal", ""):
         with contextlib.suppress(FileNotFoundError):
             (folder / f"{FILE}{suffix}").rename(f"{target}{suffix}")

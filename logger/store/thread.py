@@ -154,9 +154,9 @@ class StoreThread:
     async def call(self, function: Callable[Concatenate[Store, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function of the store on its thread. An error of the function is raised to the caller.
 
-        A full store is reported once, under the name of the function that failed first. If `put` fails later, the
-        report continues under the name `put`. The report ends when the named function succeeds again. A report under
-        the name `ack` also ends when `put` succeeds, because `put` also marks rows delivered.
+        The first function that finds the store full begins a report. The report ends when this function succeeds. If
+        `put` fails during the report, only a success of `put` ends the report. A report that `ack` began also ends
+        when `put` succeeds, because `put` also marks rows delivered.
         """
         name = function.__name__
         try:

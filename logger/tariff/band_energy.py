@@ -106,7 +106,7 @@ def add_portion(bands: Bands, slot: Slot, portion: Portion, month: BandEnergy) -
 def charge_standing(bands: Bands, charge: float, currency: str) -> Bands:
     """Return the bands with a day's standing charge, which is added once, even if the charge is 0.
 
-    Without this entry the cost of a day without energy would be unknown.
+    So the cost of a day without energy is known, even if the cost is 0.
     """
     if STANDING in bands:
         return bands

@@ -59,7 +59,7 @@ def _name_table(where: Place) -> str:
 
 
 def _guess(name: str, where: Place, tables: Mapping[str, Collection[str]]) -> str:
-    """Return advice for an unknown key: the key that was probably meant, its right table, or all right keys."""
+    """Return advice for an unknown key: the key that was probably meant, the table for the key, or all right keys."""
     near = difflib.get_close_matches(name.replace("-", "_").lower(), tables[_kind_of(where)], n=1, cutoff=0.7)
     if near:
         return f"; did you mean {f'[[{near[0]}]]' if near[0] == 'period' else near[0]}?"

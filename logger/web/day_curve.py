@@ -59,7 +59,10 @@ def draw_curve(curve: Mapping[str, Any], span: tuple[int, int], words: Wording) 
 
 
 def _find_scale(watts: Sequence[float]) -> tuple[float, float]:
-    """Return the top and the bottom of the scale in W: multiples of one step, with zero and all values between."""
+    """Return the top and the bottom of the scale in W: multiples of one step.
+
+    Zero and all values are between top and bottom.
+    """
     greatest, least = max([*watts, 500.0]), min([*watts, 0.0])
     step = next(size for size in (250, 500, 1000, 2000, 5000, 10_000, 50_000, 1e9) if (greatest - least) / size <= 6)
     return -(-greatest // step) * step, least // step * step

@@ -154,7 +154,7 @@ class GatheredFacts:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The rows of a site's days and months, and of the days of all its gateways."""
+    """The day and month rows of one gateway, and the days of its whole site (`whole`), summed over the gateways."""
 
     days: Sequence[Mapping[str, Any]]
     months: Sequence[Mapping[str, Any]]
