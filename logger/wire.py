@@ -90,7 +90,7 @@ class Wire:
 
     async def request(
         self,
-        method: Literal["GET", "POST"],
+        method: Literal["GET", "POST", "PUT"],
         path: str,
         *,
         timeout_s: float,

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 
 TOKEN = "apiv3_admin-secret"
 _DATABASES = "/api/v3/configure/database"
+_QUERY = "/api/v3/query_sql"
 _GZIP = zlib.MAX_WBITS | 16
 _MALFORMED = (
     "Authorization header was malformed, the request was not in the form of 'Authorization: <auth-scheme> <token>', "
@@ -29,7 +30,7 @@ class FakeInflux3(ThreadingHTTPServer):
     """The server. `is_guarded`: every path, /health and /ping among them, answers 401 without `TOKEN`.
 
     `listing`: a body instead of every answer's own. `lines`: what was written, by database. `most`: the number of
-    databases that it takes.
+    databases that it takes. `tells_retention`: it answers the question for how long its databases keep data.
     """
 
     daemon_threads = True
@@ -41,6 +42,7 @@ class FakeInflux3(ThreadingHTTPServer):
         self.lines: dict[str, list[str]] = {}
         self.listing = b""
         self.most = 5
+        self.tells_retention = True
         super().__init__(("127.0.0.1", 0), _Handler)
 
     @property
@@ -90,6 +92,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, {"version": "3.6.0", "revision": "0000000000", "process_id": "0"}, tells=True)
         elif path == "/health":
             self._answer(200, "OK")
+        elif path == _QUERY and self.server.tells_retention:
+            days = {name: {"retention_period_ns": int(kept[:-1]) * 86_400 * 10**9} if kept else {}
+                    for name, kept in self.server.databases.items()}  # fmt: skip
+            self._answer(200, [{"database_name": name, **kept} for name, kept in days.items()])
         elif path != _DATABASES:
             self._answer(404)
         else:
@@ -105,6 +111,12 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             assert split.path == _DATABASES
             self._make(json.loads(body))
+
+    def do_PUT(self) -> None:
+        wanted = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if self._is_let_in():
+            self.server.databases[wanted["db"]] = wanted.get("retention_period", "")
+            self._answer(200)
 
     def _write(self, database: str, body: bytes) -> None:
         is_packed = self.headers.get("content-encoding") == "gzip"

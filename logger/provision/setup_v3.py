@@ -1,4 +1,4 @@
-"""Makes the databases on an InfluxDB 3.
+"""Makes the databases on an InfluxDB 3, and sets for how long they keep data.
 
 InfluxDB 3 Core has only administrators' tokens, and Enterprise makes tokens in another way. So no token is made here:
 the recorder writes with the given token.
@@ -6,7 +6,8 @@ the recorder writes with the given token.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Literal
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
@@ -16,43 +17,106 @@ from logger.errors import InfluxError, InfluxRefusedError, WireError
 from logger.influx.classify import is_no_sign_in
 from logger.influx.limits import choose_cure, has_limit
 from logger.log import mask
-from logger.provision.plan import DAY_S, Admin, SetupPlan, SetupResult, Step, describe_retention
+from logger.provision.plan import DAY_S, Admin, SetupPlan, SetupResult, Step, describe_retention, plan_retention
 from logger.wire import Wire
 
 _PATH: Final = "/api/v3/configure/database"
+_QUERY_PATH: Final = "/api/v3/query_sql"
+_RETENTIONS: Final = "SELECT database_name, retention_period_ns FROM system.databases WHERE NOT deleted"
+_NS: Final = 1_000_000_000
 _TIMEOUT_S: Final = 20.0
 _DATABASES: Final = TypeAdapter(list[dict[str, JsonValue]])
 """Type of the answer with the databases, such as `[{"iox::database": "envoy"}, …]`."""
+_PERIODS: Final = TypeAdapter(list[dict[str, str | int | None]])
+"""Type of the answer with the retentions, such as `[{"database_name": "envoy", "retention_period_ns": 86400…}, …]`.
+
+A database without a limit has no `retention_period_ns`.
+"""
 
 
 async def set_up_v3(url: str, admin: Admin, plan: SetupPlan, clock: Clock) -> SetupResult:
-    """Create the missing databases. A dry run creates none. Raises InfluxError or a subclass, or a WireError."""
-    headers = {"authorization": f"Bearer {admin.token}"} if admin.token else {}
-    wire = Wire(url, clock, use_proxy=True)
+    """Create the missing databases, and set the retentions. A dry run changes nothing.
+
+    Raises InfluxError or a subclass, or a WireError.
+    """
+    setup = _Setup(Wire(url, clock, use_proxy=True), admin, plan)
     try:
-        listed = await wire.request("GET", _PATH, params={"format": "json"}, headers=headers, timeout_s=_TIMEOUT_S)
-        there = _parse_databases(_require_success(listed, wire.host, "list its databases"), wire.host)
-        steps = []
-        for name, seconds in plan.buckets.items():
-            if name in there:
-                steps.append(Step("exists", f"database {name!r}"))
-                continue
-            steps.append(Step("made", f"database {name!r}", describe_retention(seconds)))
-            if not plan.dry_run:
-                body = {"db": name} | ({"retention_period": f"{seconds // DAY_S}d"} if seconds else {})
-                made = await wire.request("POST", _PATH, json=body, headers=headers, timeout_s=_TIMEOUT_S)
-                if made.status != 409:  # another client has made the database in the meantime
-                    _require_success(made, wire.host, f"make the database {name!r}")
+        return await setup.run()
     finally:
-        await wire.aclose()
-    steps.append(
-        Step(
-            "kept",
-            "tokens",
-            "InfluxDB 3 Core has administrators' tokens only: the recorder writes with an administrator's token",
+        await setup.wire.aclose()
+
+
+class _Setup:
+    """One run of the set-up, over one connection."""
+
+    def __init__(self, wire: Wire, admin: Admin, plan: SetupPlan) -> None:
+        self.wire = wire
+        self._headers = {"authorization": f"Bearer {admin.token}"} if admin.token else {}
+        self._plan = plan
+
+    async def run(self) -> SetupResult:
+        listed = await self._get(_PATH, {"format": "json"})
+        there = _parse_databases(self._require(listed, "list its databases"), self.wire.host)
+        retentions = await self._read_retentions() if there & self._plan.buckets.keys() else {}
+        steps = []
+        for name, asked in self._plan.buckets.items():
+            if name not in there:
+                steps.append(await self._make(name, asked or 0))
+            elif name in retentions:
+                steps.append(await self._keep(name, retentions[name], asked))
+            else:
+                steps.append(_describe_unread(name, asked))
+        steps.append(
+            Step(
+                "kept",
+                "tokens",
+                "InfluxDB 3 Core has administrators' tokens only: the recorder writes with an administrator's token",
+            )
         )
-    )
-    return SetupResult(tuple(steps))
+        return SetupResult(tuple(steps))
+
+    async def _make(self, name: str, seconds: int) -> Step:
+        if not self._plan.dry_run:
+            made = await self._send("POST", name, seconds)
+            if made.status != 409:  # another client has made the database in the meantime
+                self._require(made, f"make the database {name!r}")
+        return Step("made", f"database {name!r}", describe_retention(seconds))
+
+    async def _keep(self, name: str, has: int, asked: int | None) -> Step:
+        """Set the retention of a database, if another one is asked for."""
+        step, change = plan_retention(f"database {name!r}", has, asked, shorten=self._plan.shorten)
+        if change is not None and not self._plan.dry_run:
+            changed = await self._send("PUT", name, change)
+            self._require(changed, f"change the retention of the database {name!r}")
+        return step
+
+    async def _read_retentions(self) -> dict[str, int]:
+        """Return database → seconds, 0 without a limit; empty if the server does not tell its retentions."""
+        answer = await self._get(_QUERY_PATH, {"db": "_internal", "q": _RETENTIONS, "format": "json"})
+        try:
+            rows = _PERIODS.validate_json(answer.body) if answer.status == 200 else []
+        except ValidationError:
+            return {}
+        return {str(row.get("database_name")): int(row.get("retention_period_ns") or 0) // _NS for row in rows}
+
+    async def _get(self, path: str, params: Mapping[str, str]) -> Answer:
+        return await self.wire.request("GET", path, params=params, headers=self._headers, timeout_s=_TIMEOUT_S)
+
+    async def _send(self, method: Literal["POST", "PUT"], name: str, seconds: int) -> Answer:
+        """Make a database or change its retention. `seconds`: 0 means without limit."""
+        body = {"db": name} | ({"retention_period": f"{seconds // DAY_S}d"} if seconds else {})
+        return await self.wire.request(method, _PATH, json=body, headers=self._headers, timeout_s=_TIMEOUT_S)
+
+    def _require(self, answer: Answer, doing: str) -> Answer:
+        return _require_success(answer, self.wire.host, doing)
+
+
+def _describe_unread(name: str, asked: int | None) -> Step:
+    """Describe a database whose retention the server does not tell."""
+    subject = f"database {name!r}"
+    if asked is None:
+        return Step("exists", subject)
+    return Step("kept", subject, "the server does not tell its retention; set it with influxdb3 update database")
 
 
 def _require_success(answer: Answer, host: str, doing: str) -> Answer:

@@ -67,6 +67,45 @@ def test_a_real_server_makes_databases_keeps_two_years_and_names_its_limit(influ
     assert "fewer databases" in told.value.hint
 
 
+def setup_steps(
+    core: FakeInflux3 | Influx3, names: dict[str, int | None], *, shorten: bool = False, dry_run: bool = False
+) -> list[str]:
+    """What `setup` says of the databases."""
+    plan = SetupPlan(names, HERE, shorten=shorten, dry_run=dry_run)
+    made = asyncio.run(set_up_v3(core.url, Admin(core.admin_token), plan, SystemClock()))
+    return [f"{step.action} {step}" for step in made.steps if step.subject != "tokens"]
+
+
+@pytest.mark.parametrize("server", ["fake", "real"])
+def test_the_retention_of_a_database_that_exists_is_changed_and_shortened_only_with_shorten(
+    request: pytest.FixtureRequest, server: str
+) -> None:
+    core = request.getfixturevalue("influx3_auth" if server == "real" else "core")
+    day_s, name = 86400, "shortened"
+    setup_steps(core, {name: 30 * day_s})
+    subject = f"database {name!r}"
+    longer = [f"changed {subject}: keeps 90 days, before: keeps 30 days"]
+    assert setup_steps(core, {name: 90 * day_s}, dry_run=True) == longer
+    assert setup_steps(core, {name: 90 * day_s}) == longer
+    assert setup_steps(core, {name: None}) == [f"exists {subject}: keeps 90 days"]
+    (kept,) = setup_steps(core, {name: 20 * day_s})
+    assert "keeps 90 days" in kept
+    assert "--shorten" in kept
+    assert setup_steps(core, {name: 20 * day_s}, shorten=True) == [
+        f"changed {subject}: keeps 20 days, before: keeps 90 days"
+    ]
+    assert setup_steps(core, {name: 0}) == [f"changed {subject}: keeps everything, before: keeps 20 days"]
+    assert setup_steps(core, {name: 0}) == [f"exists {subject}: keeps everything"]
+
+
+def test_a_server_that_does_not_tell_its_retentions_is_not_said_to_keep_data_as_asked(core: FakeInflux3) -> None:
+    core.tells_retention = False
+    core.databases["envoy"] = ""
+    assert setup_steps(core, {"envoy": None}) == ["exists database 'envoy'"]
+    (kept,) = setup_steps(core, {"envoy": 90 * 86400})
+    assert "does not tell its retention" in kept
+
+
 async def written(writer: Writer, lines: bytes) -> list[Outcome]:
     try:
         return [await writer.write(role, lines, gzipped=False) for role in ("totals", "daily")]
