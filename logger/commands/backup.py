@@ -91,7 +91,8 @@ def _describe(found: CollectedFiles, env_file: str, state_dir: str) -> list[str]
 def _describe_unmarked(points: int) -> str:
     """Describe the points that the copy of the store does not mark as delivered.
 
-    Some of these points may be delivered, because the store marks a delivery only together with the next rows.
+    Some of these points may have been delivered already, because the store marks a delivery only together with the
+    next rows.
     """
     if not points:
         return "all its points are delivered"

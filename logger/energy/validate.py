@@ -153,7 +153,7 @@ def hold(counter: Counter, value: HeldValue) -> Decision:
 
 
 def rebaseline(counter: Counter, held: Sequence[HeldValue], bounds: Bounds) -> Decision:
-    """Accept the first held value as the new base, or as a step of rollovers.
+    """Accept the first held value as the new base, or count the rollovers that explain it.
 
     The other held values are rises from the first value.
     """

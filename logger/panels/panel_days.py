@@ -127,7 +127,7 @@ def _count_report(
 def _validate(
     counter: Counter | None, wh: float, at: int, interval_s: int, zone: str
 ) -> tuple[Counter, tuple[Increment, ...]]:
-    """Validate a counter's value in Wh. Return the counter after the value, and its accepted rises."""
+    """Validate a counter's new value in Wh. Return the counter's new state, and the accepted rises of the counter."""
     bounds = Bounds(INVERTER_MAX_W, zone, interval_s or _LONGEST_INTERVAL_S)
     if counter is None or not counter.has_base:
         decision = start_counter(counter, wh, at, local_day(at, zone), bounds)

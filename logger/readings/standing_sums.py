@@ -67,9 +67,10 @@ class Sums:
 
 
 def follow_sums(sums: Sums, snapshot: Snapshot) -> Sums:
-    """Return the sums after a tick, with the newest roof and the time of each sum's last change.
+    """Return the gateway's sums over the inverters after a tick, each with the time of its last change.
 
-    At a site with a production CT the sums are not followed, because the CT itself measures the production.
+    The result also has the newest `roof`, the recorder's own sum of the inverters' reports. At a site with a
+    production CT the sums are not followed, because the CT itself measures the production.
     """
     listed = snapshot.documents.get(paths.V1_INVERTERS)
     if listed is None or meters.has_meter(View(snapshot, "totals"), "production") is not False:
