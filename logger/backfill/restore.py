@@ -180,7 +180,7 @@ async def _compute_again(
     found: Rebuilt,
     on_day: Callable[[str], None],
 ) -> None:
-    """Replay closed days of the live state from the database, and put the result into `found`.
+    """Replay closed days of the live state with the readings of the database, and put the result into `found`.
 
     If `request.again` is set, replay all requested closed days. Otherwise replay only days whose rows an earlier
     version wrote, to add missing fields to these rows.

@@ -19,8 +19,8 @@ _TOKEN: Final = re.compile(
 class JsonToken:
     """One string, key or number of a JSON text. `start`, `end`: its position in the text.
 
-    `text`: the value of a string or number, or the text of a key. `key`: the key of a value; for a key, the key one
-    level above.
+    `text`: the value of a string or number, or the text of a key. `key`: the key of a value. If the token itself is a
+    key, `key` is the key of the object that contains the token.
     """
 
     start: int
