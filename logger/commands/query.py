@@ -193,7 +193,7 @@ async def _read_influxdb(configured: Settings, query: NamedQuery, asked: Asked) 
 
 
 async def _read_own_states(configured: Settings) -> dict[str, EnergyState]:
-    """Read the energy states of the recorder on this machine; none without a recorder that can be read."""
+    """Read the energy states of the recorder on this machine. Return no states if no recorder can be read."""
     try:
         async with reach(configured, SystemClock()) as ask:
             return await read_energy_states(ask)
