@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,6 @@ from logger.influx.line_protocol import encode
 from logger.model import Reading, Role, Value
 from tests.databases.influx1 import Influx1
 from tests.databases.influx2 import Influx2
-from tests.databases.influx3 import Influx3
 from tests.databases.server import Server, http, serving
 from tests.grafana.grafana_server import BUCKETS, Choice, Grafana, QueryLanguage
 from tests.history.load import write_lines
@@ -25,7 +24,6 @@ from tests.waiting import wait_until
 pytestmark = pytest.mark.long
 WELL, QUIET = "122500000001", "122500000002"
 DAY_S: Final = 86400
-MAKE: Final[Mapping[str, Callable[[Path], Server]]] = {"influx1": Influx1, "influx2": Influx2, "influx3": Influx3}
 
 
 @dataclass
@@ -34,10 +32,8 @@ class Watched:
 
     server: Server
     grafana: Grafana
-    written: list[Reading] = field(default_factory=list)
 
     def write(self, readings: list[Reading]) -> None:
-        self.written += readings
         lines: dict[Role, list[bytes]] = {"totals": [], "devices": [], "daily": []}
         for reading in readings:
             lines[reading.role].append(encode([reading]))
@@ -49,12 +45,6 @@ class Watched:
             self.server.query(
                 f'DELETE FROM "envoy_totals" WHERE "gateway" = \'{gateway}\' AND time >= {since}s', BUCKETS["totals"]
             )
-            return
-        if isinstance(self.server, Influx3):  # it deletes databases alone
-            kept = [each for each in self.written if each.tags["gateway"] != gateway or each.time < since]
-            self.server.drop(BUCKETS["totals"])
-            self.server.create(BUCKETS["totals"])
-            self.write([each for each in kept if each.role == "totals"])
             return
         assert isinstance(self.server, Influx2)
         start, stop = (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at)) for at in (since, since + DAY_S))
@@ -73,14 +63,15 @@ class Watched:
         return {rule["name"]: rule for group in found["data"]["groups"] for rule in group["rules"]}
 
 
-@pytest.fixture(params=["influx1 influxql", "influx2 influxql", "influx2 flux", "influx3 influxql"])
+@pytest.fixture(params=["influx1 influxql", "influx2 influxql", "influx2 flux"])
 def watched(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Watched]:
     generation, language = request.param.split()
     query_language: QueryLanguage = "flux" if language == "flux" else "influxql"
     for name in ("database", "grafana"):
         (tmp_path / name).mkdir()
     with ExitStack() as stack:
-        server = stack.enter_context(serving(MAKE[generation](tmp_path / "database")))
+        make = Influx1 if generation == "influx1" else Influx2
+        server = stack.enter_context(serving(make(tmp_path / "database")))
         for bucket in BUCKETS.values():
             server.create(bucket)
         grafana = Grafana(tmp_path / "grafana", server, Choice(query_language), alerts_every="10s")
