@@ -19,7 +19,7 @@ from logger.backfill.history import History, open_history
 from logger.backfill.restore import Rebuilt, hand_over, rebuild
 from logger.backfill.stored_days import RowTags
 from logger.clock import SystemClock
-from logger.commands.ui.chosen import find_serial, gateway_option
+from logger.commands.ui.chosen import find_serial, find_settings, gateway_option
 from logger.commands.ui.options import MisuseError, parse_date
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.secret_input import secret_option
@@ -85,7 +85,7 @@ def command(
 async def _run(configured: Settings, target: Target, request: RebuildRequest, dry_run: bool) -> None:
     def alone(store: StoreCalls) -> StateApi:
         return StateApi(
-            store, lambda gateway: StoredState(store, gateway, site_of(_find_settings(configured, gateway)))
+            store, lambda gateway: StoredState(store, gateway, site_of(find_settings(configured, gateway)))
         )
 
     clock = SystemClock()
@@ -95,7 +95,7 @@ async def _run(configured: Settings, target: Target, request: RebuildRequest, dr
         for serial in serials:
             if len(serials) > 1:
                 click.secho(f"gateway {serial}", bold=True)
-            chosen, live = _find_settings(configured, serial), states.get(serial) or GatewayState()
+            chosen, live = find_settings(configured, serial), states.get(serial) or GatewayState()
             await _rebuild_one(chosen, live, replace(request, gateway=serial), history, ask, dry_run=dry_run)
 
 
@@ -206,11 +206,6 @@ async def _choose_serials(
             f"the gateway to rebuild is not clear; gateways with data: {names}", "give --gateway SERIAL."
         )
     return found
-
-
-def _find_settings(configured: Settings, serial: str) -> Settings:
-    """Return the settings of a gateway. For a gateway that the settings do not list, return all settings."""
-    return next((each for each in configured.gateways if find_serial(each) == serial), configured)
 
 
 def _find_site(configured: Settings, live: GatewayState) -> Site:

@@ -16,6 +16,7 @@ import click
 from logger.backfill.history import open_history
 from logger.clock import SystemClock
 from logger.commands.ui.answer_table import format_csv, format_json, print_table
+from logger.commands.ui.chosen import find_settings
 from logger.commands.ui.named_commands import NamedCommands
 from logger.commands.ui.options import MisuseError, parse_amount, parse_date, parse_year, zone_of
 from logger.commands.ui.options import env_file as env_file_option
@@ -206,8 +207,7 @@ def _find_zone(configured: Settings, gateway: str, energy: EnergyState) -> ZoneI
 
     It comes from the recorded energy state, else from the settings of the gateway, else from this machine.
     """
-    own = next((each for each in configured.gateways if each.enphase.serial == gateway), configured)
-    return ZoneInfo(energy.zone) if energy.zone else zone_of(own)
+    return ZoneInfo(energy.zone) if energy.zone else zone_of(find_settings(configured, gateway))
 
 
 def _find_only(configured: Settings) -> str:

@@ -14,13 +14,17 @@ from tests.databases.server_process import NEEDS_1, Binary, ServerProcess, influ
 class SpeaksInfluxQL(Server):
     """What InfluxDB 1.x and 3.x have in common: `/query`, which takes InfluxQL."""
 
+    def signed(self) -> dict[str, str]:
+        """The header with its administrator's token, if it has one."""
+        return {"authorization": f"Bearer {self.admin_token}"} if self.admin_token else {}
+
     def query(self, text: str, db: str = "") -> list[Json]:
         """InfluxQL → its series."""
         answer = http(
             "POST",
             f"{self.url}/query",
             params={"q": text, "db": db, "epoch": "s"},
-            headers={"authorization": f"Bearer {self.admin_token}"} if self.admin_token else {},
+            headers=self.signed(),
             auth=(self.username, self.password) if self.username else None,
         )
         assert answer.status_code == 200, answer.text

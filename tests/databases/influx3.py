@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,7 @@ class Influx3(SpeaksInfluxQL, Binary):
     """
 
     kind = "influx3"
+    refusals: Mapping[str, str] = {"syntax": "No fields were provided", "type conflict": "invalid column type"}
 
     def __init__(self, folder: Path, *, auth: bool = False, options: Sequence[str] = (MANY_FILES,)) -> None:
         if not (binary := os.environ.get("INFLUXD3")):
@@ -57,22 +58,19 @@ class Influx3(SpeaksInfluxQL, Binary):
 
     def list_databases(self) -> set[str]:
         """The names of its databases."""
-        answer = http("GET", f"{self.url}{_CONFIGURE}", params={"format": "json"}, headers=self._signed())
+        answer = http("GET", f"{self.url}{_CONFIGURE}", params={"format": "json"}, headers=self.signed())
         return {str(each["iox::database"]) for each in answer.json()}
-
-    def _signed(self) -> dict[str, str]:
-        return {"authorization": f"Bearer {self.admin_token}"} if self.admin_token else {}
 
     def create(self, bucket: str, retention_s: int = 0) -> None:
         wanted: dict[str, Json] = {"db": bucket}
         if retention_s:
             wanted["retention_period"] = f"{retention_s}s"
-        answer = http("POST", f"{self.url}{_CONFIGURE}", json=wanted, headers=self._signed())
+        answer = http("POST", f"{self.url}{_CONFIGURE}", json=wanted, headers=self.signed())
         assert answer.status_code == 200, answer.text
         self._made.append(bucket)
 
     def drop(self, bucket: str) -> None:
-        answer = http("DELETE", f"{self.url}{_CONFIGURE}", params={"db": bucket}, headers=self._signed())
+        answer = http("DELETE", f"{self.url}{_CONFIGURE}", params={"db": bucket}, headers=self.signed())
         assert answer.status_code == 200, answer.text
         self._made.remove(bucket)
 

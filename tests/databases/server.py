@@ -38,6 +38,8 @@ class Server(ABC):
     admin_token = ""
     username = ""
     password = ""
+    refusals: Mapping[str, str] = {"syntax": "unable to parse", "type conflict": "field type conflict"}
+    """What is wrong with a line → words of its answer to that line."""
 
     @property
     @abstractmethod

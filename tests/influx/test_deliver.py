@@ -29,15 +29,6 @@ AT = 1_700_000_000
 CLOCK = SystemClock()
 
 
-REASONS = {
-    (False, False): "unable to parse",
-    (False, True): "conflict",
-    (True, False): "No fields were provided",
-    (True, True): "invalid column type",
-}
-"""By whether InfluxDB 3 says it, and whether the type is wrong."""
-
-
 def batch(*lines: str) -> bytes:
     return gzip.compress("".join(line + "\n" for line in lines).encode(), 1)
 
@@ -110,7 +101,7 @@ def test_one_bad_line_among_many_is_named_and_all_others_arrive(
     [refused] = delivery.refused
     assert (refused.batch, refused.line) == (60, bad.encode())
     assert refused.status == (422 if "text" in bad and "influx2" in server else 400)
-    assert REASONS[server == "real_influx3", "text" in bad] in refused.reason
+    assert database.refusals["type conflict" if "text" in bad else "syntax"] in refused.reason
     assert count(database, buckets["totals"]) == 502
     assert delivery.requests < 40
 

@@ -62,6 +62,11 @@ def find_serial(settings: Settings) -> str:
     return pin.serial if pin is not None else ""
 
 
+def find_settings(configured: Settings, serial: str) -> Settings:
+    """Return the settings of a gateway. For a gateway that the settings do not list, return all settings."""
+    return next((each for each in configured.gateways if find_serial(each) == serial), configured)
+
+
 def _list(configured: Settings) -> str:
     return ", ".join(find_serial(each) or each.enphase.gateway for each in configured.gateways) or "none"
 
