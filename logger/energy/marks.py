@@ -30,12 +30,16 @@ def mark_quantities(
     """Move the mark of each quantity whose counters were all accepted in this tick. Return the state, and events.
 
     `state`: the state after the tick. `accepted`: the accepted values in Wh. `resets`: the counters that were
-    rebaselined in this tick. A quantity whose figure cannot be true is left out of the open day.
+    rebaselined in this tick. A quantity whose figure cannot be true is left out of the open day. A quantity that no
+    longer needs a mark loses it: after a change of a source or of the wiring, its own figures count again.
     """
     before, events = state.marks, list[Event]()
-    marks = dict(before)
-    for quantity, of in _list_marked(state.wiring, _list_coarse(tick)).items():
+    marks, marked = dict(before), _list_marked(state.wiring, _list_coarse(tick))
+    for quantity, of in terms(state.wiring).items():
         if not all(name in accepted for name in of):
+            continue
+        if quantity not in marked:
+            marks.pop(quantity, None)
             continue
         ever = add_up(sign * accepted[name] for name, sign in of.items())
         today = add_up(sign * state.today.energy[name].wh for name, sign in of.items())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from logger.days import first_instant, local_day
 from logger.energy.engine import Accounted, account
-from logger.energy.state import EnergyState, Seed, Tick, Wiring
+from logger.energy.state import EnergyState, Seed, Source, Tick, Wiring
 from logger.energy.stored import dump_energy, load_energy
 
 MAX_W = 75_000.0
@@ -80,6 +82,37 @@ def test_a_held_counter_takes_with_it_what_is_computed_from_it_and_nothing_else(
     fields = site.read(at("2025-06-15", "12:01"), changed={"import": 0.0}).fields
     kept = {name.rsplit("_", 2)[0] for name in fields if "7d" not in name}
     assert kept == {"production", "grid_export"}
+
+
+def test_what_is_made_of_a_sum_over_inverters_follows_the_meter_that_is_read_in_its_place() -> None:
+    """The sum rises every quarter of an hour, so net waits for it; a new production CT gives each minute."""
+    house = Wiring(net=False, total=True, storage=False, batteries=0)
+    by_sum, by_meter = Source("v1 totals", 3600), Source("production meter")
+    site = MeteredHouse("UTC", house, {"production": 960.0, "consumption": 480.0})
+    start = at("2025-06-15", "10:00", "UTC")
+
+    def net(minute: int, source: Source) -> float:
+        tick = start + 60 * minute
+        counted = start + 900 * (minute // 15) if source is by_sum else tick
+        counters = {**site.counters(tick), "production": site.counters(counted)["production"]}
+        sources = {"consumption": Source("total meter"), "production": source}
+        done = account(site.state, Tick(tick, counters, house, MAX_W, sources=sources))
+        site.state = done.state
+        return done.fields["net_lifetime_wh"]
+
+    waiting = [net(minute, by_sum) for minute in range(60)]
+    assert len(set(waiting)) == 4
+    flowing = [net(minute, by_meter) for minute in range(60, 120)]
+    assert [round(b - a) for a, b in pairwise(flowing)] == [-8] * 59
+
+
+def test_the_consumption_of_a_site_that_gets_a_battery_goes_on() -> None:
+    """Without a battery the consumption never falls; a battery that feeds the grid lowers it."""
+    site = MeteredHouse("UTC", replace(NET, batteries=0))
+    start = at("2025-06-15", "10:00", "UTC")
+    before = site.run(start, start + 3600)["consumption_lifetime_wh"]
+    site.wiring = NET
+    assert site.run(start + 3900, start + 7200)["consumption_lifetime_wh"] == pytest.approx(before + 2520.0)
 
 
 def test_a_counter_that_gives_nothing_now_leaves_its_today_absent_not_standing() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from logger.daemon.tick import run_tick
@@ -10,7 +12,7 @@ from logger.energy.state import EnergyState
 from logger.model import DayRow, Document, Role, Snapshot
 from logger.readings import paths
 from logger.site import Site
-from tests.energy.counted import MINUTE, Counted
+from tests.energy.counted import MINUTE, Counted, metered
 from tests.energy.test_day_rows import PARIS, encharge, site
 from tests.readings.site import INFO, PRODUCTION, TOTALS, Body, inverter, meter, reading
 
@@ -36,6 +38,19 @@ def same(counted: Counted) -> dict[str, float]:
     assert then["counter_resets"] == live["counter_resets"] == 0
     assert then["coverage_percent"] == pytest.approx(live["coverage_percent"])
     return mine
+
+
+def test_a_recorder_that_goes_on_after_a_replay_writes_the_grids_energy_as_it_flows() -> None:
+    """A new machine: its state is read back from the database, then the gateway's own counters go on."""
+    counted = site()
+    for minute in range(31):
+        counted.poll(metered(5e6 + 20.0 * minute, 3e6 + 7.0 * minute, 1e6 + 10.0 * minute))
+    written = [Past(at, fields, {"gateway": "1"}) for at, fields in sorted(counted.written.items())]
+    ledger, _, _ = replay(EnergyState(), written, counted.site)
+    counted.state = replace(counted.state, energy=ledger)
+    for minute in range(31, 41):
+        fields = counted.poll(metered(5e6 + 20.0 * minute, 3e6 + 7.0 * minute, 1e6 + 10.0 * minute))
+        assert fields["net_lifetime_wh"] == pytest.approx(2e6 - 3.0 * minute)
 
 
 def test_a_battery_that_no_meter_measures_is_integrated_again() -> None:
