@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +23,7 @@ from logger.energy.state import EnergyState, Tick, Wiring
 from logger.energy.stored import dump_energy, load_energy
 from logger.model import DayRow, Value
 from logger.site import Site
+from logger.tariff.price_files import find_price_files
 from logger.tariff.price_table import make_table
 from logger.tariff.prices import Prices
 from logger.tariff.tariff_file import parse_tariff
@@ -224,6 +229,35 @@ def test_price_files_are_read_again_as_they_grow_and_a_broken_tariff_replaces_no
     assert read_prices(str(file))[1][0].startswith("line 1: is not TOML")
     file.unlink()
     assert files.current() is known
+
+
+@contextmanager
+def without_rights() -> Iterator[None]:
+    """Root, too, may read only what everybody may read."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+@pytest.mark.parametrize("place", ["closed", "closed/p.csv", "closed/prices", "~nobody-has-this-name/p.csv"])
+def test_price_files_that_this_user_may_not_read_are_a_problem_and_not_the_end_of_the_recorder(place: str) -> None:
+    prices_of(HOURLY)  # imports what it needs, as long as it may
+    changes = log.Changes(log.get("collect"))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "closed").mkdir(mode=0)
+        (folder / "tariff.toml").write_text(HOURLY.replace("p.csv", place), encoding="utf-8")
+        files = TariffFiles(str(folder / "tariff.toml"), changes)
+        with without_rights():
+            assert files.current().tariff.periods
+            assert files.current().table.times == []
+            assert find_price_files(folder / "tariff.toml") == []
+    assert f"names the price file {Path(place).name}, which cannot be read: " in changes.troubles["tariff file"]
 
 
 @pytest.mark.parametrize(
