@@ -12,6 +12,16 @@ _QUIET: Final = ((22, 57), (23, 10))
 does not answer for some minutes (Q-C1 of `docs/gateway-quirks.md`)."""
 _FINAL: Final = time(3)
 """A day may change until this local time of the next day."""
+YEARS: Final = range(2000, 3000)
+"""The years of which a person may name a date. The first gateway was made in 2008."""
+
+
+def parse_day(text: str) -> date:
+    """Return the date in a text such as 2026-05-01. Raises ValueError for any other text, and for years far away."""
+    day = date.fromisoformat(text)
+    if day.year not in YEARS:
+        raise ValueError(f"{day.year} is no year from {YEARS[0]} to {YEARS[-1]}")
+    return day
 
 
 @lru_cache(maxsize=64)

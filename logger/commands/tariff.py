@@ -14,7 +14,7 @@ import click
 
 from logger.clock import SystemClock
 from logger.commands.ui.chosen import choose_gateway, gateway_option
-from logger.commands.ui.options import MisuseError, zone_of
+from logger.commands.ui.options import MisuseError, parse_date, zone_of
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.start import begin
 from logger.daemon.config import access_of
@@ -97,9 +97,9 @@ def _show(at: int) -> str:
 
 @command.command("show", short_help="Show the prices of one day.")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
-@click.option("--day", metavar="DATE", help="The day to show, as YYYY-MM-DD. Default: today.")
+@click.option("--day", default="", callback=parse_date, help="The day to show; today by default.")
 @click.pass_obj
-def show_day(env_file: Path, file: Path | None, day: str | None) -> int:
+def show_day(env_file: Path, file: Path | None, day: str) -> int:
     """Show the prices of one day, with the standing charge and the tiers."""
     path = _find_file(env_file, file)
     prices, problems = read_prices(path)
@@ -107,11 +107,7 @@ def show_day(env_file: Path, file: Path | None, day: str | None) -> int:
         click.echo(f"{path} {problems[0]}\nTry: run envoy-logger tariff check, which lists every problem.", err=True)
         return 78
     zone = zone_of(begin(env_file, level="warning"))
-    try:
-        shown = date.fromisoformat(day) if day else datetime.now(ZoneInfo(str(zone))).date()
-    except ValueError:
-        raise MisuseError(f"{day!r} is no date", "write a date as 2026-01-31.") from None
-    _print_day(prices, shown, str(zone))
+    _print_day(prices, date.fromisoformat(day) if day else datetime.now(zone).date(), zone.key)
     return 0
 
 
@@ -126,7 +122,7 @@ def propose_file(env_file: Path, serial: str) -> int:
     configured = choose_gateway(begin(env_file, require=["ENPHASE_GATEWAY"], level="warning"), serial)
     body = asyncio.run(_fetch_tariff(access_of(configured)))
     zone = zone_of(configured)
-    text = write_proposal(body, datetime.now(ZoneInfo(str(zone))).date().replace(day=1).isoformat())
+    text = write_proposal(body, datetime.now(zone).date().replace(day=1).isoformat())
     if not text:
         click.echo(
             "The gateway has no price.\nTry: write the file by hand, from the examples in docs/tariffs.md.",

@@ -41,12 +41,16 @@ _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
 @dataclass(slots=True)
 class WebApp:
-    """The objects that every request needs: the recorder, its sites, and the cached answers."""
+    """The objects that every request needs: the recorder, its sites, and the cached answers.
+
+    `expected`: the serials of gateways in the settings.
+    """
 
     recorder: Recorder
     clock: Clock
     sites: tuple[ShownSite, ...]
     page: FrontPage
+    expected: frozenset[str]
     cache: NewsCache[WebDocument] = field(default_factory=lambda: NewsCache(_MOST_KEPT))
 
     def find_site(self, number: str) -> ShownSite:
@@ -70,9 +74,8 @@ class WebApp:
 
     def hide_serials(self, body: bytes) -> bytes:
         """Replace the gateways' serials in an answer, because their last digits are a password of old firmware."""
-        for site in self.sites:
-            if site.collector.serial:
-                body = body.replace(site.collector.serial.encode(), b"(gateway)")
+        for serial in {*self.expected, *(site.collector.serial for site in self.sites)} - {""}:
+            body = body.replace(serial.encode(), b"(gateway)")
         return body
 
     async def answer(self, key: str, make: Callable[[], Awaitable[WebDocument]], request: Request) -> Response:
@@ -116,7 +119,9 @@ def build_app(settings: Settings, recorder: Recorder, clock: Clock) -> ASGIApp:
         for number, collector in enumerate(recorder.collectors, start=1)
     )
     page = FrontPage(recorder, sites, clock, is_invented=is_demo(settings.state_dir))
-    web, streams = WebApp(recorder, clock, sites, page), LiveStreams(page, recorder.news)
+    expected = frozenset(each.enphase.serial for each in settings.gateways)
+    web = WebApp(recorder, clock, sites, page, expected)
+    streams = LiveStreams(page, recorder.news, web.hide_serials)
     endpoints = Endpoints(
         {
             **{route.path: _make_endpoint(web, route) for route in ROUTES},

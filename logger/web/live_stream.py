@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,10 +38,13 @@ class _Step:
 
 
 class LiveStreams:
-    """Count the open streams, and write their messages. A message for several visitors is written once."""
+    """Count the open streams, and write their messages. A message for several visitors is written once.
 
-    def __init__(self, page: FrontPage, news: News) -> None:
-        self._page, self._news = page, news
+    `hide_serials`: a function that replaces the gateways' serials in a message.
+    """
+
+    def __init__(self, page: FrontPage, news: News, hide_serials: Callable[[bytes], bytes]) -> None:
+        self._page, self._news, self._hide_serials = page, news, hide_serials
         self._written: FewKept[_Step] = FewKept(_MOST_STEPS)
         self.open = 0
 
@@ -83,7 +86,8 @@ class LiveStreams:
         step = self._written.get((site.number, language, known is _NOTHING), _Step)
         if step.known is not known or step.shown is not shown:
             changed = {name: text for name, text in shown.parts.items() if known.parts.get(name) != text}
-            step.known, step.shown, step.message = known, shown, write_message(changed, shown.point)
+            message = self._hide_serials(write_message(changed, shown.point))
+            step.known, step.shown, step.message = known, shown, message
         return step.message
 
 

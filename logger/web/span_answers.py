@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from logger.backfill.history import Point
+from logger.days import parse_day
 from logger.model import Json
 from logger.query.catalog import QUERIES
 from logger.query.named_query import Rows, Scope
@@ -62,6 +63,6 @@ def _parse_date(question: Question, name: str, default: date) -> date:
     if text is None:
         return default
     try:
-        return date.fromisoformat(text)
+        return parse_day(text)
     except ValueError:
         raise QuestionError(f"`{name}` is not a date such as 2026-11-28") from None

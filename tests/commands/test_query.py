@@ -101,6 +101,8 @@ def test_on_the_first_day_the_reason_is_the_gateways_silence_about_today(
     ("words", "said", "cure"),
     [
         (("days", "--since", "yesterday"), "'yesterday' is no date", "envoy-logger query days --help"),
+        (("days", "--until", "9999-12-31"), "'9999-12-31' is no date", "envoy-logger query days --help"),
+        (("silent", "--until", "0001-01-01"), "'0001-01-01' is no date", "envoy-logger query silent --help"),
         (("days", "--since", "2026-05-02", "--until", "2026-05-01"), "is before --since", "exchange the two dates."),
         (("days", "--year", "2026", "--since", "2026-05-02"), "--year excludes --since", "give either --year or"),
         (("days", "--year", "soon"), "'soon' is no year such as 2026", "envoy-logger query days --help"),

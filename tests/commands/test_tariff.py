@@ -65,6 +65,14 @@ def test_show_says_which_hours_have_no_price_yet(tmp_path: Path) -> None:
     assert "not known yet" in done.out.splitlines()[2]
 
 
+def test_a_day_that_no_calendar_has_is_a_misuse(tmp_path: Path) -> None:
+    file = lay(tmp_path, TIME_OF_USE)
+    for day in ("9999-12-31", "2026-02-30", "tomorrow"):
+        done = program(tmp_path, "tariff", "show", file, "--day", day, settings=BERLIN)
+        assert done.code == 2
+        assert f"{day!r} is no date such as 2026-05-01\nTry: " in done.err
+
+
 def test_check_names_a_last_line_that_is_not_read_yet(tmp_path: Path) -> None:
     file = lay(tmp_path, HOURLY)
     (tmp_path / "p.csv").write_text("2025-06-01T00:00Z,0.25\n2025-06-01T01:00Z,0.26", encoding="utf-8")

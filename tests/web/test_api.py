@@ -173,12 +173,26 @@ def test_no_answer_has_the_serial_of_the_gateway(tmp_path: Path) -> None:
     ]
 
 
+def test_the_serial_of_the_settings_is_hidden_before_the_gateway_answers(tmp_path: Path) -> None:
+    async def play(made: Stage) -> list[str]:
+        text = f"the gateway at 192.168.1.50 is another one, but ENPHASE_SERIAL is {SERIAL}\nTry: correct it."
+        made.recorder.changes.begin("gateway", text)
+        return [(await made.ask(path)).text for path in ("/api/v1/now", "/api/v1/status", "/")]
+
+    texts = on_stage(tmp_path, play, ENPHASE_SERIAL=SERIAL)
+    assert ["ENPHASE_SERIAL is (gateway)" in text for text in texts] == [True, True, True]
+    assert not [text for text in texts if SERIAL in text]
+
+
 @pytest.mark.parametrize(
     "path",
     [
         "days?from=yesterday",
         "days?from=2026-06-02&to=2026-06-01",
         "days?from=1999-01-01",
+        "days?from=9999-12-20&to=9999-12-31",
+        "days?to=0001-01-05",
+        "days?from=0001-01-01&to=0001-01-02",
         "days?form=2026-06-01",
         "events?limit=0",
         "events?limit=many",

@@ -25,7 +25,7 @@ from logger.web import listener, live_stream
 from logger.web.open_server import serve_web
 from tests.waiting import LONGEST_S
 from tests.web.serving import HOST, ask_raw, get, served
-from tests.web.stage import START, Stage, configured, on_stage
+from tests.web.stage import SERIAL, START, Stage, configured, on_stage
 
 SOON_S = 0.2
 Scene = Callable[[Stage, int], Coroutine[Any, Any, Any]]
@@ -202,6 +202,22 @@ def test_a_stream_sends_the_parts_that_changed(tmp_path: Path) -> None:
     assert "months" not in second["parts"]
     assert [each["point"]["at"] for each in (first, second, third)] == [START, START + 60, START + 120]
     assert "Sonne" in first["parts"]["flow"]
+
+
+def test_no_message_of_a_stream_has_the_serial_of_the_gateway(tmp_path: Path) -> None:
+    async def scene(made: Stage, port: int) -> list[str]:
+        made.recorder.changes.begin("token", f"gateway {SERIAL} needs a token\nTry: set ENPHASE_TOKEN_FILE")
+        reader, writer = await asyncio.open_connection(HOST, port)
+        writer.write(get("/live"))
+        first = await reader.readuntil(b"}\n\n")
+        made.recorder.changes.begin("pin", f"gateway {SERIAL} shows another certificate\nTry: accept it")
+        second = await reader.readuntil(b"}\n\n")
+        writer.close()
+        return [first.decode(), second.decode()]
+
+    messages = play(tmp_path, scene)
+    assert ["gateway (gateway) needs a token" in each for each in messages] == [True, True]
+    assert not [each for each in messages if SERIAL in each]
 
 
 def test_the_server_ends_with_open_streams_at_once(tmp_path: Path) -> None:

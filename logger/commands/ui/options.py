@@ -6,7 +6,7 @@ import ipaddress
 import math
 import re
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -14,12 +14,11 @@ from zoneinfo import ZoneInfo
 import click
 
 from logger import places
+from logger.days import YEARS, parse_day
 from logger.settings.environment import find_system_zone, read_variables
 from logger.settings.find_file import find_env_file
 from logger.settings.load import Settings
 
-_YEAR_DIGITS: Final = 4
-_FIRST_YEAR: Final = 2000
 _UNITS_S: Final = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -83,7 +82,7 @@ def parse_year(context: click.Context, parameter: click.Parameter, text: str) ->
     """Parse an option that is a year. Return 0 for an empty text."""
     if not text:
         return 0
-    if not (text.isdecimal() and len(text) == _YEAR_DIGITS and int(text) >= _FIRST_YEAR):
+    if text not in map(str, YEARS):
         raise click.BadParameter(f"{text!r} is no year such as 2026")
     return int(text)
 
@@ -91,7 +90,7 @@ def parse_year(context: click.Context, parameter: click.Parameter, text: str) ->
 def parse_date(context: click.Context, parameter: click.Parameter, text: str) -> str:
     """Parse an option that is an ISO date. An empty text stays empty."""
     try:
-        return date.fromisoformat(text).isoformat() if text else ""
+        return parse_day(text).isoformat() if text else ""
     except ValueError:
         raise click.BadParameter(f"{text!r} is no date such as 2026-05-01") from None
 
