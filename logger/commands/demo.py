@@ -17,11 +17,11 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 import click
-from rich.console import Console
 from rich.live import Live
 
 from logger import log
 from logger.clock import Clock, FastClock, SystemClock
+from logger.commands.ui.console import make_console
 from logger.commands.ui.demo_view import DemoView
 from logger.commands.ui.invent_history import invent_history, write_site_files
 from logger.commands.ui.paced_clock import PacedClock
@@ -106,18 +106,23 @@ def command(
         log.configure("info", "text", stream=log_file)
         asyncio.run(_record(configured, clock, seconds))
     stopped = f"Stopped. The recorded data is in {folder}; the next demo deletes this data."
-    Console().print(stopped, highlight=False, soft_wrap=True)
+    make_console().print(stopped, soft_wrap=True)
 
 
 def _empty(folder: Path) -> None:
-    """Empty the demo's folder. Raises StateError if the folder is not marked as the demo's folder."""
-    if folder.exists() and any(folder.iterdir()):
-        if not is_demo(folder):
-            raise StateError(
-                f"{folder} is not empty and is not the demo's", "choose another folder with --state-dir."
-            )
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    """Empty the demo's folder, or make it.
+
+    Raises StateError if the folder is not marked as the demo's folder, or if it cannot be used.
+    """
+    choose = "choose another folder with --state-dir."
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            if not is_demo(folder):
+                raise StateError(f"{folder} is not empty and is not the demo's", choose)
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise StateError(f"{folder} cannot be used: {error.strerror or error}", choose) from error
     mark_demo(folder)
 
 
@@ -213,14 +218,14 @@ async def _begin_once_heard(recorders: asyncio.Queue[Recorder], clock: PacedCloc
 
 async def _show(view: DemoView, clock: FastClock) -> None:
     """Draw the view on a terminal. If the output is no terminal, print one line every two seconds."""
-    console = Console()
+    console = make_console()
     if console.is_terminal:
         with Live(view, console=console, refresh_per_second=5, screen=False):
             await asyncio.Event().wait()
     console.print(f"INVENTED DATA, time runs {clock.rate:g}× faster. Ctrl-C stops the demo.")
     while not view.page:
         await asyncio.sleep(0.1)
-    console.print(f"Open the page in a browser: {view.page}", soft_wrap=True, highlight=False)
+    console.print(f"Open the page in a browser: {view.page}", soft_wrap=True)
     while True:
         await asyncio.sleep(2.0)
         if view.rows:

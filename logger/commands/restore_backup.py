@@ -54,9 +54,11 @@ def _open(name: str) -> Iterator[IO[bytes]]:
         yield sys.stdin.buffer
         return
     try:
-        with Path(name).open("rb") as file:
-            yield file
+        file = Path(name).open("rb")  # noqa: SIM115  closed below
     except FileNotFoundError as error:
         raise click.BadParameter(f"there is no file {name}") from error
-    except PermissionError as error:
-        raise click.BadParameter(f"{error.filename}: {error.strerror}; run the same command with sudo") from error
+    except OSError as error:
+        cure = "; run the same command with sudo" if isinstance(error, PermissionError) else ""
+        raise click.BadParameter(f"{name}: {error.strerror or error}{cure}") from error
+    with file:
+        yield file

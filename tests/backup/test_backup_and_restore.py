@@ -371,3 +371,11 @@ def test_the_folder_stays_free_for_the_recorder_after_a_restore(old: Path) -> No
     assert run(new, "restore", str(file)).code == 0
     with claim(state_of(new)) as lock:
         Store.open(state_of(new), max_mb=64, keep_days=30, clock=HandClock(), lock=lock).close()
+
+
+def test_what_is_no_file_is_no_backup(tmp_path: Path) -> None:
+    for name, said in ((str(tmp_path), "Is a directory"), (str(tmp_path / "gone"), "there is no file")):
+        done = run(tmp_path, "restore", name)
+        assert done.code == 2
+        assert said in done.err
+        assert "Try: envoy-logger restore --help" in done.err

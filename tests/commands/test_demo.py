@@ -160,6 +160,14 @@ def test_a_real_database_and_dotenv_are_never_touched_and_ctrl_c_ends_the_demo_a
     assert fake_influx2.fake.seen == []
 
 
+def test_a_folder_that_cannot_be_made_is_refused_with_the_option_that_names_another(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    folder = tmp_path / "file" / "demo"
+    done = program(tmp_path, "demo", "--seconds", "2", "--state-dir", str(folder))
+    assert done.code == 78
+    assert done.said == [f"{folder} cannot be used: Not a directory", "Try: choose another folder with --state-dir."]
+
+
 def test_a_folder_that_is_not_the_demos_is_left_alone(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
