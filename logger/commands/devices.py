@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from logger.commands.ui.chosen import choose_gateway, choose_gateways, gateway_option
+from logger.commands.ui.console import make_console
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.start import begin_polling, poll, poll_each
@@ -28,8 +29,8 @@ from logger.settings.load import Settings
 
 Devices: TypeAlias = dict[str, dict[str, Value]]
 """The name of a device → the tags and fields of the device."""
-_PIPE_WIDTH: Final = 160
-"""The width in characters of a table that is not printed on a terminal, so that no line is folded."""
+_PLENTY: Final = 1000
+"""A width in characters at which no table is too wide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def _describe(one: _Equipment) -> dict[str, object]:
 
 def _print_tables(one: _Equipment) -> None:
     found, devices, grid = one.poll, one.devices, one.grid
-    console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    console = make_console()
     console.print(f"Gateway {found.info.serial}, firmware {found.info.firmware}, {found.info.part_number}")
     for kind in _KINDS:
         if kind.name == "contacts" and grid:
@@ -151,16 +152,31 @@ def _collect(readings: list[Reading], kind: _Kind) -> Devices:
 
 
 def _print_table(console: Console, kind: _Kind, devices: Devices) -> None:
+    """Print the devices of one kind. If the terminal is too narrow, break the names of the fields into two lines."""
     if not devices:
         console.print(f"{kind.title}: none")
         return
-    table = Table(title=f"{kind.title}: {len(devices)}", title_justify="left")
+    table = _make_table(kind.columns, kind, devices)
+    if console.measure(table, options=console.options.update_width(_PLENTY)).maximum > console.width:
+        table = _make_table(map(_break_name, kind.columns), kind, devices)
+    console.print(f"\n{kind.title}: {len(devices)}", table, sep="\n")
+
+
+def _make_table(titles: Iterable[str], kind: _Kind, devices: Devices) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("", no_wrap=True)
-    for column in kind.columns:
-        table.add_column(column, justify="right")
+    for title in titles:
+        table.add_column(title, justify="right")
     for name, fields in devices.items():
         table.add_row(name, *(_format(fields.get(column)) for column in kind.columns))
-    console.print(table)
+    return table
+
+
+def _break_name(name: str) -> str:
+    """Break the name of a field into two lines at the underscore that is nearest to its middle."""
+    places = [place + 1 for place, letter in enumerate(name) if letter == "_"]
+    middle = min(places, key=lambda place: abs(place - len(name) / 2), default=0)
+    return f"{name[:middle]}\n{name[middle:]}".strip()
 
 
 def _format(value: Value | None) -> str:
@@ -168,4 +184,4 @@ def _format(value: Value | None) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.1f}" if isinstance(value, float) else str(value)
+    return f"{value:z.1f}" if isinstance(value, float) else str(value)

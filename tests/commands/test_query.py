@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from logger.commands.ui import answer_table
+from logger.commands import devices
+from logger.commands.ui import console
 from logger.commands.ui.answer_table import print_table
+from logger.commands.ui.console import make_console
 from logger.commands.ui.sparkline import draw_sparkline
 from logger.days import first_instant
 from logger.model import Role
@@ -65,7 +67,7 @@ def test_an_answer_names_the_number_that_it_was_computed_with(
 def test_no_terminal_is_too_narrow_for_whole_words_and_numbers(
     width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(answer_table, "_PIPE_WIDTH", width)
+    monkeypatch.setattr(console, "_PIPE_WIDTH", width)
     columns = (
         Column("local_date", "day"), Column("load_wh", "used", "wh"), Column("own", "own use", "%"),
         Column("self", "self-sufficient", "%"), Column("made", "made", "wh"),
@@ -76,6 +78,49 @@ def test_no_terminal_is_too_narrow_for_whole_words_and_numbers(
     for whole in ("2026-05-01", "12,345.68 kWh", "self-sufficient", "51.2 %"):
         assert whole in told
     assert "No figure" not in told
+
+
+@pytest.mark.parametrize("width", range(40, 110))
+def test_a_table_that_fits_has_every_value_of_every_column(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(console, "_PIPE_WIDTH", width)
+    columns = (
+        Column("panel", "panel"), Column("serial", "serial"), Column("panel_group", "group"),
+        Column("energy_wh", "last 7 days", "wh"), Column("span_wh", "in all", "wh"),
+        Column("group_percent", "against its group", "%"), Column("silent_days", "silent days"),
+        Column("low_days", "low days"),
+    )  # fmt: skip
+    row = ("482310000137", "482310000137", "south", 1_000.0, 2_000.0, 97.0, 31, 72)
+    print_table(AnswerTable(columns, [row]), "?")
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+    told = " ".join(lines).split()
+    for whole in ("south", "1.00", "2.00", "97.0", "31", "72", "low", "silent", "against"):
+        assert whole in told
+
+
+def test_every_text_is_printed_as_it_is_and_no_zero_has_a_sign(capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["[south] A1", "[/]", "[bold]", ":sun: 1", "屋根 [a]"]
+    columns = (Column("panel", "panel"), Column("net_power_w", "grid", "w"))
+    print_table(AnswerTable(columns, [(name, -0.3) for name in names]), "?")
+    told = capsys.readouterr().out
+    assert [line.rpartition("  0 W")[0].strip() for line in told.splitlines()[2:]] == names
+
+
+def test_devices_fit_into_80_columns_with_whole_names_of_fields(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fields = {"max_power_w": 363.0, "power_w": -0.01, "provisioned": True, "communicating": False, "producing": True,
+              "report_age_s": 12_345}  # fmt: skip
+    kind = next(each for each in devices._KINDS if each.name == "inverters")
+    found: devices.Devices = {"482310000137": {**fields}, "[/]": {**fields}}
+    for width, whole in ((80, ["report_", "age_s"]), (160, ["report_age_s"])):
+        monkeypatch.setattr(console, "_PIPE_WIDTH", width)
+        devices._print_table(make_console(), kind, found)
+        told = capsys.readouterr().out
+        assert max(map(len, told.splitlines())) <= width
+        assert set(whole) | {"communicating", "12345", "0.0", "[/]"} <= set(told.split())
 
 
 def test_a_dash_has_its_reason_below_the_table(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
 from logger.clock import format_span
+from logger.commands.ui.console import make_console
 from logger.commands.ui.sparkline import draw_sparkline
 from logger.query.named_query import AnswerTable, Cell, Column
 
-_PIPE_WIDTH: Final = 160
-"""The width in characters of a table that is not printed on a terminal, so that no line is folded."""
 _PADDING: Final = 2
 """The number of characters between two columns of a table."""
 _ABSENT: Final = (
@@ -35,18 +34,18 @@ _FORMATS: Final = {"wh": (1000.0, 2, "kWh"), "w": (1.0, 0, "W"), "%": (1.0, 1, "
 
 def print_table(answer: AnswerTable, question: str, if_empty: str = "") -> None:
     """Print the answer as a table with a curve and notes. An empty answer is printed as the sentence `if_empty`."""
-    console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
+    console = make_console()
     console.print(question, style="bold")
     if answer.rows:
         _print_rows(console, answer)
     else:
-        console.print(if_empty, markup=False)
+        console.print(if_empty)
     if answer.curve and len(answer.rows) >= _LEAST_CURVE:
         column = next(column for column in answer.columns if column.name == answer.curve)
         numbers = [float(cell) if isinstance(cell, (int, float)) else None for cell in _values(answer, column)]
         console.print(f"{column.title} {draw_sparkline(numbers[-_LONGEST_CURVE:])}")
     for note in (*answer.notes, *_explain_dashes(answer)):
-        console.print(note, markup=False)
+        console.print(note)
 
 
 def _print_rows(console: Console, answer: AnswerTable) -> None:
@@ -54,12 +53,11 @@ def _print_rows(console: Console, answer: AnswerTable) -> None:
     titles = [column.title for column in answer.columns]
     rows = [[_format(*each) for each in zip(row, answer.columns, strict=True)] for row in answer.rows]
     is_text = [all(isinstance(cell, (str, type(None))) for cell in _values(answer, each)) for each in answer.columns]
-    widths = [_find_least_width(title, [row[place] for row in rows], wraps=is_text[place])
-              for place, title in enumerate(titles)]  # fmt: skip
-    if sum(widths) + _PADDING * (len(widths) - 1) <= console.width:
+    widths = _find_widths([titles, *rows], is_text, console.width)
+    if widths is not None:
         table = Table(box=None, pad_edge=False, header_style="dim")
         for title, width, wraps in zip(titles, widths, is_text, strict=True):
-            table.add_column(title, justify="left" if wraps else "right", overflow="fold", min_width=width)
+            table.add_column(title, justify="left" if wraps else "right", overflow="fold", width=width)
         for row in rows:
             table.add_row(*row)
         console.print(table)
@@ -73,10 +71,31 @@ def _print_rows(console: Console, answer: AnswerTable) -> None:
         console.print(*([""] if number else []), block, sep="\n")
 
 
-def _find_least_width(title: str, cells: Sequence[str], *, wraps: bool) -> int:
-    """Return the least width of a column, in characters, at which no word of its title and no number is broken."""
-    parts = [*title.split(), *(cells if not wraps else (word for cell in cells for word in cell.split()))]
-    return max(map(len, parts), default=1)
+def _find_widths(rows: Sequence[Sequence[str]], is_text: Sequence[bool], most: int) -> list[int] | None:
+    """Return the width of each column, in characters; None if a word or a number would be broken.
+
+    `rows`: the titles, then the rows. `is_text`: whether the cells of a column may be broken between words. `most`:
+    the width of the terminal. The columns that need the fewest characters for whole lines get these first.
+    """
+    columns = list(zip(*rows, strict=True))
+    widths = [
+        max(_find_longest(title.split()), _find_longest(" ".join(cells).split() if wraps else cells))
+        for (title, *cells), wraps in zip(columns, is_text, strict=True)
+    ]
+    spare = most - sum(widths) - _PADDING * (len(widths) - 1)
+    if spare < 0:
+        return None
+    lacking = [_find_longest(column) - width for column, width in zip(columns, widths, strict=True)]
+    for place in sorted(range(len(widths)), key=lacking.__getitem__):
+        more = min(lacking[place], spare)
+        widths[place] += more
+        spare -= more
+    return widths
+
+
+def _find_longest(parts: Iterable[str]) -> int:
+    """Return the width of the longest text, in characters, and at least 1."""
+    return max(map(cell_len, parts), default=0) or 1
 
 
 def _explain_dashes(answer: AnswerTable) -> tuple[str, ...]:
@@ -113,8 +132,8 @@ def _format(cell: Cell, column: Column) -> str:
     if cell is None:
         return "-"
     if isinstance(cell, (bool, str)) or not column.unit:
-        return f"{cell:.1f}" if isinstance(cell, float) else str(cell)
+        return f"{cell:z.1f}" if isinstance(cell, float) else str(cell)
     if column.unit == "s":
         return format_span(float(cell))
     divisor, decimals, unit = _FORMATS[column.unit]
-    return f"{cell / divisor:,.{decimals}f} {unit}".rstrip()
+    return f"{cell / divisor:z,.{decimals}f} {unit}".rstrip()

@@ -121,7 +121,7 @@ def _count_inverters(values: dict[str, float]) -> str:
 
 
 def _format_watts(value: float | None) -> str:
-    return "-" if value is None else f"{value / 1000:.2f} kW" if abs(value) >= 1000 else f"{value:.0f} W"
+    return "-" if value is None else f"{value / 1000:.2f} kW" if abs(value) >= 1000 else f"{value:z.0f} W"
 
 
 def _format_kwh(value: float | None) -> str:

@@ -66,7 +66,7 @@ def _describe_one(found: dict[str, Json], now: float) -> list[str]:
         *_describe_gateway(part_of(found, "gateway"), now),
         _line("polls", f"{polls.get('ticks')} stored, {polls.get('missed')} missed since {begin}"),
         *_describe_requests(part_of(found, "requests"), "in the last hour" if is_full else "since the start"),
-        *(_line(name, f"{watts:.0f} W") for name, key in _POWERS.items() if _is_number(watts := values.get(key))),
+        *(_line(name, f"{watts:z.0f} W") for name, key in _POWERS.items() if _is_number(watts := values.get(key))),
         *_describe_today(values, books, written_at),
         *_describe_counters(part_of(books, "counters")),
     ]
@@ -81,7 +81,7 @@ def _list_gateways(gateways: list[dict[str, Json]]) -> list[str]:
 
 def _describe_site(name: str, sums: dict[str, Json]) -> str:
     """Write the sums of a site of several gateways, and the gateways that are missing in these sums."""
-    parts = [f"{label} {watts:.0f} W" for label, key in _POWERS.items() if _is_number(watts := sums.get(key))]
+    parts = [f"{label} {watts:z.0f} W" for label, key in _POWERS.items() if _is_number(watts := sums.get(key))]
     if _is_number(today := sums.get("production_today_wh")):
         parts.append(f"{today / 1000:.2f} kWh produced today")
     if missing := sums.get("missing"):
@@ -102,7 +102,7 @@ def _describe_briefly(gateway: dict[str, Json]) -> tuple[str, ...]:
         str(gateway.get("address") or "-"),
         str(gateway.get("site") or "-"),
         state,
-        f"{watts:.0f} W" if _is_number(watts) else "-",
+        f"{watts:z.0f} W" if _is_number(watts) else "-",
         f"{today / 1000:.2f} kWh" if _is_number(today) else "-",
         str(part_of(gateway, "polls").get("missed", 0)),
     )
