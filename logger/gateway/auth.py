@@ -86,7 +86,7 @@ class Auth:
             best = await self._do_without(now)
         elif now >= best.renew_at:
             if self._access.has_account:
-                self._renew_beside(now)
+                self._renew_beside()
             else:
                 text = f"the token ends on {tokens.format_end(best)} and no account is set to renew it"
                 self._events.warn_once("token_ends_soon", text)
@@ -95,7 +95,7 @@ class Auth:
 
     def reject(self, token: Token) -> None:
         """Record that the gateway has definitely refused this token."""
-        self._rejected[token] = self._clock.time()
+        self._rejected[token] = self._clock.monotonic()
         if self.token is token:
             self.token = None
 
@@ -143,7 +143,9 @@ class Auth:
         If the sign-in fails, return a token whose rejection was long enough ago to try the token again. Without such
         a token, raise CredentialsError.
         """
-        rested = [token for token in self._list_valid(now) if now - self._rejected[token] >= _AGAIN_S]
+        rested = [
+            token for token in self._list_valid(now) if self._clock.monotonic() - self._rejected[token] >= _AGAIN_S
+        ]
         try:
             if not self._access.has_account:
                 raise self._explain_fault(now)
@@ -174,11 +176,12 @@ class Auth:
             return TokenError(f"{key} expired on {tokens.format_end(self._pasted)}", hint)
         return TokenError(f"gateway {self._serial} refuses {key}, although the token has not expired", hint)
 
-    def _renew_beside(self, now: float) -> None:
+    def _renew_beside(self) -> None:
         """Start to fetch the next token in a separate task.
 
         The present token stays in use until the next token arrives.
         """
+        now = self._clock.monotonic()
         if now - self._renewal_looked_at >= _AGAIN_S:
             self._renewal_looked_at = now
             self._start_sign_in()

@@ -66,7 +66,7 @@ def end_of(certificate: bytes) -> float:
 
     try:
         return x509.load_der_x509_certificate(certificate).not_valid_after_utc.timestamp()
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return 0.0
 
 

@@ -106,7 +106,9 @@ def load(state_dir: Path, username: str) -> CoolDown:
         values = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(values, dict) or values.keys() != _NAMES:
             raise ValueError("something is missing")
-        return _STORED.validate_python(values)
+        state = _STORED.validate_python(values)
+        bytes.fromhex(state.salt)
+        return state
     except FileNotFoundError:
         return CoolDown()
     except OSError as error:
@@ -165,6 +167,10 @@ async def _lock_file(path: Path) -> int:
             raise SignInBlockedError(
                 "another process has been signing in at Enphase for two minutes",
                 "end that process, or wait until it has ended.",
+            ) from error
+        if isinstance(error, OSError):
+            raise StateError(
+                f"{path} cannot be locked: {error.strerror}", "set LOGGER_STATE_DIR to a folder on a local disk."
             ) from error
         raise
     return descriptor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import json
 import stat
@@ -21,6 +22,7 @@ from logger.errors import (
     NotAllowedError,
     SignInBlockedError,
     SignInRefusedError,
+    StateError,
     TokenError,
 )
 from logger.gateway import cool_down, sign_in, tokens
@@ -441,6 +443,20 @@ async def test_a_refused_pasted_token_is_tried_again_later_where_there_is_no_oth
         await gateway.fetch(endpoint(READINGS))
 
 
+async def test_a_refused_token_is_tried_again_though_our_clock_was_set_back_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with site(tmp_path) as here:
+        takes, pasted = here.box.tokens, here.token(expires_in=300 * DAY)
+        here.box.tokens = TokenMaker()
+        gateway = here.gateway(token=pasted, **NO_ACCOUNT)
+        await fails(gateway, TokenError)
+        here.box.tokens = takes
+        here.clock.now += 301
+        monkeypatch.setattr(here.clock, "time", lambda: here.clock.now - 3600)
+        await gateway.fetch(endpoint(READINGS))
+
+
 @pytest.mark.parametrize("cloud_answers", ["tokens that the gateway refuses", "503", "reset"])
 async def test_hours_of_401_with_restarts_make_few_sign_ins(tmp_path: Path, cloud_answers: str) -> None:
     async with site(tmp_path) as here:
@@ -740,6 +756,25 @@ def test_a_damaged_cool_down_file_counts_as_an_attempt(tmp_path: Path) -> None:
         state = sign_in.load(tmp_path, EMAIL)
         with pytest.raises(SignInBlockedError, match="was damaged"):
             state.check(SERIAL, state.attempts[0] + 60)
+
+
+def test_a_cool_down_file_with_a_damaged_salt_counts_as_an_attempt(tmp_path: Path) -> None:
+    sign_in.save(tmp_path, EMAIL, CoolDown(salt="0q"))
+    with pytest.raises(SignInBlockedError, match="was damaged"):
+        sign_in.load(tmp_path, EMAIL).check(SERIAL, time.time())
+
+
+async def test_a_sign_in_that_cannot_be_locked_ends_with_an_error_of_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    async with site(tmp_path) as here:
+        monkeypatch.setattr("logger.gateway.sign_in.fcntl.flock", refuse)
+        text = await fails(here.gateway(), StateError)
+        assert "cannot be locked: No locks available" in text
+        assert here.cloud.sign_ins == 0
 
 
 def test_the_stored_cool_down_holds_no_password(tmp_path: Path) -> None:

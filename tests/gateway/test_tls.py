@@ -94,6 +94,34 @@ async def test_an_impostor_reads_nothing_and_the_message_names_both_certificates
         assert here.cloud.sign_ins == 1
 
 
+def of_an_unknown_version() -> Certificate:
+    """A certificate of X.509 version 8: OpenSSL serves it, but its end cannot be read."""
+    usual = certificate()
+    der = bytearray(ssl.PEM_cert_to_DER_cert(usual.certificate_pem.decode()))
+    der[der.index(b"\xa0\x03\x02\x01\x02") + 4] = 7
+    pem = ssl.DER_cert_to_PEM_cert(bytes(der)).encode()
+    return Certificate(pem, usual.key_pem, pins.fingerprint_of(bytes(der)))
+
+
+async def test_a_certificate_that_cannot_be_parsed_is_refused_like_any_other(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        gateway = await pinned_and_signed_in(here)
+        impostor = await here.swap(Box(here.clock, of_an_unknown_version()))
+        with pytest.raises(CertificateError, match="not the pinned one"):
+            await gateway.fetch(endpoint(READINGS))
+        assert impostor.received == b""
+
+
+async def test_a_certificate_that_cannot_be_parsed_is_pinned_like_any_other(tmp_path: Path) -> None:
+    async with site(tmp_path) as here:
+        odd = of_an_unknown_version()
+        await here.swap(Box(here.clock, odd))
+        await here.gateway().identify()
+        pin = pins.load(tmp_path / "state", SERIAL, "")
+        assert pin is not None
+        assert (pin.fingerprint, pin.not_after) == (odd.fingerprint, 0.0)
+
+
 async def test_strict_pinning_sends_an_impostor_nothing_but_the_handshake(tmp_path: Path) -> None:
     async with site(tmp_path, ends_in=10 * DAY) as here:
         gateway = await pinned_and_signed_in(here, tls="pin-strict")
