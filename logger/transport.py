@@ -49,9 +49,9 @@ class Call:
         return self.url.raw_path
 
     def make_fields(self) -> RawFields:
-        """Make all header lines of the call."""
+        """Make all header lines of the call. A user's name in a signature may have letters outside ASCII."""
         fields = [(b"Host", self.url.netloc)]
-        fields += [(name.encode("ascii"), value.encode("ascii")) for name, value in self.headers.items()]
+        fields += [(name.encode("ascii"), value.encode()) for name, value in self.headers.items()]
         return fields if self.method == "GET" else [*fields, (b"Content-Length", str(len(self.content)).encode())]
 
 

@@ -33,8 +33,6 @@ _MOST_COOKIES = 16
 """A gateway sets one, Enphase a handful; more are forgotten, so that nobody can make the requests grow."""
 _MOST_CHALLENGES = 2
 """A request is signed anew at most so often: the first challenge, and one that calls the nonce stale."""
-_CLOSED = re.compile(r"disconnected|closed|without sending", re.I)
-"""What httpx says of an answer that did not come whole; it says other words of one that is no HTTP."""
 _COOKIE = re.compile(r"[\x21-\x7e]{0,4096}")
 
 

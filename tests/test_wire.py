@@ -27,12 +27,14 @@ CHALLENGES = (
 )
 
 
-def asked(answer: bytes, auth: Digest | None = None, *, use_proxy: bool = False) -> object:
-    """What one request makes of a server that sends these bytes."""
+def asked(
+    answer: bytes, auth: Digest | None = None, *, use_proxy: bool = False, received: list[bytes] | None = None
+) -> object:
+    """What one request makes of a server that sends these bytes. `received`: gets what the server receives."""
 
     async def work() -> object:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.read(4096)
+            (received if received is not None else []).append(await reader.read(4096))
             writer.write(answer)
             writer.close()
 
@@ -55,6 +57,14 @@ def test_a_challenge_that_digest_does_not_know_is_a_typed_error_or_an_answer(cha
     head = f"HTTP/1.1 401 no\r\ncontent-length: 0\r\nwww-authenticate: {challenge}\r\n\r\n"
     found = asked(head.encode(), Digest("envoy", "secret"))
     assert isinstance(found, WireError) or getattr(found, "status", 0) == 401
+
+
+def test_a_users_name_in_a_signature_may_have_any_letters() -> None:
+    challenge = b'www-authenticate: Digest realm="a", nonce="b"'
+    head = b"HTTP/1.1 401 no\r\ncontent-length: 0\r\nconnection: close\r\n" + challenge + b"\r\n\r\n"
+    received: list[bytes] = []
+    assert getattr(asked(head, Digest("jürgen", "pässword"), received=received), "status", 0) == 401
+    assert 'username="jürgen"'.encode() in received[-1]
 
 
 @pytest.mark.parametrize(
