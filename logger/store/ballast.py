@@ -45,11 +45,13 @@ class Ballast:
 
     def restore(self) -> bool:
         """Make the ballast again if it is missing and the disk has enough free space. Return True if it was made."""
-        if self.held or self.count_free_bytes() < SIZE + _MARGIN:
+        if self.held:
             return False
         try:
+            if self.count_free_bytes() < SIZE + _MARGIN:
+                return False
             self._fill()
-        except OSError:  # another process used the space first: the next call tries again
+        except OSError:  # another process used the space first, or the disk is gone: the next call tries again
             self.release()
             return False
         self.held = True

@@ -41,7 +41,8 @@ def open_file(folder: Path, max_mb: int, ballast: Ballast, clock: Clock, notes: 
     """Open or make the store's file in `folder`, and copy the readable rows of damaged files into this file.
 
     `max_mb` bounds file, log and ballast together. Texts for the recorder's log are added to `notes`. Raises
-    StateError, StoreHeldError or StoreFullError.
+    StateError for a file of a newer program, and if each new file is damaged. Raises sqlite3.Error or OSError if the
+    file cannot be opened now.
     """
     path = folder / FILE
     for _ in range(3):
@@ -53,11 +54,7 @@ def open_file(folder: Path, max_mb: int, ballast: Ballast, clock: Clock, notes: 
             if damage.is_damage(error):
                 notes.append(damage.set_aside(folder, error, clock.time()))
             elif getattr(error, "sqlite_errorname", "") not in NO_ROOM or not ballast.release():
-                raise _translate(path, error) from error
-        except OSError as error:
-            raise StateError(
-                f"the store {path} cannot be opened: {error.strerror}", f"check that {folder} belongs to this user."
-            ) from error
+                raise
     raise StateError(f"the store {path} is damaged each time it is made", "check the disk for faults.")
 
 
@@ -69,15 +66,20 @@ def make_full_error(folder: Path) -> StoreFullError:
     )
 
 
-def _translate(path: Path, error: sqlite3.Error) -> StateError | StoreHeldError | StoreFullError:
-    name = getattr(error, "sqlite_errorname", "")
+def explain_unopened(folder: Path, error: sqlite3.Error | OSError) -> StateError | StoreHeldError | StoreFullError:
+    """Return the error for a store that could not be opened at the start."""
+    path, name = folder / FILE, getattr(error, "sqlite_errorname", "")
     if name in NO_ROOM:
-        return make_full_error(path.parent)
+        return make_full_error(folder)
+    if isinstance(error, OSError):
+        return StateError(
+            f"the store {path} cannot be opened: {error.strerror}", f"check that {folder} belongs to this user."
+        )
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return StoreHeldError(f"the store {path} is locked by another program", "close what has that file open.")
     return StateError(
         f"the store {path} cannot be opened: {error}",
-        f"check that {path.parent} is on a healthy local disk and belongs to this user.",
+        f"check that {folder} is on a healthy local disk and belongs to this user.",
     )
 
 

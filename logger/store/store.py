@@ -41,7 +41,7 @@ class Store:
         self._missed: Counter[Role] = Counter()
         self._pending = PendingAcks()
         self._own_lock: FolderLock | None = None
-        self._file = StoreFile(lock.folder, max_mb=max_mb, clock=clock)
+        self._file = StoreFile(lock.folder, max_mb=max_mb, clock=clock, pending=self._pending)
 
     @classmethod
     def open(

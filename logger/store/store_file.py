@@ -16,7 +16,8 @@ from logger.clock import Clock
 from logger.errors import StoreFullError
 from logger.store import damage, outbox_rows, refused_rows
 from logger.store.ballast import Ballast
-from logger.store.opening import NO_ROOM, make_full_error, open_file
+from logger.store.opening import NO_ROOM, explain_unopened, make_full_error, open_file
+from logger.store.pending_acks import PendingAcks
 from logger.store.tables import FILE, transaction
 
 P = ParamSpec("P")
@@ -33,20 +34,26 @@ _NEAR_CAP_BYTES: Final = 1024 * 1024
 class StoreFile:
     """Run functions that need the connection: `file.read(outbox_rows.find_last_sent)`.
 
-    Raises StoreFullError if there is no space or the disk cannot be used now. Raises StateError if the folder cannot
-    be used. `notes`: lines for the recorder's log.
+    Raises StoreFullError if there is no space or the disk cannot be used now. `notes`: lines for the recorder's log.
     """
 
-    def __init__(self, folder: Path, *, max_mb: int, clock: Clock) -> None:
-        """Open or make the store's file in a folder that this process has locked."""
+    def __init__(self, folder: Path, *, max_mb: int, clock: Clock, pending: PendingAcks) -> None:
+        """Open or make the store's file in a folder that this process has locked.
+
+        `pending`: the delivered rows that are not marked yet. If space is needed, these rows are deleted. Raises
+        StateError, StoreHeldError or StoreFullError if the file cannot be opened.
+        """
         self.notes: list[str] = []
         self.ballast = Ballast(folder)
-        self._folder = folder
+        self._folder, self._pending = folder, pending
         self._files = [folder / f"{FILE}{suffix}" for suffix in ("", "-wal", "-journal")]
         self._max_mb = max_mb
         self._clock = clock
-        damage.finish_setting_aside(folder)
-        self._connection = self._open()
+        try:
+            damage.finish_setting_aside(folder)
+            self._connection = self._open()
+        except (sqlite3.Error, OSError) as error:
+            raise explain_unopened(folder, error) from error
         self._is_open = True
         self.ballast.restore()
 
@@ -58,7 +65,7 @@ class StoreFile:
         """Return the size of the file and of its log together, in bytes."""
         total = 0
         for file in self._files:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):  # the file does not exist, or its disk is gone
                 total += file.stat().st_size
         return total
 
@@ -66,14 +73,15 @@ class StoreFile:
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run a function that only reads. If the file is damaged, run the function again on a new file."""
-        self._ensure_open()
-        try:
+        with self._explain_failure():
+            self._ensure_open()
+            try:
+                return function(self._connection, *args, **kwargs)
+            except sqlite3.DatabaseError as error:
+                if not damage.is_damage(error):
+                    raise
+                self._replace(error)
             return function(self._connection, *args, **kwargs)
-        except sqlite3.DatabaseError as error:
-            if not damage.is_damage(error):
-                raise self._make_error(error) from error
-            self._replace(error)
-        return function(self._connection, *args, **kwargs)
 
     def write(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -90,26 +98,28 @@ class StoreFile:
         If the store or the disk is full, free space and run the function again. The oldest undelivered rows may be
         dropped to make space for the new rows.
         """
-        self._spare_reserve()
+        with self._explain_failure():
+            self._spare_reserve()
         return self._write(function, may_drop=True)
 
     def _write(self, function: Callable[[sqlite3.Connection], T], *, may_drop: bool) -> T:
-        self._ensure_open()
         room: Iterator[None] | None = None
         replaced = False
-        while True:
-            try:
-                return self._transact(function)
-            except sqlite3.DatabaseError as error:
-                if damage.is_damage(error) and not replaced:
-                    self._replace(error)
-                    replaced = True
-                    continue
-                if getattr(error, "sqlite_errorname", "") not in NO_ROOM:
-                    raise self._make_error(error) from error
-                room = room or self._make_room(may_drop=may_drop)
-                if not self._take_step(room):
-                    raise make_full_error(self._folder) from error
+        with self._explain_failure():
+            self._ensure_open()
+            while True:
+                try:
+                    return self._transact(function)
+                except sqlite3.DatabaseError as error:
+                    if damage.is_damage(error) and not replaced:
+                        self._replace(error)
+                        replaced = True
+                        continue
+                    if getattr(error, "sqlite_errorname", "") not in NO_ROOM:
+                        raise
+                    room = room or self._make_room(may_drop=may_drop)
+                    if not self._take_step(room):
+                        raise
 
     def _transact(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
@@ -130,6 +140,10 @@ class StoreFile:
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         yield
         while self._transact(outbox_rows.purge, None, STEP):
+            yield
+        if self._pending.list_leases():
+            self._transact(self._pending.mark, keep=False)
+            self._pending.clear()
             yield
         if not at_cap:
             return
@@ -185,11 +199,18 @@ class StoreFile:
     def _open(self) -> sqlite3.Connection:
         return open_file(self._folder, self._max_mb, self.ballast, self._clock, self.notes)
 
-    def _make_error(self, error: sqlite3.Error) -> StoreFullError:
-        return StoreFullError(
-            f"the store {self._folder / FILE} cannot be used now: {error}",
-            "check the disk and its mount, and that no other program has the file open.",
-        )
+    @contextlib.contextmanager
+    def _explain_failure(self) -> Iterator[None]:
+        """Raise StoreFullError if the file or the disk fails in this context, because the failure may pass."""
+        try:
+            yield
+        except (sqlite3.DatabaseError, OSError) as error:
+            if getattr(error, "sqlite_errorname", "") in NO_ROOM:
+                raise make_full_error(self._folder) from error
+            raise StoreFullError(
+                f"the store {self._folder / FILE} cannot be used now: {error}",
+                "check the disk and its mount, and that no other program has the file open.",
+            ) from error
 
 
 def _read_pragma(connection: sqlite3.Connection, name: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sqlite3
 from collections.abc import Callable
@@ -9,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from logger.errors import StateError
+from logger.errors import StateError, StoreFullError
 from logger.model import Report
-from logger.store.records import Commit
+from logger.store.records import Commit, Lease
 from logger.store.store import Store
 from tests.store.samples import GATEWAY, START, batch, commit, daily_commit, day_row, drain, make_store, text
 
@@ -138,6 +139,39 @@ def test_damage_that_shows_in_use_replaces_the_file_and_the_tick_in_hand_is_stor
     assert any("set aside" in note for note in store.take_notes())
     _rescue_all(store)
     assert START + 60 * 1000 in drain(store)
+    store.close()
+
+
+@pytest.mark.parametrize("is_damaged", [True, False])
+def test_a_disk_that_is_gone_ends_no_call_of_the_loops_otherwise_than_a_full_one(
+    tmp_path: Path, is_damaged: bool
+) -> None:
+    folder, away = tmp_path / "state", tmp_path / "away"
+    folder.mkdir()
+    _filled(folder, 40)
+    store = make_store(folder)
+    store._file.ballast.release()
+    folder.rename(away)
+    path = away / "store.sqlite3"
+    if is_damaged:
+        path.write_bytes(path.read_bytes()[:4096] + random.Random(1).randbytes(path.stat().st_size - 4096))
+        store._file._connection.execute("PRAGMA cache_size=0")
+    lease = Lease((1,), GATEWAY, "totals", (b"",), 1, START, START)
+    for call in (
+        lambda: store.put(commit(START + 60 * 1000)),
+        lambda: store.ack(lease),
+        lambda: store.lease("totals", newest=False),
+        store.lease_daily,
+        store.find_last_sent,
+        store.take_report,
+        store.tidy,
+        store.rescue,
+    ):
+        with contextlib.suppress(StoreFullError):
+            call()
+    away.rename(folder)
+    store.put(commit(START + 60 * 1001))
+    assert store.read_state(GATEWAY)["last_tick"] == str(START + 60 * 1001)
     store.close()
 
 

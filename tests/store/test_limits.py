@@ -107,6 +107,27 @@ def test_a_refused_line_does_not_stop_delivery_from_a_store_full_of_undelivered_
     store.close()
 
 
+def test_at_the_limit_delivered_rows_that_wait_for_their_marks_go_before_undelivered_ones(tmp_path: Path) -> None:
+    store, count = make_store(tmp_path, max_mb=16), 200
+    for n in range(count):
+        store.put(_big(START + 60 * n, 30_000))
+    while store._file._connection.execute("PRAGMA freelist_count").fetchone()[0] > 60:
+        store.put(_big(START + 60 * count, 30_000))
+        count += 1
+    before, after = store.read_figures(), (0, 0)
+    assert before.lines_dropped > 0
+    for _ in range(5):
+        lease = store.lease("totals", newest=False, max_lines=100, after=after)
+        assert lease is not None
+        store.ack_soon(lease, START + 60 * count)
+        after = lease.end
+    store.put(_big(START + 60 * count, 500_000))
+    waiting = store.read_figures()
+    assert (waiting.lines_dropped, waiting.lines_delivered) == (before.lines_dropped, 500)
+    assert waiting.rows == before.rows - 50 + 1
+    store.close()
+
+
 def test_a_lowered_limit_still_opens_and_makes_room(tmp_path: Path) -> None:
     store = make_store(tmp_path, max_mb=64)
     for n in range(100):
