@@ -95,7 +95,7 @@ class Contradictions:
         """Return the contradictions after a tick. `found`: contradictions of this tick. `new`: samples of this tick.
 
         At the recorder's first tick a contradiction is reported immediately, because the command `once` has only one
-        tick.
+        tick. A contradiction from the future is dropped: our clock was ahead and was set back.
         """
         by_ct = _keep_samples(self.ct_samples, new.ct, ct_comparison.COMPARED_S)
         by_storage = _keep_samples(self.storage_samples, new.storage, storage_comparison.COMPARED_S)
@@ -109,7 +109,7 @@ class Contradictions:
         lasting = {
             key: sighting
             for key, sighting in self.sightings.items()
-            if tick.at - sighting.last < (_DAY_S if sighting.told_at else _TOGETHER_S)
+            if 0 <= tick.at - sighting.last < (_DAY_S if sighting.told_at else _TOGETHER_S)
         }
         for key, warning in seen.items():
             known = lasting.get(key, Sighting(tick.at, tick.at, 0, warning))

@@ -118,7 +118,7 @@ def watch(shape: Shape, document: Document, tick: int) -> tuple[Shape, list[Even
 
     If the document was compared before, return the shape unchanged.
     """
-    if document.received_at <= shape.seen_at:
+    if document.received_at == shape.seen_at:
         return shape, []
     if shape.knows(document):
         return replace(shape, seen_at=document.received_at), []
@@ -149,7 +149,7 @@ def watch(shape: Shape, document: Document, tick: int) -> tuple[Shape, list[Even
 
 
 def _lasting(before: Change | None, kind: str, at: float) -> Change:
-    if before is None or before.kind != kind:
+    if before is None or before.kind != kind or before.since > at:  # the last: our clock was set back
         return Change(at, 1, kind)
     return replace(before, documents=before.documents + 1)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,6 +85,7 @@ def first_poll(
     recording: Recording, bodies: Mapping[str, Json] | None = None, *, new: str | None = None
 ) -> TickResult:
     """What is read when a recorder meets this gateway; `new`: the one document whose shape is learned, else all."""
-    known = {} if new is None else dict.fromkeys(recording.bodies.keys() - {new}, Shape(seen_at=math.inf))
+    seen = Shape(seen_at=float(recording.at))
+    known = {} if new is None else dict.fromkeys(recording.bodies.keys() - {new}, seen)
     books = GatewayState(readings=ReadingsState(shapes=known))
     return run_tick(recording.snapshot(bodies), frozenset({"totals", "devices"}), books, SITE)

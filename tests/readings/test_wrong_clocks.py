@@ -6,7 +6,13 @@ from datetime import date
 
 import pytest
 
+from logger.energy.state import EnergyState, Tick, Wiring
+from logger.model import Document, Event
+from logger.readings import paths
+from logger.readings.contradictions import NO_SAMPLES, Contradictions
+from logger.readings.drift import Shape, watch
 from logger.readings.points import GatewayPoint, usual_interval_s
+from logger.readings.site_warnings import SiteWarning
 from logger.site import Site
 from tests.energy.counted import MINUTE, Counted, metered
 from tests.energy.house import first_instant
@@ -65,6 +71,29 @@ def test_days_that_were_lived_under_later_dates_are_not_heaped_upon_one() -> Non
     steadily(counted, at("2025-06-20", "12:00"), every=900)
     assert counted.state.energy.day == "2025-06-20"
     assert wh(counted.rows["2025-06-20"], "production_wh") <= 36.1 * 1200.0
+
+
+# --- our clock: what is watched over hours -------------------------------------------------------------------------
+
+
+def test_a_contradiction_that_was_seen_in_the_future_leaves_nothing_out_of_today() -> None:
+    found = {"house": SiteWarning("the house would use -500 W", "it is over", leaves_out=("load",))}
+    known = Contradictions()
+    for minute in range(3):
+        known = known.follow(found, NO_SAMPLES, Tick(NOW + 30 * DAY + 60 * minute, {}, Wiring(), 1e4), EnergyState())
+    assert known.uncountable == {"load"}
+    assert not known.follow({}, NO_SAMPLES, Tick(NOW, {}, Wiring(), 1e4), EnergyState()).uncountable
+
+
+def test_a_key_that_is_lost_after_our_clock_was_set_back_is_told() -> None:
+    shape, events = Shape(), list[Event]()
+    lost: Body = [{"eid": 1, "voltage": 230.0}]
+    for minute in range(40):
+        at = NOW + 60 * minute + (30 * DAY if minute < 2 else 0)
+        body: Body = [{**lost[0], "activePower": 5.0}] if minute < 1 else lost
+        shape, told = watch(shape, Document(paths.READINGS, body, float(at), 0.1), at)
+        events += told
+    assert [event.kind for event in events] == ["key_lost"]
 
 
 # --- a date that is no day ----------------------------------------------------------------------------------------
