@@ -20,7 +20,7 @@ from logger.commands.ui.secret_input import secret_option
 from logger.commands.ui.start import begin
 from logger.daemon.config import target_of
 from logger.errors import WireError
-from logger.influx.dialects import Target
+from logger.influx.dialects import CREATE_ADMIN, Target
 from logger.model import ROLES, Role
 from logger.provision.detect import Server, SignIn, detect_server, list_sign_ins
 from logger.provision.plan import Admin, Credential, Purpose, RecorderName, SetupPlan, SetupResult, describe_step
@@ -30,6 +30,12 @@ from logger.settings.load import Settings
 
 _AGAIN_S: Final = 1.0
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_OPTIONS: Final[Mapping[Purpose, str]] = {
+    "write": "--write-token-file",
+    "read": "--read-token-file",
+    "backfill": "--backfill-token-file",
+}
+"""The option that names the file of each secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +148,8 @@ def command(
         dry_run=dry_run,
     )
     admin = Admin(admin_token or influxdb.admin_token.get_secret_value(), admin_user, admin_password or "")
-    result = asyncio.run(_set_up(configured, admin, plan, wait))
+    files = {purpose: handover.file.path for purpose, handover in handovers.items() if handover.file is not None}
+    result = asyncio.run(_set_up(configured, admin, plan, wait, files))
     for step in result.steps:
         click.echo(describe_step(step, dry_run=dry_run))
     if dry_run:
@@ -151,6 +158,8 @@ def command(
     for purpose, handover in handovers.items():
         if purpose in result.credentials:
             handover.give(result.credentials[purpose], origins.get(result.credentials[purpose].secret, ""))
+        elif purpose in files:
+            click.echo(f"{files[purpose]} was not written, because this server asks for no credentials", err=True)
     if result.admin_token and keep_admin_token is not None:
         SecretFile(keep_admin_token).write(result.admin_token)
     elif result.admin_token:
@@ -161,7 +170,10 @@ def command(
         )
 
 
-async def _set_up(configured: Settings, admin: Admin, plan: SetupPlan, wait_s: float) -> SetupResult:
+async def _set_up(
+    configured: Settings, admin: Admin, plan: SetupPlan, wait_s: float, files: Mapping[Purpose, Path]
+) -> SetupResult:
+    """Detect the server and set it up. Raise UsageError if the server gives no secret for one of the `files`."""
     target = target_of(configured)
     assert target is not None  # noqa: S101  INFLUXDB_URL is required above
     clock = SystemClock()
@@ -171,6 +183,13 @@ async def _set_up(configured: Settings, admin: Admin, plan: SetupPlan, wait_s: f
     server = await await_server(replace(target, token="", username="", password=""), given, clock, wait_s)
     fresh = ", not set up yet" if server.is_fresh else ""
     click.echo(f"{server.name} at {target.url.partition('://')[2]}{fresh}", err=True)
+    if server.dialect == "3" and files:
+        named = ", ".join(_OPTIONS[purpose] for purpose in files)
+        raise click.UsageError(
+            f"{named}: setup makes no token on InfluxDB 3, so nothing was changed\n"
+            "Try: run setup without this option, and write a token into the file yourself; "
+            f"`{CREATE_ADMIN} NAME` makes a token."
+        )
     if server.is_guarded and target.api == "auto":
         click.echo(f"INFLUXDB_API={server.dialect}")  # no detection needed: a refused token is reported as refused
     return await set_up(target.url, server, admin, plan, clock)

@@ -10,6 +10,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Literal, TypeAlias
 
+from logger.influx.dialects import CREATE_ADMIN, Dialect
 from logger.influx.limits import choose_cure, choose_pace_hint, has_lasting_limit, has_limit
 from logger.model import Json
 
@@ -102,8 +103,13 @@ _RETENTION = re.compile(r"(beyond|outside) retention policy|outside of the datab
 _BATCH = re.compile(r"\b(batch|body|payload|request)\b.{0,20}too large", re.I)
 _CREDENTIALS_HINT = (
     "check that INFLUXDB_TOKEN (1.x: INFLUXDB_USERNAME and INFLUXDB_PASSWORD) may write to all three buckets; "
-    "on 1.x and 2.x envoy-logger setup makes such credentials."
+    "envoy-logger setup makes such credentials."
 )
+_TOKEN_HINT = (
+    "check that INFLUXDB_TOKEN may write to all three databases; on InfluxDB 3 Core an administrator makes such a "
+    f"token with `{CREATE_ADMIN} envoy-logger`."
+)
+"""The hint for InfluxDB 3, where `setup` makes no token."""
 _MISSING_HINT = (
     "create it (envoy-logger setup, or CREATE DATABASE on 1.x), or correct INFLUXDB_BUCKET…, INFLUXDB_ORG."
 )
@@ -117,12 +123,13 @@ def classify(
     mask: Callable[[str], str] = lambda text: text,
     *,
     host: str = "",
+    dialect: Dialect = "2",
 ) -> Outcome:
     """Decide what one answer to a write means for the data.
 
     `headers`: by lower-case name. `now`: the time in unix seconds. `mask`: hides secrets in the reason. The answer is
     judged before it is masked, because a password may be a word that occurs in the server's own sentences. `host`:
-    the server's name.
+    the server's name. `dialect`: decides which cure works for refused credentials.
     """
     text = _extract_message(body)
     plain = _QUOTED.sub("…", text)
@@ -150,7 +157,7 @@ def classify(
         hint = choose_cure(plain, is_cloud=is_cloud)
         return block("limit", hint) if not retry_after_s else Wait(reason, retry_after_s, status, hint=hint)
     if status in (401, 403) or (status == 400 and is_no_sign_in(text)):
-        return block("credentials", _CREDENTIALS_HINT)
+        return block("credentials", _TOKEN_HINT if dialect == "3" else _CREDENTIALS_HINT)
     if status in (400, 422):
         if _RETENTION.search(plain):
             return OutsideRetention(reason)

@@ -19,6 +19,8 @@ Scheme: TypeAlias = Literal["Token", "Bearer"]
 
 MOST_LINES: Mapping[Dialect, int] = {"1": 5000, "2": 5000, "3": 10_000}
 """Most lines of a request. InfluxDB 3 confirms writes only once a second, so its requests are larger."""
+CREATE_ADMIN = "influxdb3 create token --admin --name"
+"""The command of InfluxDB 3 that makes an administrator's token. The token's name follows."""
 _GZIP = 16
 """Added to the window's size, tells zlib that the data have a gzip header."""
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")

@@ -109,7 +109,13 @@ class Writer:
             return _explain_silence(error)
         self.may_forget = answer.headers.get("x-influxdb-build", "").lower() in _OF_ONES_OWN
         outcome = classify(
-            answer.status, answer.text[:_READ], answer.headers, self._clock.time(), mask, host=self.host
+            answer.status,
+            answer.text[:_READ],
+            answer.headers,
+            self._clock.time(),
+            mask,
+            host=self.host,
+            dialect=dialect,
         )
         if isinstance(outcome, Blocked) and outcome.kind in ("missing", "unknown") and self.target.api == "auto":
             self._dialect = None  # another generation of InfluxDB may answer here now

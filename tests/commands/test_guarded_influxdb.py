@@ -76,3 +76,40 @@ def test_setup_recognises_it_and_says_what_belongs_into_the_settings(
     refused = program(tmp_path, "setup", settings={"INFLUXDB_URL": core.url, "INFLUXDB_ADMIN_TOKEN": "apiv3_other"})
     assert refused.code == 77
     assert "answers nobody without valid credentials" in refused.err
+
+
+@pytest.mark.parametrize("option", ["--write-token-file", "--read-token-file", "--backfill-token-file"])
+def test_setup_refuses_the_file_of_a_token_that_it_cannot_make_and_changes_nothing(
+    core: Influx3 | FakeInflux3, tmp_path: Path, option: str
+) -> None:
+    settings = {"INFLUXDB_URL": core.url, "INFLUXDB_ADMIN_TOKEN": core.admin_token}
+    before = core.list_databases()
+    for words in ((), ("--dry-run",)):
+        done = program(tmp_path, "setup", option, "token", *words, settings=settings)
+        assert done.code == 2, done.err
+        assert f"{option}: setup makes no token on InfluxDB 3" in done.err
+        assert done.said[-1].startswith("Try: run setup without this option")
+    assert core.list_databases() == before
+    assert not (tmp_path / "token").exists()
+
+
+def test_init_says_that_it_makes_no_token_for_grafana(
+    core: Influx3 | FakeInflux3, site: BackgroundSimulator, tmp_path: Path
+) -> None:
+    words = ("--admin-token-file", "-", "--read-token-file", str(tmp_path / "grafana"))
+    done = init(tmp_path, core, site, *words, stdin=core.admin_token)
+    assert done.code == 0, done.err
+    told = " ".join(done.out.split())
+    assert "grafana was not written, because no token was made for Grafana; `influxdb3 create token" in told
+    assert not (tmp_path / "grafana").exists()
+
+
+def test_a_token_that_is_no_longer_good_is_said_with_a_cure_that_works_there(
+    core: Influx3 | FakeInflux3, tmp_path: Path
+) -> None:
+    settings = {"INFLUXDB_URL": core.url, "INFLUXDB_TOKEN": "apiv3_other", "INFLUXDB_API": "3"}
+    done = program(tmp_path, "doctor", settings=settings)
+    told = " ".join(done.out.split())
+    assert "bucket envoy" in told
+    assert "influxdb3 create token --admin --name envoy-logger" in told
+    assert "envoy-logger setup" not in told

@@ -87,6 +87,14 @@ def test_without_files_the_tokens_are_shown_once(fake_influx2: Fake2, tmp_path: 
     assert "Grafana: token " in first.out
 
 
+def test_a_server_that_asks_for_no_credentials_gives_none_for_a_file(influx1: Influx1, tmp_path: Path) -> None:
+    settings = {"INFLUXDB_URL": influx1.url, "INFLUXDB_BUCKET": f"envoy_{uuid.uuid4().hex[:8]}"}
+    done = program(tmp_path, "setup", "--write-token-file", "writes", settings=settings)
+    assert done.code == 0, done.err
+    assert done.said[-1] == "writes was not written, because this server asks for no credentials"
+    assert not (tmp_path / "writes").exists()
+
+
 def test_a_recorders_token_that_is_no_longer_good_is_replaced_and_grafanas_is_left_alone(
     influx2: Influx2 | Fake2, tmp_path: Path
 ) -> None:
