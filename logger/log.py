@@ -231,9 +231,13 @@ class Changes:
         self._on_change()
         return True
 
+    def is_open(self, key: str) -> bool:
+        """Return True if problem `key` of this part of the recorder has begun and has not ended."""
+        return self._key(key) in self._open
+
     def renew(self, key: str, text: str) -> None:
         """Store a new text of an open problem, without logging the text. `status` shows the new text."""
-        if self._key(key) in self._open:
+        if self.is_open(key):
             self._open[self._key(key)] = self._text(text)
 
     def list_messages(self) -> list[str]:

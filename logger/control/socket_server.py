@@ -60,8 +60,8 @@ async def serving(folder: Path, *apis: object) -> AsyncIterator[None]:
     except OSError as error:
         log.get("control").warning(
             f"there is no control socket in {folder}, so no command reaches the recorder: {error.strerror or error}\n"
-            "Try: put the runtime folder on a local file system; until then, "
-            "stop the recorder before you run `outbox` or `export`."
+            f"Try: make {folder} a folder on a local file system that the recorder's user may write; until then, "
+            "stop the recorder before you run `outbox`, `export`, `query` or `backfill`."
         )
     try:
         yield

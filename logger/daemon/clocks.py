@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from logger import log
-from logger.clock import Clock
+from logger.clock import Clock, format_span
 from logger.model import Event, GatewayInfo
 
 EARLIEST: Final = 1_767_225_600
@@ -28,6 +28,7 @@ class Clocks:
     def __init__(self, clock: Clock, changes: log.Changes, record: Callable[[Event], None]) -> None:
         self._clock, self._changes, self._record = clock, changes, record
         self._ours: float | None = None
+        self._remedy = ""
 
     def ours(self) -> float:
         """Return wall time minus monotonic time, in seconds.
@@ -44,7 +45,7 @@ class Clocks:
         if abs(self.ours() - before) < _STEP_S:
             return True
         log.get("collect").warning(
-            "this machine slept or its clock was set during the poll, so this minute is not recorded"
+            "this machine slept or its clock was set during the poll, so the readings of this poll are not recorded"
         )
         return False
 
@@ -57,7 +58,9 @@ class Clocks:
         last, self._ours = self._ours, now
         if last is None or now - last < _SKEW_S:
             return
-        text = f"this machine slept or its clock was set forward, so {(now - last) / 60:.0f} minutes are missing"
+        text = (
+            f"this machine slept or its clock was set forward, so there are no readings of {format_span(now - last)}"
+        )
         self._record(Event(tick, "clock_set_forward", text, "warning"))
         log.get("collect").warning(text)
 
@@ -77,16 +80,17 @@ class Clocks:
         """Return True if `tick` may be stored. Return False while a clock that was set back repeats stored ticks."""
         if tick > last:
             self._changes.end(
-                "clock back", "this machine's clock is later than the last stored minute, so recording continues"
+                "clock back",
+                "this machine's clock is later than the last stored reading again, so recording continues",
             )
             return True
         if last - tick <= _STEP_BACK_S:
             self._changes.begin(
                 "clock back",
-                "this machine's clock was set back, so minutes that are already stored are not recorded again",
+                "this machine's clock was set back, so times that are already stored are not recorded again",
             )
             return False
-        text = f"this machine's clock was set back by {(last - tick) / 60:.0f} minutes"
+        text = f"this machine's clock was set back by {format_span(last - tick)}"
         self._record(Event(tick, "clock_set_back", text, "warning"))
         log.get("collect").warning(text)
         return True
@@ -100,7 +104,10 @@ class Clocks:
             return
         remedy = f"the times of its reports are {'corrected' if skew <= _DAY_S else 'not corrected'}"
         fast = "ahead" if info.clock_skew_s > 0 else "behind"
-        if "gateway clock" not in self._changes.troubles:
-            text = f"the gateway's clock is {skew:.0f} s {fast}; {remedy}"
+        text = f"the gateway's clock is {format_span(skew)} {fast}; {remedy}"
+        if self._changes.is_open("gateway clock") and remedy == self._remedy:
+            self._changes.renew("gateway clock", text)
+        else:
+            self._remedy = remedy
             self._record(Event(tick, "gateway_clock", text, "warning"))
             self._changes.begin("gateway clock", text)

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from logger import __version__, log
 from logger.clock import Clock
@@ -43,6 +43,12 @@ OwnPoints: TypeAlias = Callable[[int, Mapping[str, str], Poller], Awaitable[list
 
 OnCommit: TypeAlias = Callable[[Collection[Role], Collection[Lease]], None]
 """Receives, after a tick is stored, the roles that have new rows, and leases of these rows."""
+
+_FIRST_DAY: Final = (
+    "on this first day the energies of today and of seven days are the gateway's own figures if these are plausible, "
+    "and are otherwise left out"
+)
+"""What happens on the first day of an energy state, for messages."""
 
 
 class Collector:
@@ -222,13 +228,13 @@ class Collector:
         self._zone.restore(self.state.energy.zone)
         if not self._stored and not await self._store.call(Store.list_gateways):
             log.get("collect").info(
-                "a new energy state begins, so the energies of today and of the last seven days begin at zero now. "
-                "If the state folder was lost, `envoy-logger backfill` restores the earlier energies"
+                f"a new energy state begins; {_FIRST_DAY}. "
+                "If the state folder was lost, `envoy-logger backfill` restores the earlier energies from InfluxDB"
             )
         elif not self._stored:
             log.get("collect").warning(
-                f"the store has no energy state of gateway {info.serial}, so a new energy state begins; "
-                f"the energies of today and of the last seven days begin at zero now\nTry: {RESTORE}"
+                f"the store has no energy state of gateway {info.serial}, so a new energy state begins; {_FIRST_DAY}"
+                f"\nTry: {RESTORE}"
             )
         if not self._is_begun:
             self._is_begun = True

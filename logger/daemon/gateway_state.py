@@ -99,7 +99,10 @@ def _read(parts: Parts, subject: str, read: Callable[[Parts], T], fresh: T, hint
         return read(parts)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        log.get("collect").warning(f"the stored {subject} cannot be read, so a new {subject} begins: {reason}{hint}")
+        log.get("collect").warning(
+            f"the stored {subject} cannot be read, so recording continues without this part of the stored state: "
+            f"{reason}{hint}"
+        )
         return fresh
 
 

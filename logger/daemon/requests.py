@@ -164,5 +164,8 @@ class Requests:
             self._events.record(Event(tick, "endpoint_lost", f"{path}: {error.message}", "warning"))
         if state.reported_lost or (not state.is_absent and (state.has_answered or state.is_silent)):
             self._changes.begin(
-                path, f"{path} gives no document, so the fields of {path} are missing: {error.message}", logging.INFO
+                path,
+                f"{path} gives no document, so its measured values are left out, or read from another document: "
+                f"{error.message}",
+                logging.INFO,
             )

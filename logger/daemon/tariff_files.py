@@ -109,10 +109,10 @@ class TariffFiles:
         is_good = bool(prices.tariff.periods)
         if problems:
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-            kept = "all readable lines are used" if is_good else "the last good tariff stays in use"
+            kept = "all other lines are used" if is_good else "the last good tariff stays in use"
             self._changes.begin("tariff file", f"{SETTING}: {self._path} {problems[0]}{more}; {kept}\nTry: {_FIX}")
         else:
-            self._changes.end("tariff file", f"{SETTING}: {self._path} can be used again")
+            self._changes.end("tariff file", f"{SETTING}: {self._path} and its price files have no problems any more")
         if is_good:
             if self._prices.tariff.periods and prices.tariff != self._prices.tariff:
                 log.get("collect").info("the tariff file was read again; days that are already booked do not change")

@@ -17,7 +17,7 @@ from logger.files import is_read_only
 from logger.model import GatewayInfo, Json, number_or_zero
 from logger.places import STATUS_FILE
 from logger.provision.detect import Server
-from logger.store.folder import is_demo
+from logger.store.folder import describe_lost_target, find_lost_target, is_demo
 
 _MIB: Final = 1024 * 1024
 _LEAST_FREE: Final = 64 * _MIB
@@ -134,6 +134,8 @@ def _judge_folder(folder: Path) -> CheckResult | None:
 
 
 def _judge_missing_folder(folder: Path, who: str) -> CheckResult:
+    if lost := find_lost_target(folder):
+        return bad(_STATE, *describe_lost_target(*lost))
     if os.path.lexists(folder):
         text = f"{folder} belongs to the recorder's user, and this user ({who}) cannot read it"
         return bad(_STATE, text, "sudo envoy-logger doctor")

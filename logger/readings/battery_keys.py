@@ -19,6 +19,9 @@ _OWN_DIFFERS: Final = 10.0
 
 The figure of all batteries may be a little older than the figures of the single batteries.
 """
+OWN_CHARGE: Final = "the mean of their own reports"
+"""The name of the charge that the single IQ Batteries report, beside the names of keys."""
+_ACB_STATES: Final = frozenset({"idle", "charging", "discharging"})
 _SAME_MINUTE_S: Final = 90
 _FULL: Final = 1.05
 """Batteries can store up to this multiple of their rated capacity."""
@@ -31,13 +34,21 @@ _CHARGE_DIFFERS: Final = 5.0
 def read_acb_state(row: Row, view: View) -> str | None:
     """Return the state of an AC Battery (charging, discharging or idle) from its charge status.
 
-    Return None if the power in the same report contradicts the charge status.
+    Return None for any other charge status, and if the power in the same report contradicts the charge status.
     """
     state = row.text("charge_status")
-    if state not in ("idle", "charging", "discharging"):
+    return state if state in _ACB_STATES and find_opposing_watts(row, view) is None else None
+
+
+def find_opposing_watts(row: Row, view: View) -> float | None:
+    """Return the power in W that contradicts the charge status of the same report; None if nothing contradicts it.
+
+    A charge status other than idle, charging and discharging says nothing about the power.
+    """
+    state, watts = row.text("charge_status"), find_watts(row, view)
+    if state not in _ACB_STATES or watts is None or abs(watts) <= IDLE_W:
         return None
-    watts = find_watts(row, view)
-    return None if watts is not None and abs(watts) > IDLE_W and battery_state(watts) != state else state
+    return None if battery_state(watts) == state else watts
 
 
 def read_acb_producing(row: Row, view: View) -> bool | None:
@@ -88,7 +99,7 @@ def read_stored(row: Row, view: View) -> float | None:
     acb = row.number("ACB_agg_energy") if count else 0.0
     if encharge is None or acb is None or count is None or find_beyond(row, encharge):
         return None
-    return None if "their own soc" in find_other_charges(row, view) else encharge + acb
+    return None if OWN_CHARGE in find_other_charges(row, view) else encharge + acb
 
 
 def find_beyond(row: Row, stored_wh: float | None) -> str:
@@ -115,7 +126,7 @@ def find_other_charges(row: Row, view: View) -> dict[str, float]:
     known = {key: percent for key, percent in given.items() if percent is not None}
     own, iq = _weigh_own(row, view) if has_iq else None, known.get("ENC_agg_soc")
     if own is not None and iq is not None and abs(own - iq) > _OWN_DIFFERS:
-        return {**known, "their own soc": own}
+        return {**known, OWN_CHARGE: own}
     is_whole = count is not None and len(known) == has_iq + bool(count)
     if charge is None or not known or not is_whole:
         return {}

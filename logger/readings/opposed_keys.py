@@ -36,8 +36,10 @@ def _find_opposed_grids(view: View) -> Iterator[Opposed]:
             g.is_closed(row, "mid_state")
         }
         if says | _list_battery_words(view) >= {True, False}:
-            grid = g.read_collar_grid(row, view)
+            grid, relay = g.read_collar_grid(row, view), g.read_collar_relay(row, view)
             written = f"the grid state is written as {grid}" if grid else "the grid state is left out"
+            if relay is None and g.is_closed(row, "mid_state") is not None:
+                written += ", the state of the relay is left out" if grid else ", and so is the state of the relay"
             said = _quote(row, "admin_state_str", "mid_state", "grid_state") + _quote_batteries(view)
             yield Opposed(f"collar {row.serial}", said, written)
     for row in controllers:
@@ -64,13 +66,17 @@ def _quote_batteries(view: View) -> str:
 
 def _find_opposed_batteries(view: View) -> Iterator[Opposed]:
     for row in batteries.inventory_ac_batteries(view) or ():
-        watts, same = b.find_watts(row, view), b.find_same_report(row, view)
-        if row.text("charge_status") and watts is not None and b.read_acb_state(row, view) is None:
-            said = f"{_quote(row, 'charge_status')} at {watts:.0f} W"
-            yield Opposed(f"AC Battery {row.serial}", said, "no state is written")
-        elif same is not None and row.number("percentFull") is not None and b.read_acb_charge(row, view) is None:
-            said = f"{_quote(row, 'percentFull')}, {_quote(same, 'lastReading.SOC')}"
-            yield Opposed(f"AC Battery {row.serial}", said, "no charge is written")
+        said, left_out = [], []
+        if (watts := b.find_opposing_watts(row, view)) is not None:
+            meaning = "above zero: discharging" if watts > 0 else "below zero: charging"
+            said.append(f"{_quote(row, 'charge_status')}, but its power is {watts:.0f} W ({meaning})")
+            left_out.append("state")
+        same = b.find_same_report(row, view)
+        if same is not None and row.number("percentFull") is not None and b.read_acb_charge(row, view) is None:
+            said.append(f"{_quote(row, 'percentFull')}, but {_quote(same, 'lastReading.SOC')}")
+            left_out.append("charge")
+        if said:
+            yield Opposed(f"AC Battery {row.serial}", "; ".join(said), f"no {' and no '.join(left_out)} is written")
     yield from _find_opposed_site(view)
 
 
@@ -78,8 +84,12 @@ def _find_opposed_site(view: View) -> Iterator[Opposed]:
     """Yield the contradictions between the figures of all batteries together and the figures of single batteries."""
     for row in batteries.site_batteries(view.standing()) or ():
         if others := b.find_other_charges(row, view):
-            said = ", ".join(f"{key} is {percent:.0f}" for key, percent in others.items())
-            yield Opposed("the charge of all batteries", f"{_quote(row, 'agg_soc')}, {said}", "no charge is written")
+            figures = {"agg_soc": row.number("agg_soc"), **others}
+            said = ", ".join(f"{key} is {percent:.0f} %" for key, percent in figures.items() if percent is not None)
+            written = "this charge is left out"
+            if b.OWN_CHARGE in others:
+                written = "this charge and the stored energy are left out"
+            yield Opposed("the charge of all batteries", said, written)
         if beyond := b.find_beyond(row, row.number("ENC_agg_avail_energy")):
             yield Opposed("the energy of all batteries", beyond, "this energy is left out")
 

@@ -152,7 +152,31 @@ def refuse_demo(folder: Path) -> None:
         )
 
 
+def find_lost_target(folder: Path) -> tuple[Path, Path] | None:
+    """Return the link in the path of `folder` whose target does not exist, and the target; None without such a link.
+
+    The target is lost, for example, if its disk is not mounted.
+    """
+    for path in (folder, *folder.parents):
+        try:
+            path.stat()
+        except FileNotFoundError:
+            if path.is_symlink():
+                return path, Path(os.path.realpath(path))
+        except OSError:
+            return None
+    return None
+
+
+def describe_lost_target(link: Path, target: Path) -> tuple[str, str]:
+    """Return the message and the hint about a link in the path of the state folder whose target does not exist."""
+    return f"{link} is a link to {target}, which does not exist", f"mount the disk of {target}, or make this folder."
+
+
 def _translate(folder: Path, error: OSError) -> StateError:
+    if lost := find_lost_target(folder):
+        reason, hint = describe_lost_target(*lost)
+        return StateError(f"the state folder {folder} cannot be used: {reason}", hint)
     message = f"the state folder {folder} cannot be used: {error.strerror or error}"
     owner = f"{os.geteuid()}:{os.getegid()}"
     if error.errno == errno.EROFS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import socket
 import stat
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from logger import commands
 from logger.clock import SystemClock
 from logger.control import socket_server, unix_socket
 from logger.control.api import MOST_IDS, Ask, Line, RefusedEntry, StoreApi, reach
@@ -333,6 +335,9 @@ def test_a_daemon_without_a_place_for_its_socket_says_so_and_goes_on(
 
     asyncio.run(scenario())
     assert "there is no control socket in" in caplog.text
+    package = Path(commands.__file__).parent
+    needing = {path.stem for path in package.glob("*.py") if "reach(" in path.read_text()}
+    assert needing == set(re.findall(r"`(\w+)`", caplog.text)), "the hint names every command that needs the socket"
 
 
 def test_one_line_a_message_whatever_is_in_it(tmp_path: Path) -> None:

@@ -101,10 +101,15 @@ def test_a_week_of_more_than_the_inverters_can_make_is_no_seed(tmp_path: Path) -
     ("recording", "change", "absent", "cause"),
     [
         (COLLAR, set_keys(ENC_agg_avail_energy=57_134), "battery_energy_wh", "57134 Wh are stored in 10000 Wh"),
-        (COLLAR, set_keys(agg_soc=20, ENC_agg_soc=20), "battery_charge_percent", "their own soc is 89"),
-        (COLLAR, set_keys(agg_soc=20, ENC_agg_soc=20), "battery_energy_wh", "their own soc is 89"),
-        ("8.2.4382_ACB", set_keys(agg_soc=90), "battery_charge_percent", "ENC_agg_soc is 54, ACB_agg_soc is 25"),
-        ("8.3.5169_ACB_inventory", set_keys(ACB_agg_soc=97), "battery_charge_percent", "ACB_agg_soc is 97"),
+        (
+            COLLAR,
+            set_keys(agg_soc=20, ENC_agg_soc=20),
+            "battery_charge_percent",
+            "the mean of their own reports is 89 %",
+        ),
+        (COLLAR, set_keys(agg_soc=20, ENC_agg_soc=20), "battery_energy_wh", "the mean of their own reports is 89 %"),
+        ("8.2.4382_ACB", set_keys(agg_soc=90), "battery_charge_percent", "ENC_agg_soc is 54 %, ACB_agg_soc is 25 %"),
+        ("8.3.5169_ACB_inventory", set_keys(ACB_agg_soc=97), "battery_charge_percent", "ACB_agg_soc is 97 %"),
     ],
 )
 def test_q_b23_figures_of_all_batteries_that_contradict_the_batteries(

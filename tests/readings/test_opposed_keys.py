@@ -121,6 +121,42 @@ def test_q_b22_an_ac_batterys_state_is_left_out_while_the_power_of_the_same_repo
     assert bool(find_warnings(snapshot(bodies), ())) is not written  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("status", "watts", "meaning"),
+    [
+        ("charging", 300.0, "charge_status is charging, but its power is 300 W (above zero: discharging)"),
+        ("discharging", -200.0, "charge_status is discharging, but its power is -200 W (below zero: charging)"),
+        ("idle", -200.0, "charge_status is idle, but its power is -200 W (below zero: charging)"),
+    ],
+)
+def test_the_warning_about_a_battery_says_what_its_power_means(status: str, watts: float, meaning: str) -> None:
+    (warning,) = find_warnings(snapshot(with_acb(status, watts)), ()).values()  # type: ignore[arg-type]
+    assert warning.message == f"AC Battery {ACB} contradicts itself: {meaning}; no state is written"
+
+
+@pytest.mark.parametrize("status", ["full", "ready", "standby", ""])
+def test_a_charge_status_that_says_nothing_about_the_power_contradicts_nothing(status: str) -> None:
+    bodies = with_acb(status, 300.0)
+    assert "state" not in points(once(bodies), "envoy_battery")[ACB].fields  # type: ignore[arg-type]
+    assert not find_warnings(snapshot(bodies), ())  # type: ignore[arg-type]
+
+
+def test_an_unknown_charge_status_hides_no_other_contradiction_and_both_are_said() -> None:
+    (warning,) = find_warnings(snapshot(with_acb("full", 300.0, inventory_soc=2, data_soc=60)), ()).values()  # type: ignore[arg-type]
+    assert warning.message.endswith("percentFull is 2, but SOC is 60; no charge is written")
+    (warning,) = find_warnings(snapshot(with_acb("idle", 300.0, inventory_soc=2, data_soc=60)), ()).values()  # type: ignore[arg-type]
+    assert warning.message.endswith("percentFull is 2, but SOC is 60; no state and no charge is written")
+
+
+def test_the_warning_about_a_collar_names_the_state_of_its_relay_if_that_is_left_out() -> None:
+    _, (said,) = grid("COLLAR", admin_state_str="ENCMN_MDE_ON_GRID", mid_state="open", grid_state="on_grid")
+    assert said.endswith("; the grid state is written as on-grid, the state of the relay is left out")
+    _, (said,) = grid("COLLAR", mid_state="open", grid_state="on_grid")
+    assert said.endswith("; the grid state is left out, and so is the state of the relay")
+    _, (said,) = grid("COLLAR", admin_state_str="ENCMN_MDE_ON_GRID", grid_state="off_grid")
+    assert said.endswith("; the grid state is written as on-grid")
+
+
 def test_q_b22_two_charges_of_one_report_that_differ_are_left_out() -> None:
     fields = points(once(with_acb("idle", 0.0, inventory_soc=2, data_soc=60)), "envoy_battery")[ACB].fields  # type: ignore[arg-type]
     assert "charge_percent" not in fields

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -13,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from logger.doctor.check_result import CheckResult
+from logger.doctor.machine_checks import check_state_folder
 from logger.errors import StateError, StoreHeldError
 from logger.files import write_atomically
-from logger.store.folder import claim, is_demo, is_in_container, mark_demo, refuse_demo
+from logger.store.folder import claim, is_demo, is_in_container, mark_demo, prepare, refuse_demo
 from logger.store.store import Store
 from tests.store.samples import HandClock, make_store
 
@@ -71,6 +74,21 @@ def _not_root() -> Iterator[str]:
     finally:
         if was_root:
             os.setresuid(0, 0, 0)
+
+
+@pytest.mark.parametrize("below", ["", "deeper"])
+def test_a_link_to_a_disk_that_is_not_mounted_is_named_with_its_target(tmp_path: Path, below: str) -> None:
+    link, target = tmp_path / "state", tmp_path / "disk" / "state"
+    link.symlink_to(Path("disk/state"))
+    reason, hint = f"{link} is a link to {target}, which does not exist", f"mount the disk of {target}, or make this"
+    for use in (claim, prepare):
+        with pytest.raises(StateError, match=re.escape(reason)) as told:
+            use(link / below)
+        assert told.value.hint.startswith(hint)
+    found: list[CheckResult] = []
+    check_state_folder(link / below, found.append)
+    assert [(result.state, result.text) for result in found] == [("bad", reason)]
+    assert found[0].cure.startswith(hint)
 
 
 def test_an_unwritable_folder_is_an_error_that_names_the_command_to_run() -> None:

@@ -320,7 +320,7 @@ def test_a_part_that_cannot_be_read_begins_anew_alone_and_is_logged(
         assert not caplog.records
         found = load_state({**parts, part: text}, {})
     said = [record.getMessage() for record in caplog.records]
-    words = f"the stored {subject} cannot be read, so a new {subject} begins"
+    words = f"the stored {subject} cannot be read, so recording continues without this part of the stored state: "
     assert [words in message for message in said] == [True]
     fresh = GatewayState()
     same = {
