@@ -17,6 +17,8 @@ SERIES: Final = {
 """Field → the branch of the flow picture with the same colour."""
 _WIDTH: Final = 1440
 _HEIGHT: Final = 400
+_SIZES: Final = (250, 500, *(size * 10**power for power in range(3, 9) for size in (1, 2, 5)))
+"""The steps of the scale in W. A scale has about six steps."""
 _STEP_S: Final = 300
 _GAP_S: Final = 900
 _LEAST_POINTS: Final = 2
@@ -64,7 +66,7 @@ def _find_scale(watts: Sequence[float]) -> tuple[float, float]:
     Zero and all values are between top and bottom.
     """
     greatest, least = max([*watts, 500.0]), min([*watts, 0.0])
-    step = next(size for size in (250, 500, 1000, 2000, 5000, 10_000, 50_000, 1e9) if (greatest - least) / size <= 6)
+    step = next(size for size in _SIZES if (greatest - least) / size <= 6)
     return -(-greatest // step) * step, least // step * step
 
 

@@ -178,7 +178,7 @@ def _place_months(facts: PageFacts, words: Wording) -> list[BarPlace]:
     for back in range(_MONTHS - 1, -1, -1):
         year, month = divmod(today.year * 12 + today.month - 1 - back, 12)
         name = words.month(date(year, month + 1, 1))
-        places.append(BarPlace(name.rstrip(".")[:3], f"{name} {year}", rows.get(f"{year}-{month + 1:02}")))
+        places.append(BarPlace(name.rstrip("."), f"{name} {year}", rows.get(f"{year}-{month + 1:02}")))
     return places
 
 
@@ -204,11 +204,13 @@ def _list_troubles(facts: PageFacts, words: Wording) -> Iterator[Markup]:
 def _list_panels(facts: PageFacts, words: Wording) -> Iterator[Markup]:
     """List the panels that are silent, and the panels that were weak on three sunny days in a row."""
     for inverter in facts.inverters:
-        day = inverter.get("day") or {}
-        for name, count in (("silent", day.get("silent_days") or 0), ("weak", day.get("low_days") or 0)):
-            if count >= (1 if name == "silent" else WEAK_DAYS):
-                text = words.say(f"{name}_panel", panel=name_of(inverter), days=f"{count}")
-                yield _write_trouble(text, words.say(f"{name}_cure"), words)
+        day, panel = inverter.get("day") or {}, name_of(inverter)
+        if silent := day.get("silent_days"):
+            text = words.say("silent_panel_day" if silent == 1 else "silent_panel", panel=panel, days=f"{silent}")
+            yield _write_trouble(text, words.say("silent_cure"), words)
+        if (weak := day.get("low_days") or 0) >= WEAK_DAYS:
+            text = words.say("weak_panel", panel=panel, days=f"{weak}")
+            yield _write_trouble(text, words.say("weak_cure"), words)
 
 
 def _write_trouble(text: str, cure: str, words: Wording) -> Markup:

@@ -106,6 +106,11 @@ TEXTS: Final[Mapping[str, tuple[str, str, str]]] = {
         "{panel} ist seit {days} Tagen stumm",
         "{panel} est muet depuis {days} jours",
     ),
+    "silent_panel_day": (
+        "{panel} has been silent for a day",
+        "{panel} ist seit einem Tag stumm",
+        "{panel} est muet depuis un jour",
+    ),
     "silent_cure": (
         "check its connector and its fuse; if both are good, its inverter has to be replaced.",
         "Stecker und Sicherung prüfen; sind beide gut, muss der Wechselrichter ersetzt werden.",

@@ -89,7 +89,7 @@ def _draw_panel(inverter: Mapping[str, Any], now: float, words: Wording, place: 
     return el(
         "li",
         el("b", share),
-        el("span", name_of(inverter)),
+        el("span", _shorten_name(inverter)),
         el("span", words.power(_power(inverter, now)), class_="watts"),
         class_=f"panel {_colour(ratio, is_silent=is_silent)}{place}",
         title=told,
@@ -103,8 +103,14 @@ def _colour(ratio: float | None, *, is_silent: bool) -> str:
 
 
 def name_of(inverter: Mapping[str, Any]) -> str:
-    """Return the panel's name in the layout, else the last digits of the inverter's serial."""
-    return inverter.get("panel") or f"…{inverter['serial'][-5:]}"
+    """Return the panel's name in the layout, else the inverter's serial."""
+    return inverter.get("panel") or inverter["serial"]
+
+
+def _shorten_name(inverter: Mapping[str, Any]) -> str:
+    """Return the panel's name in the layout, else the last digits of the serial, in which inverters differ."""
+    name = name_of(inverter)
+    return f"…{name[-5:]}" if name == inverter["serial"] else name
 
 
 def find_ratio(inverter: Mapping[str, Any]) -> float | None:

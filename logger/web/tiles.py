@@ -14,8 +14,8 @@ from logger.web.wording import Wording
 def write_tiles(facts: PageFacts, answer: Mapping[str, Any], row: Mapping[str, Any], words: Wording) -> Markup:
     """Write the tiles of the energies and shares in an answer, and of the money in the row of the day.
 
-    A figure that is counted only since a time of today names that time. If the answer lacks an energy, for example
-    while the gateway is away, the energy is taken from the row of the day.
+    A figure that is counted only since a time of today names that time. If the answer lacks a figure, for example
+    while the gateway is away, the figure is taken from the row of the day.
     """
     totals, shares, counted = answer["totals"], answer["today"], answer["counted"]
     since = words.say("since", time=words.clock(facts.local(counted["since"]))) if counted else ""
@@ -36,7 +36,8 @@ def write_tiles(facts: PageFacts, answer: Mapping[str, Any], row: Mapping[str, A
             tiles.append(_write_tile(kind, words.say(text), words.energy(wh), note=note))
     for kind, name in (("good", "self_sufficient"), ("sun", "own_use")):
         of_day = shares.get(f"{name}_percent")
-        if (percent := of_day if of_day is not None else counted.get(f"{name}_percent")) is not None:
+        percent = of_day if of_day is not None else (counted or row).get(f"{name}_percent")
+        if percent is not None:
             note = since if of_day is None else ""
             tiles.append(_write_tile(kind, words.say(name), words.percent(percent), percent, note))
     tiles += _write_money(row, words)

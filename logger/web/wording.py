@@ -49,15 +49,12 @@ class Wording:
 
     def scale_power(self, watts: float) -> str:
         """Write a round power as a label of a chart's scale, without needless decimals."""
-        if abs(watts) < 1000:
-            return self._join(self.number(watts, 0), "W")
-        return self._join(self.number(watts / 1000, 0 if watts % 1000 == 0 else 1), "kW")
+        return self._join(*((self._round(watts), "W") if abs(watts) < 1000 else (self._round(watts / 1000), "kW")))
 
     def scale(self, wh: float) -> str:
         """Write a round energy as a label of a chart's scale, without needless decimals."""
         size, unit = (1e6, "MWh") if wh >= 1e6 else (1000.0, "kWh")
-        value = wh / size
-        return self._join(self.number(value, 0 if value == int(value) else 1 if value >= 0.1 else 2), unit)
+        return self._join(self._round(wh / size), unit)
 
     def percent(self, value: float | None, decimals: int = 0) -> str:
         """Write a percentage."""
@@ -103,6 +100,10 @@ class Wording:
     def month(self, of: date) -> str:
         """Write the short name of a date's month."""
         return MONTHS[self.language].split()[of.month - 1]
+
+    def _round(self, value: float) -> str:
+        """Write a round number with the decimals that it has, at most two."""
+        return self.number(value, next(count for count in range(3) if round(value, count) == round(value, 2)))
 
     def _join(self, number: str, unit: str) -> str:
         return f"{number}{_NEVER_BREAK}{unit}"

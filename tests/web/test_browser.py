@@ -161,6 +161,28 @@ def test_a_visitor_whose_connection_is_lost_is_told(tmp_path: Path) -> None:
         assert "Verbindung verloren" in visit.text("#state")
 
 
+def test_after_a_lost_connection_the_state_stands_again_although_nothing_changed(tmp_path: Path) -> None:
+    words = Wording("en")
+    with visits(tmp_path, KINDS["battery"]) as (site, browser):
+        visit = Visit(browser, site.url, "phone", "light", "en")
+        asked: list[str] = []
+
+        def break_first(route: Any) -> None:
+            asked.append(route.request.url)
+            if len(asked) > 1:
+                route.continue_()
+                return
+            ended = 'retry: 100\ndata: {"parts": {}, "point": {}}\n\n'
+            route.fulfill(content_type="text/event-stream", body=ended)
+
+        visit.context.route("**/live*", break_first)
+        visit.page.reload()
+        visit.page.wait_for_selector("body[data-renewed='2']:not(.cut-off)")
+        assert len(asked) == 2
+        assert words.say("live") in visit.text("#state")
+        assert words.say("cut_off") not in visit.text("#state")
+
+
 def views() -> list[tuple[str, str, str, Language]]:
     """Every size, theme and language for one kind of site; each of the others on a phone and on a desk."""
     whole = [("battery", size, theme, language) for size in SIZES for theme in THEMES for language in LANGUAGES]

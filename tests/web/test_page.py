@@ -259,6 +259,15 @@ def test_a_layout_that_cannot_be_drawn_is_shown_as_a_list(laid: list[dict[str, A
     assert roof.count('class="panel unknown"') == 2
 
 
+def test_inverters_without_a_layout_are_told_apart_by_the_end_of_their_serials() -> None:
+    """Without a layout, the row of an inverter's day names the panel by the serial."""
+    several = [inverter(number) for number in range(2)]
+    named = [inverter(number, panel=f"48220000{number:04}") for number in (2, 3)]
+    roof = KeptParts("en").draw(facts([*several, *named])).parts["roof"]
+    assert re.findall(r"<span>(…\d+)</span>", roof) == ["…00000", "…00001", "…00002", "…00003"]
+    assert re.findall(r'<th scope="row">(\d+)</th>', roof) == [f"48220000{number:04}" for number in range(4)]
+
+
 def test_two_groups_with_the_same_places_are_drawn_apart() -> None:
     laid = [inverter(n, group=group, row="1", column="1") for n, group in enumerate(("east", "west"))]
     roof = KeptParts("en").draw(facts(laid)).parts["roof"]
@@ -290,6 +299,7 @@ def test_a_roof_without_reports_says_why(ages_min: list[int | None], said: str) 
         ({"group_ratio": 1.0}, "q6", None),
         ({"group_ratio": 1.2}, "q7", None),
         ({}, "unknown", None),
+        ({"silent_days": 1}, "silent", "S1 has been silent for a day"),
         ({"silent_days": 2}, "silent", "S1 has been silent for 2 days"),
         ({"group_ratio": 0.7, "low_days": 3}, "q2", "S1 has been weak on 3 sunny days in a row"),
     ],
@@ -352,13 +362,14 @@ def test_what_a_sum_lacks_is_named_and_no_number_is_shown() -> None:
 def test_while_the_gateway_is_away_the_page_knows_what_the_site_measures(is_metered: bool) -> None:
     site, words = facts([]), Wording("en")
     row = {"local_date": site.today.isoformat(), "production_wh": 7140.0}
-    rows = [{**row, "load_wh": 5940.0, "grid_import_wh": 0.0} if is_metered else row]
+    rows = [{**row, "load_wh": 5940.0, "grid_import_wh": 0.0, "own_use_percent": 87.0} if is_metered else row]
     now = {**site.now, "at": int(site.time), "is_fresh": True, "totals": {"inverters": 12}}
     parts = KeptParts("en").draw(replace(site, now=now, days=rows)).parts
     assert (words.say("unmetered") in parts["flow"]) is not is_metered
     assert ('class="node house"' in parts["flow"], 'class="node grid"' in parts["flow"]) == (is_metered, is_metered)
     assert words.energy(7140.0) in parts["today"]
     assert (words.energy(5940.0) in parts["today"]) is is_metered
+    assert (f"{words.say('own_use')}</span><b>{words.percent(87.0)}" in parts["today"]) is is_metered
 
 
 def test_what_was_counted_since_a_time_of_today_names_that_time() -> None:
@@ -379,6 +390,25 @@ def test_a_part_is_drawn_again_only_when_what_it_shows_changes() -> None:
     after = kept.draw(whole_site(gateways_heard=1))
     changed = {name for name, text in after.parts.items() if text is not before.parts[name]}
     assert changed == {"whole"}
+
+
+def test_months_are_told_apart_by_their_labels() -> None:
+    site = replace(facts([]), months=[{"local_month": "2026-06", "production_wh": 7140.0}])
+    for language in LANGUAGES:
+        labels = re.findall(r"<span>(\w)<i>(\w*)</i></span>", KeptParts(language).draw(site).parts["months"])
+        assert len(set(labels)) == 12
+
+
+@pytest.mark.parametrize(
+    ("greatest", "least", "labels"),
+    [(1_240.0, 0.0, ["1.25", "0"]), (900.0, -700.0, ["1", "−1"]), (190_000.0, -210_000.0, ["200", "−300"])],
+)
+def test_the_scale_of_the_curve_says_the_powers_at_its_ends(greatest: float, least: float, labels: list[str]) -> None:
+    curve = {"at": [300, 600], "net_power_w": [greatest, least]}
+    drawn = str(draw_curve(curve, (0, 86_400), Wording("en")))
+    scale = re.search(r"<div><span>(.*?)</span><span>(.*?)</span></div>", drawn.replace(' class="scale"', ""))
+    assert scale is not None
+    assert [each.partition("\N{NO-BREAK SPACE}")[0] for each in scale.groups()] == labels
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -25,7 +25,8 @@
 
   function formatWatts(watts) {
     const size = Math.abs(watts);
-    return size < 1000 ? number.format(Math.round(watts)) + " W" : number.format(watts / 1000) + " kW";
+    const text = size < 999.5 ? number.format(Math.round(watts) + 0) + " W" : number.format(watts / 1000) + " kW";
+    return text.replace("-", "\u2212");
   }
 
   // A gap of more than a quarter of an hour is drawn as one.
@@ -103,10 +104,18 @@
     }
   }
 
-  let isFirst = true;
+  // The server sends only what changed, so the text that was there before the connection was lost is put back.
+  let isFirst = true, before = null;
+  const state = document.getElementById("state");
   function listen() {
     const stream = new EventSource(body.dataset.live);
-    stream.onopen = () => { if (!isFirst) fetchCurve(); isFirst = false; body.classList.remove("cut-off"); };
+    stream.onopen = () => {
+      if (!isFirst) fetchCurve();
+      isFirst = false;
+      if (before !== null) state.innerHTML = before;
+      before = null;
+      body.classList.remove("cut-off");
+    };
     stream.onmessage = (event) => {
       const message = JSON.parse(event.data);
       renew(message.parts);
@@ -115,11 +124,11 @@
     };
     stream.onerror = () => {
       body.classList.add("cut-off");
-      document.getElementById("state").innerHTML = "";
+      if (before === null) before = state.innerHTML;
       const chip = document.createElement("span");
       chip.className = "chip stale";
       chip.textContent = body.dataset.cutOff;
-      document.getElementById("state").append(chip);
+      state.replaceChildren(chip);
       if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 10000);
     };
   }
@@ -139,7 +148,7 @@
   function begin() {
     if (hasBegun) return;
     hasBegun = true;
-    number = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 1 });
+    number = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 2 });
     const chart = document.createElement("script");
     chart.src = body.dataset.chart;
     chart.onload = fetchCurve;
