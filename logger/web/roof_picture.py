@@ -104,7 +104,8 @@ def _colour(ratio: float | None, *, is_silent: bool) -> str:
 
 def name_of(inverter: Mapping[str, Any]) -> str:
     """Return the panel's name in the layout, else the inverter's serial."""
-    return inverter.get("panel") or inverter["serial"]
+    name: str = inverter.get("panel") or inverter["serial"]
+    return name
 
 
 def _shorten_name(inverter: Mapping[str, Any]) -> str:
