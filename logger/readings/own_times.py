@@ -171,8 +171,16 @@ def _begin(time: OwnTime, at: float, clock: float, gaps: tuple[float, ...]) -> F
     return Followed(time.second, at, clock, lag_s, gaps=gaps)
 
 
+def format_second(second: float) -> str:
+    """Write a time that a gateway gave, in unix seconds, as a date and time in UTC.
+
+    An impossible time, which Python could not write, is written as the beginning of 1970 or as a time in 2096.
+    """
+    return datetime.fromtimestamp(min(max(second, 0.0), 4e9), UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
 def _describe(time: OwnTime) -> str:
-    at = datetime.fromtimestamp(min(max(time.second, 0.0), 4e9), UTC).strftime("%Y-%m-%d %H:%M UTC")
+    at = format_second(time.second)
     if time.is_newest:
         return f"no inverter has reported since {at}"
     return f"its reading has not changed since {at}" if time.is_meter else f"its last report is from {at}"

@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Final
 
 from logger.model import add_up
@@ -14,6 +13,7 @@ from logger.readings import paths
 from logger.readings import rowsets as s
 from logger.readings.derive import noise_of
 from logger.readings.expected import TOTALS, Expected, Written
+from logger.readings.own_times import format_second
 from logger.readings.rows import ABSENT, UNKNOWN, Row, Rows, View, each_of
 from logger.readings.schema import Field, Key
 from logger.readings.selectors import batteries, device_data, ensemble, inverters, meters
@@ -205,11 +205,11 @@ def _explain_unknown(key: Key, view: View) -> str:
     if key.rowset.name in _SUMS and _SUMS[key.rowset.name] in view.snapshot.documents:
         return f"{key.rowset.where}: its lifetime cannot be read, so its power is not read either"
     if key.rowset is s.LIST_SUM and (last := inverters.find_last_report(view)) is not None:
-        return f"{key.rowset.where}: the newest report is of {datetime.fromtimestamp(last, UTC):%Y-%m-%d %H:%M} UTC"
+        return f"{key.rowset.where}: the newest report is of {format_second(last)}"
     if key.rowset in _OF_IQ_BATTERIES and (text := _compare_batteries(view)):
         return text
     if key.rowset in _OF_AC_BLOCK and (read_at := batteries.find_old_block(view.standing())) is not None:
-        return f"{key.rowset.where}: its readingTime is {datetime.fromtimestamp(read_at, UTC):%Y-%m-%d %H:%M} UTC"
+        return f"{key.rowset.where}: its readingTime is {format_second(read_at)}"
     if key.rowset is s.INSTALLED and inverters.v1_inverters(view.standing()) is ABSENT:
         return f"{paths.V1_INVERTERS} lists no inverter, and no other document does"
     return ""

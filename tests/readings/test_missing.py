@@ -252,6 +252,14 @@ def test_an_empty_list_of_inverters_by_day_is_the_reason() -> None:
     assert found.absences["inverters"] == "/api/v1/production/inverters lists no inverter, and no other document does"
 
 
+def test_a_clock_of_the_gateway_that_cannot_be_ends_no_tick() -> None:
+    recorder = Recorder()
+    for tick in (NOW, NOW + PATIENCE_S):
+        bodies = {paths.METERS: [], paths.V1_INVERTERS: [inverter("122000000001")]}
+        recorder.read(snapshot(bodies, tick=tick, skew_s=9.9e11))
+    assert recorder.state.readings.absences.lasting.keys() >= {"production_power_w"}
+
+
 @pytest.mark.parametrize(
     ("change", "name", "reason"),
     [
