@@ -31,8 +31,9 @@ The page shows the query of each panel, for readers who build their own boards. 
 | `${label:raw}` | the tag that names an inverter: `panel`, or `serial` without a layout file |
 
 The recorder writes a row for each local day, month and year ([fields](fields.md)). The boards read the rows of days,
-months and years, so no query contains a time zone. The boards add up the energies and powers of several gateways. The
-boards show the mean of the percentages, voltages and temperatures of several gateways.
+months and years, so no query contains a time zone. Of several gateways, the boards show the sum of the energies,
+powers and amounts, and the mean of the percentages, voltages, frequencies and temperatures. Of the extremes and peaks
+of a day, and of ages, the boards show the least or the greatest value of all gateways.
 
 Grafana writes small powers in mW and small energies in mWh. A value mapping of each panel shows `< 1 W` instead of
 mW, and `< 1 Wh` instead of mWh. A value of 0 is written as 0.

@@ -80,9 +80,10 @@ class GatewayInfo:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The newest documents of a gateway at one tick, and the facts about the documents.
+    """The standing documents of a gateway at one tick, and the facts about the documents.
 
-    `tick` is the aligned time in unix seconds. `documents` maps each path to its newest answer.
+    `tick` is the aligned time in unix seconds. `documents` maps each path to its standing document: the newest one,
+    if it is at most twice as old as the usual interval between its requests.
     `since` maps each role to the time of its last committed tick. A document that arrived after that time is fresh
     for the role; an older document is used only for facts about the installation.
     `absent` holds the paths that this gateway certainly does not have.

@@ -131,8 +131,8 @@ BATTERY: Final = Board(
                 ),
                 stats(
                     "Full cycles since installation",
-                    "The energy that the battery gave since it was installed, by its own counter, divided by its "
-                    "present capacity.",
+                    "The energy that the battery gave since it was installed, by the gateway's counter, divided by "
+                    "the battery's present capacity.",
                     (4, 8),
                     NewestShare(
                         "cycles", _totals("battery_discharged_lifetime_wh", "battery_capacity_wh"), scale=1.0
@@ -144,7 +144,7 @@ BATTERY: Final = Board(
                 listing(
                     "Each battery (as last read)",
                     "The newest values of each battery. The recorder reads the batteries less often than the totals, "
-                    "so that these values can be some minutes older than the numbers above.",
+                    "so these values can be some minutes older than the numbers above.",
                     (20, 8),
                     Each(
                         Rows(

@@ -206,9 +206,9 @@ ENERGY: Final = Board(
                 ),
                 listing(
                     "The best of each year (this year so far)",
-                    "The best day and the highest powers of each year. The power of the sun is the greatest of all "
-                    "single readings, and so is the power of the house. The powers from and to the grid are means "
-                    "over a quarter of an hour.",
+                    "The best day and the highest powers of each year. For the sun and for the house, the highest "
+                    "power is the greatest single reading of each. The powers from and to the grid are means over a "
+                    "quarter of an hour.",
                     (16, 12),
                     Listing(
                         Rows(
@@ -236,9 +236,8 @@ ENERGY: Final = Board(
                 ),
                 listing(
                     "Month by month (this month so far)",
-                    "The rows of all months: energy, highest powers, and the recorded part of the time. In this "
-                    "month, the recorder counts the whole of today, so that the hours still to come lower the "
-                    "recorded part.",
+                    "The rows of all months: energy, highest powers, and the recorded part of the time. Today counts "
+                    "as a whole day, so the recorded part of this month is too low until midnight.",
                     (24, 17),
                     Spans(
                         Rows(

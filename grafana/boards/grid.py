@@ -109,7 +109,7 @@ GRID: Final = Board(
                 ),
                 listing(
                     "Outages of the last two years",
-                    "Begin, end and duration of each outage.",
+                    "Begin, end and duration of each outage of the grid.",
                     (12, 6),
                     Listing(Rows("envoy_event", ("duration_s",), "730d", (("kind", "grid_back"),))),
                     order=("begin", "Time", "duration_s"),

@@ -156,8 +156,8 @@ LIVE: Final = Board(
                 ),
                 bars(
                     "Last seven days (today: to the last quarter of an hour)",
-                    "Energy of each local day. The recorder writes today's row every quarter of an hour, so that "
-                    "today's bar can be shorter than the numbers above.",
+                    "Energy of each local day. The recorder writes today's row every quarter of an hour, so "
+                    "today's bar can show less than the numbers above.",
                     (8, 9),
                     Spans(Rows("envoy_day", ("production_wh", "load_wh", "grid_import_wh", "grid_export_wh"), "7d")),
                     along="local_date",

@@ -12,9 +12,9 @@ from grafana.query.newest import Sign
 from grafana.transformations import sum_of
 
 MONEY: Final = (
-    "Cost: the price of the energy from the grid. Income: the price of the energy to the grid. Saved: how much "
-    "more the same house would cost without sun and battery. The savings include the income. The money of today "
-    "is counted to the last quarter of an hour."
+    "Cost: the price of the energy from the grid, with the standing charge. Income: the price of the energy to the "
+    "grid. Saved: how much more the same house would cost without sun and battery. The savings include the income. "
+    "The money of today is counted to the last quarter of an hour."
 )
 """What the panels with money show."""
 _SHORT_S: Final = 1200

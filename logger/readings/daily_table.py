@@ -33,12 +33,12 @@ _ENERGIES: Final = (
 )
 """The fields of each energy in the rows of days, months and years."""
 _MONEY: Final = (
-    Field("currency", "The currency of the amounts. A day with several currencies has no sums.", kind="string",
+    Field("currency", "The currency of the amounts. A row with several currencies has no amounts.", kind="string",
         made_of="the tariff file"),
     Field("cost", "The cost of the import, with tiers and standing charge.",
           made_of="the tariff's price at each tick"),
     Field("income", "The income from the export.", made_of="the tariff's price at each tick"),
-    Field("saved", "The cost without sun and battery, minus the cost, plus the income.",
+    Field("saved", "The cost that the house would have without sun and battery, minus the cost, plus the income.",
         made_of="the tariff's price at each tick"),
 )
 """The fields for money, in the tariff's currency; absent without a tariff file."""
@@ -46,7 +46,7 @@ _MONEY: Final = (
 DAY = Measurement(
     "envoy_day",
     "One local day of the site; its time is the day's first instant. "
-    "The row of the day is rewritten every 15 minutes until this row is final.",
+    "The row is written every 15 minutes during the day, and again after each later change.",
     "daily",
     time="day",
     fields=(
@@ -76,12 +76,13 @@ DAY = Measurement(
         Field("battery_max_percent", "The greatest charge of the batteries at a tick.",
             made_of="battery_charge_percent"),
         Field("coverage_percent", "Polled ticks, as a percentage of the ticks of the day.", made_of="the recorder"),
-        Field("counter_resets", "The number of counters that were rebaselined.",
+        Field("counter_resets", "How many times a counter was rebaselined.",
               kind="int", made_of="the energy state"),
     ),
 )
 
-_OF_SITE: Final = "the rows of its gateways, while every gateway that can have the field has it"
+_CURRENCY: Final = "the rows, if all of them have the same currency"
+_OF_SITE: Final = "the sum of the rows of its gateways, while every gateway that can have the field has it"
 SITE_DAY = Measurement(
     "envoy_site_day",
     "One local day of a site of several gateways: the sums of the gateways' rows. "
@@ -93,12 +94,13 @@ SITE_DAY = Measurement(
         Field("local_date", "The local day, as YYYY-MM-DD.", kind="string", made_of="the site's time zone"),
         Field("gateways", "The number of gateways of the site.", made_of="the gateways file"),
         *(replace(item, made_of=_OF_SITE) for item in _ENERGIES if "balanced" not in item.name),
-        *(replace(item, made_of=_OF_SITE) for item in _MONEY),
+        *(replace(item, made_of=_CURRENCY if item.name == "currency" else _OF_SITE) for item in _MONEY),
         Field("coverage_percent", "The least coverage_percent of the site's gateways.",
-              made_of="the rows of its gateways"),
+              made_of="the least of the rows of its gateways"),
     ),
 )
 
+_OF_BAND: Final = "accepted rises of its counter, balanced over the phases if the tariff says so"
 BAND_DAY = Measurement(
     "envoy_band_day",
     "Each price band of the tariff file on each local day. The band `standing` holds the standing charge. The band "
@@ -108,10 +110,10 @@ BAND_DAY = Measurement(
     time="day",
     fields=(
         Field("local_date", "The local day, as YYYY-MM-DD.", kind="string", made_of="the site's time zone"),
-        Field("grid_import_wh", "Imported in the band.", made_of="accepted rises of its counter"),
+        Field("grid_import_wh", "Imported in the band.", made_of=_OF_BAND),
         Field("grid_import_estimated_wh", "The part of grid_import_wh that was attributed over a gap.",
             made_of="the energy state"),
-        Field("grid_export_wh", "Exported in the band.", made_of="accepted rises of its counter"),
+        Field("grid_export_wh", "Exported in the band.", made_of=_OF_BAND),
         Field("grid_export_estimated_wh", "The part of grid_export_wh that was attributed over a gap.",
             made_of="the energy state"),
         *_MONEY,
@@ -143,7 +145,8 @@ INVERTER_DAY = Measurement(
         Field("panel_column", "The column of the panel.", kind="string", made_of="the layout file"),
         Field("silent_days", "Days in a row, up to this day, without a report while other inverters reported.",
             kind="int", made_of="its reports"),
-        Field("low_days", "Sunny days in a row, up to this day, below LOGGER_PANEL_ALERT_PERCENT of the group.",
+        Field("low_days",
+              "Sunny days in a row, up to this day, below the limit for weak panels (LOGGER_PANEL_ALERT_PERCENT).",
             kind="int", made_of="group_ratio of sunny days"),
         Field("tripped_s",
               "Seconds for which the inverter was off because the grid's voltage or frequency was out of range.",
@@ -152,42 +155,46 @@ INVERTER_DAY = Measurement(
 )
 
 
-_OF_DAYS: Final = "the rows of its days"
+_SUM_OF_DAYS: Final = "the sum of the rows of its days"
+_GREATEST_OF_DAYS: Final = "the greatest of the rows of its days"
 
 
 def _of_period(kind: str, example: str) -> tuple[Field, ...]:
     """Return the fields of a month or a year, which are all computed from the day rows."""
     return (
         Field(f"local_{kind}", f"The local {kind}, as {example}.", kind="string", made_of="the site's time zone"),
-        Field("days", "The number of days with a row.", kind="int", made_of=_OF_DAYS),
-        *(replace(field, made_of=_OF_DAYS) for field in (*_ENERGIES, *_MONEY)),
-        Field("peak_production_w", "The greatest peak_production_w of a day.", made_of=_OF_DAYS),
-        Field("peak_load_w", "The greatest peak_load_w of a day.", made_of=_OF_DAYS),
-        Field("peak_import_w", "The greatest peak_import_w of a day.", made_of=_OF_DAYS),
+        Field("days", "The number of days with a row.", kind="int", made_of="the number of the rows of its days"),
+        *(replace(field, made_of=_SUM_OF_DAYS) for field in _ENERGIES),
+        *(replace(field, made_of=_CURRENCY if field.name == "currency" else _SUM_OF_DAYS) for field in _MONEY),
+        Field("peak_production_w", "The greatest peak_production_w of a day.", made_of=_GREATEST_OF_DAYS),
+        Field("peak_load_w", "The greatest peak_load_w of a day.", made_of=_GREATEST_OF_DAYS),
+        Field("peak_import_w", "The greatest peak_import_w of a day.", made_of=_GREATEST_OF_DAYS),
         Field("peak_import_at",
               "The beginning of the quarter of an hour with peak_import_w, as local YYYY-MM-DD HH:MM.",
               kind="string",
-            made_of=_OF_DAYS),
-        Field("peak_export_w", "The greatest peak_export_w of a day.", made_of=_OF_DAYS),
-        Field("off_grid_s", "Seconds without the grid.", made_of=_OF_DAYS),
+            made_of="the row of the day with peak_import_w"),
+        Field("peak_export_w", "The greatest peak_export_w of a day.", made_of=_GREATEST_OF_DAYS),
+        Field("off_grid_s", "Seconds without the grid.", made_of=_SUM_OF_DAYS),
         Field("best_day", "The day with the greatest production, as YYYY-MM-DD.", kind="string",
-            made_of=_OF_DAYS),
-        Field("best_day_wh", "The energy produced on best_day.", made_of=_OF_DAYS),
+            made_of="the row with the greatest production_wh"),
+        Field("best_day_wh", "The energy produced on best_day.", made_of=_GREATEST_OF_DAYS),
         Field("coverage_percent", "Polled ticks, as a percentage of the ticks of the days with a row.",
-            made_of=_OF_DAYS),
+            made_of="the mean of the rows of its days, weighted by the length of each day"),
     )
 
 
 MONTH = Measurement(
     "envoy_month",
-    "One local month of the site: the sums of its days so far. The row of the month is rewritten every 15 minutes.",
+    "One local month of the site: the sums and peaks of its days so far. "
+    "The row is written with each row of its days.",
     "daily",
     time="month",
     fields=_of_period("month", "YYYY-MM"),
 )
 YEAR = Measurement(
     "envoy_year",
-    "One local year of the site: the sums of its days so far. The row of the year is rewritten every 15 minutes.",
+    "One local year of the site: the sums and peaks of its days so far. "
+    "The row is written with each row of its days.",
     "daily",
     time="year",
     fields=_of_period("year", "YYYY"),

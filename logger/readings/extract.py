@@ -196,7 +196,7 @@ class Extraction:
         return rows
 
     def _select_standing(self, rowset: Rowset, role: Role) -> Rows:
-        """Select a rowset's rows from the newest documents, whatever their age."""
+        """Select a rowset's rows from the standing documents."""
         return rowset.select(self._views[role].standing())
 
 

@@ -38,14 +38,14 @@ _HEAD: Final = """\
 
 This page lists every field. The page is made from the table in `logger/readings/table.py`; `envoy-logger fields`
 prints the same table. If a field has several sources, the recorder tries them in the given order. A later source is
-used only if the gateway surely lacks all earlier sources. If a value is missing or implausible, the field is left
-out.
+used only if the gateway surely lacks all earlier sources. A line that begins with `=` states how the value is
+computed if no source gives the value. If a value is missing or implausible, the field is left out.
 
-Every point has the tag `gateway` (the gateway's serial number). If you name the site, every point also has the tag
-`site`. Points of a site of several gateways (`envoy_site`, `envoy_site_day`) have only the tag `site`. Points of
-inverters also have the tags of the layout file (`LOGGER_LAYOUT_FILE`): `panel`, `panel_group`, `panel_row`,
-`panel_column`, and any further tag of the layout file. The tag `serial` identifies an inverter. If you rename a panel
-in the layout file, a new series begins.
+Points of one gateway have the tag `gateway` (the gateway's serial number), and the tag `site` if you name the site.
+Points of a site of several gateways (`envoy_site`, `envoy_site_day`) have only the tag `site`. Points of
+`envoy_inverter` and `envoy_inverter_status` also have the tags of the layout file (`LOGGER_LAYOUT_FILE`): `panel`,
+`panel_group`, `panel_row`, `panel_column`, and any further tag of the layout file. If you rename a panel in the
+layout file, these points begin a new series. The tag `serial` always identifies the inverter.
 """
 
 
@@ -124,7 +124,8 @@ def markdown() -> str:
             [
                 "## Counters",
                 "",
-                "The lifetime energies are computed only from validated values of the counters in this table.",
+                "The lifetime energies are computed only from validated values of the counters in this table. "
+                "Only the lifetime energy on the web page of the oldest gateways is written as the page gives it.",
                 "",
                 "| counter | meaning | sources, in order |",
                 "|---|---|---|",

@@ -93,7 +93,7 @@ Rows: TypeAlias = "list[Row] | Missing"
 class View:
     """Show a snapshot to one role. A document is fresh if it arrived since the role's last tick.
 
-    `is_standing`: documents of any age are fresh.
+    `is_standing`: every document of the snapshot counts as fresh.
     """
 
     snapshot: Snapshot
@@ -113,14 +113,14 @@ class View:
         return UNKNOWN
 
     def find_fact(self, path: str) -> Found[Document]:
-        """Return the newest document at `path`, of any age, for facts about the installation."""
+        """Return the standing document at `path`, for facts about the installation; ABSENT or UNKNOWN without one."""
         document = self.snapshot.documents.get(path)
         if document is not None:
             return document
         return ABSENT if path in self.snapshot.absent else UNKNOWN
 
     def standing(self) -> View:
-        """Return a view in which documents of any age are fresh."""
+        """Return a view in which every document of the snapshot counts as fresh."""
         return View(self.snapshot, self.role, is_standing=True)
 
     def doubt(self, path: str, name: str) -> str:

@@ -69,7 +69,8 @@ LISTED: Final = Rowset("v1 list as flags", f"{paths.V1_INVERTERS}, heard = repor
 DATA_LISTED: Final = Rowset("device data as flags",
     f"{paths.DEVICE_DATA}, heard = reported within 30 minutes and not modGone, where there is no v1 list",
     inverters.data_listed_inverters)
-LIST_SUM: Final = Rowset("v1 list, summed", f"{paths.V1_INVERTERS}, all inverters heard within 20 minutes",
+LIST_SUM: Final = Rowset("v1 list, summed",
+    f"{paths.V1_INVERTERS}, the inverters that reported in the last 20 minutes",
     inverters.inverter_power_sum, grain="mean")
 DATA_SUMS: Final = Rowset("device data, summed", f"{paths.DEVICE_DATA}, all inverters, fewer than 50 devices",
     device_data.device_data_sums, resolution_s=_REPORTS_S, rolls_over=True, is_seldom=True)

@@ -40,7 +40,7 @@ def _meter_fields(rowset: Rowset, power: Key, power_factor: Key) -> tuple[Field,
               "Lifetime energy in the opposite direction of energy_delivered_wh, as the gateway gave it.",
             (number(rowset, "actEnergyRcvd"),)),
         Field("apparent_energy_vah",
-              "Lifetime apparent energy; absent on the new stack, where its figure does not change.",
+              "Lifetime apparent energy; absent with the new metering, whose figure stays near 0.",
             (formula(rowset, "apparentEnergy", v.read_apparent_energy),)),
         Field("reactive_energy_lagging_varh", "Lifetime lagging reactive energy.",
             (number(rowset, "reactEnergyLagg"),)),
@@ -53,19 +53,26 @@ def _energies(name: str, meaning: str, how: str, lifetime: tuple[Key, ...] = ())
     return (
         Field(f"{name}_today_wh", f"{meaning} since local midnight.", made_of=how),
         Field(f"{name}_7d_wh", f"{meaning} in the seven complete local days before today.", made_of=how),
-        Field(f"{name}_lifetime_wh", f"{meaning} since the beginning, from accepted values; only where measured.",
+        Field(f"{name}_lifetime_wh",
+              f"{meaning} since its counters began, from accepted values; only where measured.",
               lifetime,
             made_of=how),
     )
 
 
-_BALANCED: Final = "per poll, rise of import − rise of export; only where the net meter has several phases"
+def _balanced(name: str, other: str) -> str:
+    return (
+        f"the rise of {name} minus the rise of {other} at each poll, if above zero; "
+        "only where the net meter has several phases"
+    )
+
+
 AGE = Field("inventory_age_s", "Age of the inventory with the counts or flags.",
     (formula(s.INSTALLED, "age of the inventory", v.read_inventory_age),), kind="int")
 
 TOTALS = Measurement(
     "envoy_totals",
-    "The site as a whole, one point per tick.",
+    "The site of one gateway as a whole, one point per tick.",
     "totals",
     fields=(
         Field("inverters", "Micro-inverters installed.", (count(s.INSTALLED, "installed"),), kind="int"),
@@ -77,7 +84,8 @@ TOTALS = Measurement(
         Field("battery_state", "charging, discharging or idle; absent without batteries.", kind="string",
             made_of="battery_power_w, compared with 30 W for each battery"),
         Field("battery_charge_percent", "State of charge of all batteries together.",
-            (formula(s.SITE_BATTERIES, "agg_soc, as ENC_agg_soc", b.read_site_charge),
+            (formula(s.SITE_BATTERIES, "agg_soc, unless ENC_agg_soc or ACB_agg_soc contradicts it",
+                     b.read_site_charge),
              number(s.ENCHARGE_TOGETHER, "charge"), number(s.ACB_BLOCK, "percentFull"))),
         Field("battery_power_w", "Battery power, + discharging.",
             (number(s.STORAGE_METER, "activePower"), number(s.ENCHARGE_SUM, "sum", MILLI),
@@ -102,23 +110,26 @@ TOTALS = Measurement(
         *_energies("production", "Produced", "counter production", (number(s.PAGE, "lifetime"),)),
         Field("consumption_power_w", "Power consumed as the gateway counts: a charging battery is consumption.",
             (number(s.TOTAL_METER, "activePower"),),
-            made_of="production_power_w + net_power_w with a net CT, if of the same time and not below zero"),
+            made_of="production_power_w + net_power_w with a net CT, if of the same time and not clearly below zero"),
         *_energies(
             "consumption",
             "Consumed, as the gateway counts,",
             "production + import − export with a net CT, else counter consumption",
         ),
         Field("load_power_w", "Power of the house itself.",
-            made_of="consumption_power_w + battery_power_w with a net CT, else consumption_power_w; not below zero"),
-        *_energies("load", "Consumed by the house itself", "consumption + discharged − charged with a net CT"),
+            made_of="consumption_power_w + battery_power_w with a net CT, else consumption_power_w; "
+                    "not clearly below zero"),
+        *_energies("load", "Consumed by the house itself",
+            "consumption + discharged − charged with a net CT, else consumption"),
         Field("net_power_w", "Power from the grid, + importing.",
             (number(s.NET_METER, "activePower"), number(s.NET_BLOCK, "wNow")),
             made_of="consumption_power_w − production_power_w − battery_power_w with a total CT, of the same time"),
-        *_energies("net", "Imported minus exported", "import − export with a net CT, else consumption − production"),
+        *_energies("net", "Imported minus exported",
+            "import − export with a net CT, else consumption − production − discharged + charged"),
         *_energies("grid_import", "Imported", "counter import"),
         *_energies("grid_export", "Exported", "counter export"),
-        *_energies("grid_import_balanced", "Imported, balanced over the phases,", _BALANCED),
-        *_energies("grid_export_balanced", "Exported, balanced over the phases,", _BALANCED),
+        *_energies("grid_import_balanced", "Imported, balanced over the phases,", _balanced("import", "export")),
+        *_energies("grid_export_balanced", "Exported, balanced over the phases,", _balanced("export", "import")),
         AGE,
     ),
 )
@@ -131,7 +142,7 @@ SITE = Measurement(
     has_gateway=False,
     fields=(
         Field("gateways", "The number of gateways of the site.", made_of="the gateways file"),
-        Field("gateways_heard", "The number of gateways that gave their power at the tick.",
+        Field("gateways_heard", "The number of gateways that gave their production power at the tick.",
               made_of="their envoy_totals"),
         Field("missing",
               "The reasons for missing sums: gateways without an answer, and quantities that a gateway lacks.",
@@ -148,7 +159,7 @@ METER = Measurement(
     _meter_fields(
         s.METERS,
         number(s.METERS, "activePower"),
-        formula(s.METERS, "pwrFactor; activePower / apparentPower on the new stack", v.read_power_factor),
+        formula(s.METERS, "pwrFactor; activePower / apparentPower with the new metering", v.read_power_factor),
     ),
     tags=("meter",),
     one_document=True,
@@ -159,7 +170,7 @@ PHASE = Measurement(
     "totals",
     _meter_fields(
         s.PHASES,
-        formula(s.PHASES, "activePower; instantaneousDemand on the new stack", v.read_phase_watts),
+        formula(s.PHASES, "activePower; instantaneousDemand with the new metering", v.read_phase_watts),
         number(s.PHASES, "pwrFactor"),
     ),
     tags=("meter", "phase"),
@@ -289,11 +300,14 @@ GRID = Measurement(
     "The connection to the grid, the controller and the generator.",
     "totals",
     fields=(
-        Field("grid_state", "on-grid or off-grid, by the actual relay or by the collar's own state.",
-            (formula(s.ENPOWER, "mains_oper_state, as Enpwr_grid_mode and Enchg_grid_mode", g.read_enpower_grid),
+        Field("grid_state",
+              "on-grid or off-grid, by the controller's relay or by the collar's own state; "
+              "else the collar's own word.",
+            (formula(s.ENPOWER, "mains_oper_state, unless Enpwr_grid_mode or Enchg_grid_mode contradicts it",
+                     g.read_enpower_grid),
              formula(s.COLLAR, "admin_state_str; else grid_state", g.read_collar_grid)), kind="string"),
         Field("relay_closed", "The relay to the grid is closed.",
-            (formula(s.ENPOWER, "mains_oper_state, as admin_state_str", g.read_enpower_relay),
+            (formula(s.ENPOWER, "mains_oper_state, unless admin_state_str contradicts it", g.read_enpower_relay),
              formula(s.COLLAR, "mid_state", g.read_collar_relay)), kind="bool"),
         Field("controller_temperature_c", "Temperature of the system controller or collar.",
             (formula(s.ENPOWER, "temperature in °F", g.read_fahrenheit), number(s.COLLAR, "temperature"))),

@@ -130,7 +130,7 @@ def _absent(one: Explained) -> str:
         for counter, candidates in one.counters
         if not _used(candidates)
     ]
-    return "; ".join(reasons) if reasons else f"needs: {one.field.made_of}"
+    return "; ".join(reasons) if reasons else f"no value at the first poll; it is computed from: {one.field.made_of}"
 
 
 def _used(candidates: tuple[Candidate, ...]) -> bool:

@@ -131,8 +131,8 @@ ENERGY_QUESTIONS: Final = (
             "envoy_day", "26h",
         ),
         (), (*_ENERGIES, *_RATIOS), _of_today, fits=has_meters, numbers=(2,),
-        note="The day row is at most 15 minutes old. For values of the present minute use the fields `…_today_wh` of "
-        "`envoy_totals`, which include the batteries.",
+        note="While the recorder runs, the day row is at most 15 minutes old. For values of the present minute, use "
+        "the fields `…_today_wh` of `envoy_totals`.",
     ),
     Question(
         "days",

@@ -12,7 +12,10 @@ from tests.questions.question import (
     Question,
     add,
     has_battery,
+    has_events,
+    has_grid_state,
     has_meters,
+    has_phase_voltages,
     has_phases,
     has_tariff,
     percent,
@@ -164,7 +167,7 @@ OTHER_QUESTIONS: Final = (
         select("local_date, voltage_min_v, voltage_max_v", "envoy_day", "730d"),
         ("local_date",), ("voltage_min_v", "voltage_max_v"),
         lambda site: {(day,): (min(truth.volts), max(truth.volts)) for day, truth in site.days(730).items()},
-        within=0.01, fits=has_meters, numbers=(15,),
+        within=0.01, fits=has_phase_voltages, numbers=(15,),
         note="The day row has the least and the greatest voltage of all phases, from the minutes in which the site "
         "was on the grid. The day row remains when the points of the minutes are deleted.",
     ),
@@ -177,7 +180,7 @@ OTHER_QUESTIONS: Final = (
             "local_date, frequency_min_hz, frequency_max_hz", "envoy_day", "365d",
             where="(frequency_min_hz < 49.5 OR frequency_max_hz > 50.5)",
         ),
-        ("local_date",), ("frequency_min_hz",), _swings, within=0.001, fits=has_meters, numbers=(16,),
+        ("local_date",), ("frequency_min_hz",), _swings, within=0.001, fits=has_phase_voltages, numbers=(16,),
         note="Only minutes in which the site was on the grid count, because off the grid a battery deliberately "
         "raises the frequency.",
     ),
@@ -223,7 +226,7 @@ OTHER_QUESTIONS: Final = (
         select("duration_s", "envoy_event", where="kind = 'grid_back'"),
         ("minute",), ("duration_s",),
         lambda site: {(site.minute(at),): (lasted,) for at, lasted in site.truth.outages.items()},
-        role="totals", fits=has_battery, numbers=(26,),
+        role="totals", fits=has_grid_state, numbers=(26,),
         note="The time of the event is the end of the outage. For an outage of the gateway, read the event "
         "`gateway_back` instead.",
     ),
@@ -239,7 +242,7 @@ OTHER_QUESTIONS: Final = (
             for at in site.truth.outages
             if at > site.now - 31 * 86400
         },
-        role="totals", fits=has_battery, is_part=True,
+        role="totals", fits=has_events, is_part=True,
         note="In Grafana, show the events as annotations.",
     ),
     Question(
@@ -257,8 +260,8 @@ OTHER_QUESTIONS: Final = (
             if at - lasted > site.now - 31 * 86400
         },
         role="totals", numbers=(27,),
-        note="The time of the row is the end of the gap. A gap that has not ended has no row, but lowers the day's "
-        "`coverage_percent`.",
+        note="The time of the row is the end of the gap. A gap that has not ended has no row yet. "
+        "`envoy-logger query gaps` also lists a gap that has not ended.",
     ),
     Question(
         "gaps",
@@ -288,7 +291,7 @@ OTHER_QUESTIONS: Final = (
         read("envoy_month", "cost", "income", "saved", "currency") + BESIDE,
         select("local_month, cost, income, saved, currency", "envoy_month"),
         ("local_month",), ("cost", "income", "saved"), _costs, within=0.01, fits=has_tariff, numbers=(24,),
-        note="Energy is booked at the price of its minute, also when prices change each hour. A new tariff does not "
+        note="Energy is booked at the price of its time, also when prices change each hour. A new tariff does not "
         "change the booked costs.",
     ),
     Question(

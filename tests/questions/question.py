@@ -96,6 +96,20 @@ def has_battery(kind: Kind) -> bool:
     return kind.battery_wh > 0
 
 
+def has_phase_voltages(kind: Kind) -> bool:
+    return kind.has_meters
+
+
+def has_grid_state(kind: Kind) -> bool:
+    """The sites with a battery also have a controller."""
+    return kind.battery_wh > 0
+
+
+def has_events(kind: Kind) -> bool:
+    """Only the outages of the sites with a battery are known, so only their events are compared."""
+    return kind.battery_wh > 0
+
+
 def has_tariff(kind: Kind) -> bool:
     return bool(kind.tariff)
 
@@ -108,6 +122,10 @@ NEEDS: Mapping[Callable[[Kind], bool], str] = {
     is_any: "",
     has_meters: "This query needs a meter at the grid.",
     has_battery: "This query needs a battery.",
+    has_phase_voltages: "This query needs a meter.",
+    has_grid_state: "This query needs a system controller or a collar, because only these report the state of the "
+    "grid.",
+    has_events: "",
     has_tariff: "This query needs a tariff file ([tariffs.md](tariffs.md)).",
     has_phases: "This query needs a meter at the grid with several phases.",
 }

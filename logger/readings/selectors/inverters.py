@@ -76,7 +76,7 @@ def v1_inverters(view: View) -> Rows:
 
 
 def living_inverters(view: View) -> Rows:
-    """Select the inverters of the newest v1 list of any age, without removed inverters.
+    """Select the inverters of the standing v1 list, without removed inverters.
 
     Removed inverters stay in the list for years (Q-I3). An inverter counts as removed if its last report is 30 days
     older than the newest report of the list. The present time is not used, because under snow no inverter may
@@ -90,7 +90,7 @@ def living_inverters(view: View) -> Rows:
 
 
 def _count_registered(view: View, document: Document) -> int:
-    """Return the number of registered inverters from production.json of any age.
+    """Return the number of registered inverters from the standing production.json.
 
     Return 0 if this number is unknown, or is not needed because every inverter of the v1 list has reported.
     """
@@ -168,7 +168,7 @@ def count_listed(view: View) -> int:
 def find_last_report(view: View) -> float | None:
     """Return when an inverter last reported, in unix seconds of our clock; None if no report is known.
 
-    The documents may be of any age. A report ahead of the gateway's clock counts as a report of the present time.
+    The documents need not be fresh. A report ahead of the gateway's clock counts as a report of the present time.
     """
     for path, find_newest in ((paths.V1_INVERTERS, _find_newest_listed), (paths.DEVICE_DATA, _find_newest_in_data)):
         document = view.find_fact(path)
@@ -224,7 +224,7 @@ installed_inverters = first_of(countable_inventory, device_data_inverters, count
 
 
 def has_readable_reports(view: View) -> bool:
-    """Return whether documents of any age give the report of every inverter, with time and power.
+    """Return whether the standing documents give the report of every inverter, with time and power.
 
     Device data leaves out every device beyond the fiftieth, so it is not enough at larger sites.
     """

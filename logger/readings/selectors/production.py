@@ -102,7 +102,10 @@ def inverters_block(view: View) -> Rows:
 
 
 def counting_block(view: View) -> Rows:
-    """Select the inverters block of any age. Its `activeCount` is the number of registered inverters."""
+    """Select the inverters block of the standing production.json.
+
+    Its `activeCount` is the number of registered inverters.
+    """
     rows = whole_of(view.find_fact(paths.BLOCKS))
     return rows and _inverters(inner_rows(rows[0].values.get("production"), rows[0].document))
 
