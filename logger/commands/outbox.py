@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import click
 
@@ -23,12 +23,14 @@ from logger.commands.ui.start import begin
 from logger.control.api import Ask, RefusedEntry, StoreApi, as_text, reach
 from logger.control.pages import ask_in_portions, read_refused_lines, replay_everything
 from logger.influx.read_back import read_back
-from logger.model import ROLES
+from logger.model import ROLES, Json
 from logger.settings.load import Settings
 from logger.store.figures import StoreFigures
 
 T = TypeVar("T")
 
+_SHOWN: Final = 50
+"""The greatest number of refused lines that are printed if no number is given."""
 _NUMBERED = re.compile(r"#\s*(\d+)(\s|$)")
 
 
@@ -63,10 +65,15 @@ def list_waiting(env_file: Path, as_json: bool = False) -> None:
 
 
 @command.command("refused", short_help="Show the lines that InfluxDB refused, with reasons.")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Show only so many, the newest.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=None,
+    help=f"Show only so many, the newest; by default {_SHOWN}, with --json all.",
+)
 @json_option
 @click.pass_obj
-def list_refused(env_file: Path, limit: int, as_json: bool) -> None:
+def list_refused(env_file: Path, limit: int | None, as_json: bool) -> None:
     """Show the lines that InfluxDB refused, each with its number and InfluxDB's reason."""
 
     async def read_all(ask: Ask) -> list[RefusedEntry]:
@@ -74,8 +81,11 @@ def list_refused(env_file: Path, limit: int, as_json: bool) -> None:
 
     found = _run(begin(env_file, level="warning"), read_all)
     if as_json:
-        click.echo(json.dumps([{**asdict(entry), "line": as_text(entry.line)} for entry in found], indent=1))
+        shown = found[-limit:] if limit else found
+        lines: list[Json] = [{**asdict(entry), "line": as_text(entry.line)} for entry in shown]
+        click.echo(json.dumps(log.mask_all(lines), indent=1))
         return
+    limit = limit or _SHOWN
     for entry in found[-limit:]:
         line = log.mask(as_text(entry.line)) or "(the line is damaged and cannot be shown)"
         click.echo(f"{entry.id:>5}  {describe_refusal(entry)}\n       {line}")

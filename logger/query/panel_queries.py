@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from statistics import median
 from typing import Final
 
@@ -82,17 +83,17 @@ def _list_installed(rows: Rows) -> list[list[Point]]:
     return [points for points in group_by(every, _serial).values() if points[-1].time >= since]
 
 
-def _answer_panels(rows: Rows, _scope: Scope) -> AnswerTable:
+def _answer_panels(rows: Rows, scope: Scope) -> AnswerTable:
     """Make a row for each inverter, the worst first.
 
     Silent inverters are first, then inverters with low days, then all others by their ratio to the group.
     """
-    found = []
+    found, week_begin = [], scope.last_day - timedelta(days=6)
     for points in _list_installed(rows):
         newest = points[-1]
         silent, low = number(newest, "silent_days") or 0.0, number(newest, "low_days") or 0.0
         ratio = number(newest, "group_ratio_7d")
-        week = points[-7:]
+        week = [point for point in points if scope.local(point.time).date() >= week_begin]
         found.append(
             (
                 (-silent, -low, 2.0 if ratio is None else ratio),
@@ -207,7 +208,7 @@ def _answer_heat(rows: Rows, _scope: Scope) -> AnswerTable:
     A row has the number of reports, and their mean and greatest power.
     """
     warm = [point for point in rows.of("envoy_inverter") if number(point, "temperature_c") is not None]
-    by_heat = group_by(warm, lambda p: f"{int((number(p, 'temperature_c') or 0.0) // 10 * 10):>4}")
+    by_heat = group_by(warm, lambda p: f"{int((number(p, 'temperature_c') or 0.0) // 10 * 10)}")
     found = [
         (
             int(key),

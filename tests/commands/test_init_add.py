@@ -123,6 +123,14 @@ def test_what_cannot_be_added_is_refused_and_changes_nothing(three: Neighbours, 
     outside = add(tmp_path, settings | {"ENPHASE_GATEWAY": three.gateways[0].url}, three.gateways[1].url)
     assert outside.code == 78
     assert "ENPHASE_GATEWAY (environment): no file can change" in outside.err
+    for words, said in (
+        (("--influxdb-url", "http://192.0.2.1:8086"), "--add adds a gateway, and changes neither InfluxDB nor"),
+        (("--state-dir", str(tmp_path / "other")), "--add adds a gateway, and changes neither InfluxDB nor"),
+        (("--account", "barn"), "--account: that is no e-mail address"),
+        (("--root", str(tmp_path)), "--root needs --systemd"),
+    ):
+        without_effect = add(tmp_path, settings, three.gateways[1].url, *words)
+        assert (without_effect.code, said in without_effect.err) == (2, True), without_effect.err
     three.gateways[0].cloud.mode = "refused"
     refused = add(tmp_path, settings, three.gateways[1].url)
     assert refused.code == 77

@@ -91,6 +91,9 @@ def test_what_was_refused_is_listed_corrected_and_sent_again(tmp_path: Path, how
         listed = ask("outbox", "refused").out.splitlines()
         assert listed[:2] == [f"    1  2026-05-28 20:27 UTC  totals  HTTP 400: {CONFLICT}", f"       {BAD[0]}"]
         assert [entry["line"] for entry in json.loads(ask("outbox", "refused", "--json").out)] == BAD
+        newest = json.loads(ask("outbox", "refused", "--json", "--limit", "1").out)
+        assert [entry["line"] for entry in newest] == BAD[-1:]
+        assert ask("outbox", "refused", "--limit", "1").out.splitlines()[1].strip() == BAD[-1]
 
         file = tmp_path / "refused.lp"
         assert "3 points written to" in ask("export", "--refused", "--output", str(file)).err

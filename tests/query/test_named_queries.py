@@ -229,6 +229,13 @@ def test_panels_begin_with_the_silent_then_the_low_then_the_least() -> None:
     assert found[0][3] is None
 
 
+def test_the_last_seven_days_of_a_panel_are_days_of_the_calendar() -> None:
+    """A recorder that was off for a week has no rows of that week."""
+    days = ("2026-05-05", "2026-05-13", "2026-05-14", "2026-05-20")
+    rows = [inverter_day(date, "1", energy_wh=100.0 * number) for number, date in enumerate(days, start=1)]
+    assert ask("panels", {"envoy_inverter_day": rows}).rows[0][3:5] == (700.0, 1000.0)
+
+
 @pytest.mark.parametrize("name", ["panels", "silent"])
 def test_an_inverter_that_was_taken_away_is_not_in_the_list(name: str) -> None:
     rows = [

@@ -65,6 +65,12 @@ class Answers:
         return named or self.has_influxdb_credentials or any(s is not None for s in self.retentions.values())
 
     @property
+    def about_all_gateways(self) -> bool:
+        """Return True if an option concerns the whole recorder, and not only one gateway."""
+        files = (self.keep_admin_token, self.read_token_file, self.state_dir)
+        return self.about_influxdb or any(given is not None for given in files)
+
+    @property
     def has_influxdb_credentials(self) -> bool:
         """Return True if an option gives credentials for InfluxDB."""
         own = (self.influxdb_token, self.influxdb_user, self.influxdb_password)

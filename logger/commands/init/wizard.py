@@ -90,6 +90,7 @@ def command(
     """
     log.configure("error", "text")
     terminal, answers = Terminal(yes=yes), Answers(**options)
+    _check_options(answers, root, systemd=systemd)
     is_installed = env_file is None and find_env_file(read_variables()) == places.INSTALLED
     destination = choose_destination(env_file, root, systemd=systemd or is_installed)
     if is_installed:
@@ -117,11 +118,22 @@ def command(
         terminal.show_bad(str(problem))
 
 
+def _check_options(answers: Answers, root: Path | None, *, systemd: bool) -> None:
+    """Raise MisuseError for options that have no effect together, and BadParameter for a wrong e-mail address."""
+    if root is not None and not systemd:
+        raise MisuseError("--root needs --systemd", "add --systemd.")
+    if answers.add and answers.about_all_gateways:
+        raise MisuseError(
+            "--add adds a gateway, and changes neither InfluxDB nor the state folder",
+            "run init without --add for them.",
+        )
+    if answers.account and (complaint := explain_no_e_mail(answers.account)):
+        raise click.BadParameter(f"--account: {complaint}")
+
+
 def _begin_draft(destination: Destination, before: Settings, answers: Answers) -> Draft:
     """Begin a draft with the answers that belong to no section. Raises SettingsError before any question."""
     draft = Draft(destination, before)
-    if answers.account and (complaint := explain_no_e_mail(answers.account)):
-        raise click.BadParameter(f"--account: {complaint}")
     if destination.systemd and read_own_variables().get("LOGGER_STATE_DIR"):
         raise StateError(
             "the environment sets LOGGER_STATE_DIR, and the service has its own", "unset LOGGER_STATE_DIR"
