@@ -16,7 +16,8 @@ from logger.model import Event, GatewayInfo
 EARLIEST: Final = 1_767_225_600
 """2026-01-01 in unix seconds, before the release of this program. A clock that shows an earlier time is not set."""
 SET_OURS: Final = "timedatectl set-ntp true"
-_STEP_BACK_S: Final = 600
+STEP_BACK_S: Final = 600
+"""If this machine's clock is set back by more seconds, stored ticks are recorded again."""
 _STEP_S: Final = 5
 _SKEW_S: Final = 60
 _DAY_S: Final = 86400
@@ -29,6 +30,7 @@ class Clocks:
         self._clock, self._changes, self._record = clock, changes, record
         self._ours: float | None = None
         self._remedy = ""
+        self._before_jump = self.ours()
 
     def ours(self) -> float:
         """Return wall time minus monotonic time, in seconds.
@@ -48,6 +50,15 @@ class Clocks:
             "this machine slept or its clock was set during the poll, so the readings of this poll are not recorded"
         )
         return False
+
+    def take_jump(self) -> float:
+        """Return by how many seconds this machine's clock was set since the last call; negative if it was set back.
+
+        Steps of less than 5 s count as 0. A machine that slept counts as a machine whose clock was set forward.
+        """
+        before, self._before_jump = self._before_jump, self.ours()
+        jump_s = self._before_jump - before
+        return jump_s if abs(jump_s) >= _STEP_S else 0.0
 
     def watch_ours(self, tick: int) -> None:
         """Report a forward jump of this machine's clock.
@@ -84,7 +95,7 @@ class Clocks:
                 "this machine's clock is later than the last stored reading again, so recording continues",
             )
             return True
-        if last - tick <= _STEP_BACK_S:
+        if last - tick <= STEP_BACK_S:
             self._changes.begin(
                 "clock back",
                 "this machine's clock was set back, so times that are already stored are not recorded again",

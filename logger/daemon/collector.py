@@ -170,6 +170,9 @@ class Collector:
         self._progress.move(self._loop, 3 * self.site.totals_s + 60)
         left = self.site.deadline_s - max(0.0, self._clock.time() - tick - self.site.offset_s)
         roles = self.site.due_roles(tick, self._last_devices)
+        if jump_s := self._clocks.take_jump():
+            self.poller.follow_jump(jump_s)
+            self._since = {role: at + min(0.0, jump_s) for role, at in self._since.items()}
         ours = self._clocks.ours()
         try:
             async with self._clock.timeout(max(1.0, left)), self._stoppable.work():

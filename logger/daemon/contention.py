@@ -65,7 +65,7 @@ class Contention:
         finally:
             if measured and not slow:
                 took_s, beside = self._clock.monotonic() - started, beside or self._slow_in_flight > 0
-                self.record(endpoint.path, took_s, beside=beside, now=self._clock.time())
+                self.record(endpoint.path, took_s, beside=beside, now=self._clock.monotonic())
             self._slow_in_flight -= slow
 
     def record(self, path: str, took_s: float, *, beside: bool, now: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from logger.errors import AbsentError, EnvoyLoggerError, NotAllowedError
@@ -100,6 +100,14 @@ class EndpointState:
         self.failures_in_a_row += counts
         retry_s = self.intervals["totals"] if self.endpoint.lane == "fast" else _RETRY_S
         self.due_at = tick + max(self._back_off_s, min(self.cadence_s, retry_s))
+
+    def move_times(self, seconds: float) -> None:
+        """Add `seconds` to all times, because this machine's clock was set by so many seconds."""
+        self.due_at += seconds
+        if self.failing_since is not None:
+            self.failing_since += seconds
+        if self.document is not None:
+            self.document = replace(self.document, received_at=self.document.received_at + seconds)
 
     @property
     def is_silent(self) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
-from logger.model import Reading
+from logger.model import AHEAD_S, Reading
 from logger.site import Site
 
 EVENTS_KEPT: Final = 500
@@ -22,7 +23,7 @@ _CURRENT_S: Final = {"envoy_inverter": 7200, "envoy_gateway": 2700}
 def is_current(reading: Reading, site: Site, now: float) -> bool:
     """Return True if the values of a reading may still be shown as present values. `now` in unix seconds."""
     usual_s = _CURRENT_INTERVALS * site.intervals[reading.role]
-    return now - reading.time <= _CURRENT_S.get(reading.measurement, usual_s)
+    return -AHEAD_S <= now - reading.time <= _CURRENT_S.get(reading.measurement, usual_s)
 
 
 def is_recent(at: float, site: Site, now: float) -> bool:
@@ -30,7 +31,7 @@ def is_recent(at: float, site: Site, now: float) -> bool:
 
     `at` and `now` in unix seconds.
     """
-    return now - at < _RECENT_INTERVALS * site.totals_s + site.offset_s
+    return -AHEAD_S <= now - at < _RECENT_INTERVALS * site.totals_s + site.offset_s
 
 
 class NewestReadings:
@@ -46,8 +47,12 @@ class NewestReadings:
         self._series: dict[str, dict[tuple[str | None, ...], Reading]] = {}
 
     def take(self, readings: Iterable[Reading]) -> None:
-        """Add readings that were stored. An older reading never replaces a newer reading of its series."""
+        """Add readings that were stored. An older reading does not replace a newer reading of its series.
+
+        Exception: a reading from a time when this machine's clock was ahead is replaced.
+        """
         self.revision += 1
+        latest = self._noted_at + AHEAD_S if self._noted_at else math.inf
         for reading in readings:
             if reading.measurement == "envoy_event":
                 self.events.append(reading)
@@ -55,7 +60,7 @@ class NewestReadings:
             series = self._series.setdefault(reading.measurement, {})
             key = tuple(map(reading.tags.get, _TAGS))
             known = series.get(key)
-            if known is None or known.time <= reading.time:
+            if known is None or known.time <= reading.time or known.time > latest:
                 series[key] = reading
 
     def note_answer(self, tick: int, *, is_answered: bool | None) -> None:

@@ -136,6 +136,17 @@ class Poller:
         """Request `/info` at the next tick, because a reading's time cannot be judged without the gateway's clock."""
         self._info_due = 0.0
 
+    def follow_jump(self, jump_s: float) -> None:
+        """Adapt to a jump of this machine's clock, by `jump_s` seconds. `/info` compares the clocks again.
+
+        Without this, no endpoint would be due until a clock that was set back shows the earlier time again. Until
+        then the last documents would count as new at each tick.
+        """
+        self.ask_clock()
+        if jump_s < 0:
+            for state in self.states.values():
+                state.move_times(jump_s)
+
     def _plan_states(self, info: GatewayInfo, earlier: dict[str, EndpointState]) -> dict[str, EndpointState]:
         """Make a new state for each endpoint that this gateway can have and that readings use."""
         answered = {path for path, state in earlier.items() if state.has_answered or state.answered_before}

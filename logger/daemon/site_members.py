@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from logger.daemon.clocks import STEP_BACK_S
 from logger.daemon.tick import TickResult
 from logger.energy.site_sums import SiteMember, sum_days, sum_totals
 from logger.energy.state import EnergyState
@@ -45,10 +46,11 @@ class SiteMembers:
     ) -> list[Reading]:
         """Store the report of a gateway at a tick. Return the points of the site that are complete now.
 
-        A point of an earlier tick is also returned, even if the report of a gateway is missing.
+        A point of an earlier tick is also returned, even if the report of a gateway is missing. A much earlier tick
+        begins a new point, because this machine's clock was set back.
         """
         done = []
-        if tick > self._tick:
+        if tick > self._tick or tick < self._tick - STEP_BACK_S:
             done = self._finish() if self._reported else []
             self._tick = tick
         known = self._members.get(name, SiteMember(name)).energy

@@ -21,6 +21,7 @@ from logger.errors import (
     UnreadableError,
 )
 from logger.gateway.endpoints import ENDPOINTS
+from logger.model import Json
 from logger.site import Site
 from tests.daemon.parts import INFO, START, InlineStore, ScriptedGateway, collecting, site
 from tests.virtual import VirtualClock, run_virtually
@@ -301,6 +302,48 @@ def test_a_clock_set_back_a_little_repeats_no_tick_and_far_back_is_accepted_with
     far, _, _ = record(tmp_path / "far", 40, meanwhile=steps(7200))
     assert sum("kind=clock_set_back" in line for line in far.lines("envoy_event")) == 1
     assert min(times(far.lines("envoy_totals"))) < START - 3600
+
+
+def test_after_our_clock_was_set_back_every_minute_is_polled_and_shown_at_its_new_time(tmp_path: Path) -> None:
+    ahead_s, asked_before = 7200, list[int]()
+
+    def has_its_own_clock(gateway: ScriptedGateway) -> None:
+        def make(answer: Callable[[float], Json]) -> Callable[[float], Json]:
+            def at_its_own_time(now: float) -> Json:
+                assert isinstance(gateway.clock, VirtualClock)
+                its_now = now - ahead_s - gateway.clock.step
+                body = answer(its_now)
+                if isinstance(body, list) and body and isinstance(body[0], dict) and "activePower" in body[0]:
+                    body[0]["activePower"] = its_now - START + ahead_s + 1000
+                return body
+
+            return at_its_own_time
+
+        gateway.info = replace(INFO, clock_skew_s=-float(ahead_s))
+        gateway.answers = {path: make(answer) for path, answer in site().items()}
+
+    def meanwhile(collector: Collector, gateway: ScriptedGateway, clock: VirtualClock) -> None:
+        async def script() -> None:
+            await asyncio.sleep(20 * 60)
+            clock.step, gateway.info = -float(ahead_s), INFO
+            asked_before.append(len(gateway.asked))
+
+        collector.script = asyncio.ensure_future(script())  # type: ignore[attr-defined]
+
+    store, gateway, collector = record(tmp_path, 40, has_its_own_clock, meanwhile=meanwhile)
+    minutes = [line for line in store.lines("envoy_totals") if times([line])[0] < START]
+    assert times(minutes) == [START - ahead_s + 60 * n for n in range(21, 40)]
+    powers = [field(line, "production_power_w") for line in minutes]
+    assert len({power for power in powers if power is not None}) == len(minutes), "no value is written twice"
+    reports = [time for time in times(store.lines("envoy_inverter")) if time < START - 600]
+    assert sorted({*reports}) == [START - ahead_s + 300 * n for n in (5, 6, 7)]
+    newest = collector.newest.find("envoy_totals")
+    assert newest is not None
+    assert newest.time == times(minutes)[-1]
+    assert {path for _, path in gateway.asked[asked_before[0] :]} >= {
+        "/ivp/meters/readings",
+        "/inventory.json?deleted=1",
+    }
 
 
 def test_a_machine_that_slept_says_once_what_is_missing_and_stamps_nothing_wrongly(tmp_path: Path) -> None:

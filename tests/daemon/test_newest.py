@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from logger.daemon.newest import NewestReadings
+from logger.daemon.newest import NewestReadings, is_current
 from logger.model import Reading
 from logger.site import Site
 
@@ -38,3 +38,19 @@ def test_a_gateway_whose_poll_begins_late_in_the_minute_is_heard_until_its_secon
     newest, late = NewestReadings(), Site(offset_s=50)
     newest.note_answer(NOON, is_answered=True)
     assert [newest.is_heard(late, NOON + later) for later in (169, 170)] == [True, False]
+
+
+def test_a_reading_of_a_clock_that_was_ahead_is_no_present_value_and_is_replaced() -> None:
+    newest, ahead = NewestReadings(), NOON + 7200
+    newest.note_answer(ahead, is_answered=True)
+    newest.take([Reading("envoy_totals", {}, {"production_power_w": 1.0}, ahead, "totals")])
+    old = newest.find("envoy_totals")
+    assert old is not None
+    assert [is_current(old, SITE, now) for now in (ahead, NOON)] == [True, False]
+    assert [newest.is_heard(SITE, now) for now in (ahead, NOON)] == [True, False]
+    newest.note_answer(NOON, is_answered=True)
+    for time, value in ((NOON, 2.0), (NOON - 60, 3.0)):
+        newest.take([Reading("envoy_totals", {}, {"production_power_w": value}, time, "totals")])
+    found = newest.find("envoy_totals")
+    assert found is not None
+    assert (found.time, found.fields) == (NOON, {"production_power_w": 2.0})

@@ -64,6 +64,14 @@ def test_a_gateway_that_missed_a_tick_is_named_at_the_next_one() -> None:
     assert (whole.time, whole.fields["production_power_w"]) == (NOON + 60, 2000.0)
 
 
+def test_after_our_clock_was_set_back_the_points_of_the_site_have_their_new_times() -> None:
+    members = SiteMembers("farm", ["house", "barn"])
+    for at in (NOON, NOON - 7200, NOON - 7140):
+        assert members.note("house", at, FULL, NO_BATTERY) == []
+        (point,) = members.note("barn", at, FULL, NO_BATTERY)
+        assert (point.time, point.fields["production_power_w"]) == (at, 2000.0)
+
+
 def test_a_second_entry_of_a_gateway_is_no_part_of_the_site() -> None:
     members = SiteMembers("farm", ["house", "barn", "house by wifi"])
     members.leave("house by wifi")
