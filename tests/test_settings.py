@@ -186,6 +186,7 @@ def test_dollars_in_the_env_file_are_not_interpolated_and_fragile_secrets_are_wa
         ("ENVOY_HOST", "ENPHASE_GATEWAY"),
         ("LOGGER_TIME_ZONE", "LOGGER_TIMEZONE"),
         ("INFLUXDB_BUCKETS", "INFLUXDB_BUCKET"),
+        ("MQTT_USER", "MQTT_USERNAME"),
     ],
 )
 def test_a_near_miss_is_a_warning_that_names_the_setting(name: str, guess: str) -> None:
@@ -217,6 +218,7 @@ def test_what_kubernetes_and_the_database_image_set_is_ignored_in_silence() -> N
         "INFLUXDB_DB": "b",
         "INFLUXDB_HTTP_AUTH_ENABLED": "true",
         "DOCKER_INFLUXDB_INIT_MODE": "setup",
+        "MQTT_HOST": "broker",
     }
     plain = load_settings(None, environ=GOOD)
     loaded = load_settings(None, environ={**GOOD, **foreign})

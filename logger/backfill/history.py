@@ -80,7 +80,7 @@ async def _connect(target: Target, clock: Clock) -> History:
         case "1" | "3":
             from logger.backfill.influxql_history import InfluxqlHistory
 
-            return InfluxqlHistory(target, clock)
+            return InfluxqlHistory(target, clock, has_users=dialect == "1")
         case "2":
             from logger.backfill.flux_history import FluxHistory  # influxdb-client takes long to import
 

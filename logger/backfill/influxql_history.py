@@ -17,6 +17,12 @@ from logger.wire import Wire
 _TIMEOUT_S: Final = 120.0
 _MOST_BYTES: Final = 256 * 1024 * 1024
 _READ_HINT: Final = "write a token that may read the bucket into INFLUXDB_READ_TOKEN_FILE."
+_USER_HINT: Final = (
+    "run this command with INFLUXDB_USERNAME and INFLUXDB_PASSWORD_FILE of a user who may read in its environment; "
+    "envoy-logger setup --backfill-token-file FILE makes such a user."
+)
+"""A grant to the recorder's own user would replace this user's right to write."""
+_NO_TOKENS_HINT: Final = f"remove INFLUXDB_READ_TOKEN, because InfluxDB 1.x has no tokens; then {_USER_HINT}"
 _FILES_HINT: Final = (
     "start InfluxDB with a higher --query-file-limit, then run the command again. "
     "InfluxDB 3 Core writes a file for each ten minutes, and by default reads at most 432 files."
@@ -25,10 +31,10 @@ _ANY_HINT: Final = "read InfluxDB's own log, then run the command again."
 
 
 class InfluxqlHistory:
-    """Reads recorded data from one InfluxDB 1.x or 3.x."""
+    """Reads recorded data from one InfluxDB 1.x or 3.x. `has_users`: the server is a 1.x, which has no tokens."""
 
-    def __init__(self, target: Target, clock: Clock) -> None:
-        self._target = target
+    def __init__(self, target: Target, clock: Clock, *, has_users: bool) -> None:
+        self._target, self._has_users = target, has_users
         self._wire = Wire(target.url, clock, use_proxy=True, max_bytes=_MOST_BYTES)
 
     async def read_points(
@@ -96,13 +102,11 @@ class InfluxqlHistory:
             return series
         where, reason = f"InfluxDB at {self._wire.host}", mask(error)[:200]
         if answer.status in (401, 403) and self._target.token:
-            raise InfluxRefusedError(f"{where} does not let this token read {bucket!r}: {reason}", _READ_HINT)
+            hint = _NO_TOKENS_HINT if self._has_users else _READ_HINT
+            raise InfluxRefusedError(f"{where} does not let this token read {bucket!r}: {reason}", hint)
         if answer.status in (401, 403) or "not authorized" in error:
-            raise InfluxRefusedError(
-                f"{where} does not let this user read {bucket!r}: {reason}",
-                f"run GRANT READ ON {quote_name(bucket.partition('/')[0])} TO a user, "
-                "and set INFLUXDB_USERNAME to that user.",
-            )
+            hint = _USER_HINT if self._has_users else _READ_HINT
+            raise InfluxRefusedError(f"{where} does not let this user read {bucket!r}: {reason}", hint)
         if "not found" in error:
             raise InfluxMissingError(
                 f"{where} has no bucket {bucket!r}: {reason}",

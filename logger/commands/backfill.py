@@ -63,10 +63,11 @@ def command(
 ) -> None:
     """Rebuild the rows of days from InfluxDB, after the state folder was lost or the recorder was moved.
 
-    Completes the day of this installation's first reading, and fills in all earlier days. A stored row of a day is
-    replaced only if --since includes the day. Days that this installation recorded itself are computed again only
-    with --again. Works with and without a running recorder. May be interrupted and repeated. Without --gateway, every
-    gateway of ENPHASE_GATEWAYS_FILE is rebuilt, one after the other.
+    Completes the day of this installation's first reading, fills in all earlier days without a row, and computes the
+    last two of the earlier days again. Other stored rows of days are replaced only if --since includes the day. Days
+    that this installation recorded itself are computed again only with --again. Works with and without a running
+    recorder. May be interrupted and repeated. Without --gateway, every gateway of ENPHASE_GATEWAYS_FILE is rebuilt,
+    one after the other.
     """
     if (until or again) and not since:
         raise MisuseError("--until and --again need --since", "give --since DATE, too.")

@@ -61,7 +61,7 @@ def command(
     output: Path | None,
     refused: bool,
 ) -> None:
-    """Write the store's data, delivered or not: readings of the last LOGGER_KEEP_DAYS days, and all day rows.
+    """Write the store's data: undelivered readings, readings of the last LOGGER_KEEP_DAYS days, and all day rows.
 
     Works with and without a running recorder. `influx write --precision s` loads the file into InfluxDB 2.
     """

@@ -64,11 +64,19 @@ class Handover:
         if self.prefix and (kind == "TOKEN" or self.prefix == "INFLUXDB"):
             if credential.username:
                 click.echo(f"{self.prefix}_USERNAME={credential.username}")
-            where = f"={credential.secret}" if self.file is None else f"_FILE={self.file.path.absolute()}"
-            click.echo(f"{self.prefix}_{kind}{where}")
+            click.echo(f"{self.prefix}_{kind}{self._locate(credential)}")
+        elif self.prefix:  # the settings hold the recorder's user, who may not read
+            click.echo(
+                f"{self.owner}: run it with INFLUXDB_USERNAME={credential.username} "
+                f"INFLUXDB_PASSWORD{self._locate(credential)} in its environment"
+            )
         elif self.file is None:
             user = f"user {credential.username}, " if credential.username else ""
             click.echo(f"{self.owner}: {user}{kind.lower()} {credential.secret}")
+
+    def _locate(self, credential: Credential) -> str:
+        """Return the end of a setting with this secret: the path of the secret's file, else the secret itself."""
+        return f"={credential.secret}" if self.file is None else f"_FILE={self.file.path.absolute()}"
 
 
 def _mode(context: click.Context, parameter: click.Parameter, text: str) -> int:
@@ -91,7 +99,9 @@ def _mode(context: click.Context, parameter: click.Parameter, text: str) -> int:
     "--read-token-mode", default="0600", show_default=True, callback=_mode, help="File mode of Grafana's token."
 )
 @click.option(
-    "--backfill-token-file", type=_FILE, help="Also make a token for `backfill`, and write it into this file."
+    "--backfill-token-file",
+    type=_FILE,
+    help="Also make a token for `backfill`, and write it (1.x: the password) into this file.",
 )
 @span_option("--retention", "How long the first bucket keeps data")
 @span_option("--retention-devices", "How long the bucket of inverters and batteries keeps data")
@@ -124,9 +134,10 @@ def command(
 ) -> None:
     """Make on InfluxDB: buckets, a token that may only write, and a token that may only read.
 
-    On 2.x also the organisation, and the first user of a new server; on 1.x databases, retention policies and
-    users; on 3.x databases. Needs INFLUXDB_URL and an administrator, on 2.x also INFLUXDB_ORG. A second run changes
-    only missing and wrong parts, and makes a new token for Grafana only if --read-token-file has no token.
+    On 2.x also the organisation, and the first user of a new server; on 1.x databases, retention policies, and users
+    in place of tokens; on 3.x only databases. Needs INFLUXDB_URL and an administrator, on 2.x also INFLUXDB_ORG. A
+    second run changes only missing and wrong parts. It replaces a working token of Grafana only if --read-token-file
+    names a file without this token.
     """
     configured = begin(env_file, require=["INFLUXDB_URL"])
     handovers: dict[Purpose, Handover] = {

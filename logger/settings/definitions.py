@@ -57,7 +57,7 @@ class Enphase(Group):
 
     gateway: GatewayAddress = Field(
         "",
-        description="The gateway on your network: host, host:port or URL. Required by `run`.",
+        description="The gateway on your network: host, host:port or URL. Required without ENPHASE_GATEWAYS_FILE.",
         examples=["192.168.1.50"],
     )
     serial: Serial = Field(
@@ -101,15 +101,17 @@ class Influxdb(Group):
     username: str = Field("", description="User (1.x with authentication).")
     password: SecretStr = Field(SecretStr(""), description="Password of INFLUXDB_USERNAME (1.x).")
     admin_token: InfluxToken = Field(
-        SecretStr(""), description="Token that may create buckets and tokens; only `setup` uses it."
+        SecretStr(""), description="Token that may create buckets and tokens; only `setup` and `init` use it."
     )
     read_token: InfluxToken = Field(
         SecretStr(""),
-        description="Token that may read the buckets (2.x, 3.x); only `query`, `backfill` and `doctor` use it.",
+        description="Token that may read the buckets (2.x, 3.x); only `query --influxdb`, `backfill` and `doctor` "
+        "use it.",
     )
     bucket: Bucket = Field(
         "envoy",
-        description="Bucket of the gateway totals, every minute. On 1.x: database or database/retention-policy.",
+        description="Bucket of totals, meters and events, every minute. On 1.x: database or "
+        "database/retention-policy.",
     )
     bucket_devices: Bucket = Field(
         "envoy_devices", description="Bucket of inverters and batteries, every five minutes."
@@ -159,9 +161,13 @@ class RecorderSettings(Group):
         "/var/lib/envoy-logger if it exists, else ~/.local/state/envoy-logger.",
     )
     site: Line = Field("", description="A name for the site, written as a tag on every point.")
-    totals_interval_s: int = Field(60, ge=15, le=3600, description="Seconds between gateway totals; at least 15.")
+    totals_interval_s: int = Field(60, ge=15, le=3600, description="Seconds between gateway totals: 15 to 3600.")
     devices_interval_s: int = Field(
-        300, ge=60, le=3600, description="Seconds between inverter and battery readings; at least 60."
+        300,
+        ge=60,
+        le=3600,
+        description="Seconds between inverter and battery readings: 60 to 3600, and a multiple of "
+        "LOGGER_TOTALS_INTERVAL_S.",
     )
     timezone: Zone = Field(
         "", description="The site's time zone, such as Europe/Paris. Empty: the gateway's, else the system's."
@@ -169,13 +175,14 @@ class RecorderSettings(Group):
     tls: Literal["pin", "pin-strict", "verify", "off"] = Field(
         "pin", description="How the gateway's certificate is checked: pin, pin-strict, verify or off."
     )
-    tls_ca_file: str = Field("", description="CA file for LOGGER_TLS=verify.")
+    tls_ca_file: str = Field("", description="CA file for LOGGER_TLS=verify. Empty: the system's CAs.")
     site_max_w: float | None = Field(
         None,
         gt=0,
         allow_inf_nan=False,
         description="The greatest power of the site, in W; faster increases of a counter are "
-        "not believed at first. Empty: 25 kW for each phase, or 500 W for each inverter if that is more.",
+        "not believed at first. Empty: 25 kW for each phase (three phases if their number is unknown), or 500 W "
+        "for each inverter if that is more.",
     )
     layout_file: FilePath = Field(
         "",
@@ -192,8 +199,8 @@ class RecorderSettings(Group):
         ge=0,
         le=100,
         allow_inf_nan=False,
-        description="A panel that stays below this percentage of its group's median for three sunny days "
-        "raises an event; 0 turns this off.",
+        description="The percentage of its group's median below which a panel is weak. A panel that is weak on three "
+        "sunny days in a row raises an event. 0: no panel is weak.",
     )
     http: ListenAddress = Field(
         "127.0.0.1:9817",
@@ -208,7 +215,13 @@ class RecorderSettings(Group):
     http_password: SecretStr = Field(
         SecretStr(""), description="Password for the page and the API. Empty: no password is needed."
     )
-    keep_days: int = Field(30, ge=0, le=3650, description="Days for which delivered rows stay in the store.")
+    keep_days: int = Field(
+        30,
+        ge=0,
+        le=3650,
+        description="Days for which delivered readings stay in the store. Rows of days, months and years stay "
+        "without limit.",
+    )
     store_max_mb: int = Field(2048, ge=16, le=4_000_000, description="The greatest size of the store on disk, in MB.")
     shard: Shard = Field(
         "",

@@ -18,7 +18,9 @@ _IMAGE: Final = re.compile(
 )
 """The variables of InfluxDB's own container image, which cause no warning in the recorder's environment."""
 _OURS: Final = ("ENPHASE_", "INFLUXDB_", "LOGGER_")
-_NEAR: Final = re.compile(r"(INFLUX_|INFLUXDB2_|INFLUXDB_V2_|ENVOY_|ENPHASE_|INFLUXDB_|LOGGER_|ENVOY_LOGGER_)\w+")
+_NEAR: Final = re.compile(
+    r"(INFLUX_|INFLUXDB2_|INFLUXDB_V2_|ENVOY_|ENPHASE_|INFLUXDB_|LOGGER_|MQTT_|ENVOY_LOGGER_)\w+"
+)
 _URL_LIKE: Final = re.compile(
     r"(?!INFLUXDB_URL$)(INFLUX|INFLUXDB|INFLUXDB2|INFLUXDB_V2|INFLUX_DB)_?"
     r"(URL|URI|HOST|HOSTNAME|ADDRESS|ADDR|SERVER|ENDPOINT)"
@@ -26,6 +28,7 @@ _URL_LIKE: Final = re.compile(
 _MEANT: Final = (
     (_URL_LIKE, "INFLUXDB_URL"),
     (re.compile(r"ENVOY_(HOST|URL|IP|ADDRESS)"), "ENPHASE_GATEWAY"),
+    (re.compile(r"MQTT_USER"), "MQTT_USERNAME"),
     (re.compile(r"(?:INFLUXDB2|INFLUXDB_V2|INFLUX)_(\w+)"), r"INFLUXDB_\1"),
     (re.compile(r"ENVOY_LOGGER_(\w+)"), r"LOGGER_\1"),
     (re.compile(r"ENVOY_(\w+)"), r"ENPHASE_\1"),

@@ -195,9 +195,18 @@ def test_a_user_of_1_x_who_may_only_write_is_named(influx1_auth: Influx1) -> Non
     target = replace(influx1_auth.target(buckets), username="writer", password="w")
     with pytest.raises(InfluxRefusedError, match="not authorized") as caught:
         totals(target)
-    assert "GRANT READ" in str(caught.value)
+    assert "INFLUXDB_USERNAME and INFLUXDB_PASSWORD_FILE" in caught.value.hint
+    assert "GRANT" not in caught.value.hint  # a second grant would replace the right to write
     with pytest.raises(InfluxRefusedError):
         totals(replace(target, password="wrong"))
+
+
+def test_a_token_for_1_x_is_answered_with_the_user_that_1_x_needs(influx1_auth: Influx1) -> None:
+    target = replace(influx1_auth.target(influx1_auth.fresh_buckets()), username="", password="", token="of-2-x")
+    with pytest.raises(InfluxRefusedError) as caught:
+        totals(target)
+    assert "remove INFLUXDB_READ_TOKEN" in caught.value.hint
+    assert "INFLUXDB_USERNAME and INFLUXDB_PASSWORD_FILE" in caught.value.hint
 
 
 def test_what_is_no_influxdb_says_so(victoria: Victoria) -> None:

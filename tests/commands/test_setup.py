@@ -167,6 +167,24 @@ def test_on_influxdb_1_users_and_passwords_come_and_go_by_file_or_stdin(
     assert "replaced" not in again.out
 
 
+def test_on_influxdb_1_backfill_reads_as_the_user_that_setup_names(
+    influx1_auth: Influx1, site: BackgroundSimulator, tmp_path: Path
+) -> None:
+    settings = {"INFLUXDB_URL": influx1_auth.url}
+    (tmp_path / "admin").write_text("admin-password\n")
+    made = program(
+        tmp_path, "setup", "--admin-user", "admin", "--admin-password-file", "admin", "--write-token-file", "write",
+        "--backfill-token-file", "backfill", settings=settings,
+    )  # fmt: skip
+    assert made.code == 0, made.err
+    name = f"envoy_backfill_{RecorderName(read_hostname({}), str(tmp_path / 'state')).suffix}"
+    (line,) = [line for line in made.out.splitlines() if line.startswith("backfill: ")]
+    given = dict(word.split("=", 1) for word in line.split() if word.startswith("INFLUXDB_"))
+    assert given == {"INFLUXDB_USERNAME": name, "INFLUXDB_PASSWORD_FILE": str(tmp_path / "backfill")}
+    read = program(tmp_path, "query", "days", "--influxdb", settings=settings | given | site.settings)
+    assert read.code == 0, read.err
+
+
 def test_one_bucket_for_several_roles_has_one_retention(fake_influx2: Fake2, tmp_path: Path) -> None:
     settings = wanted(fake_influx2) | {"INFLUXDB_BUCKET": "all", "INFLUXDB_BUCKET_DEVICES": "all"}
     differ = program(tmp_path, "setup", "--retention", "2y", "--retention-devices", "90d", settings=settings)

@@ -72,7 +72,9 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @secret_option("--admin-password-file", "The administrator's password. Never stored.")
 @secret_option("--admin-token-file", "An administrator's token. Stored only as InfluxDB 3's token for writing.")
 @click.option("--keep-admin-token", type=_PATH, help="Write the token of a new server's first user into this file.")
-@click.option("--read-token-file", type=_PATH, help="Also make a read-only token for Grafana, in this file.")
+@click.option(
+    "--read-token-file", type=_PATH, help="Also make a read-only token for Grafana (1.x, 2.x), in this file."
+)
 @secret_option("--influxdb-token-file", "A token that may write; then nothing is created on InfluxDB.")
 @click.option("--influxdb-user", default="", help="User who writes (1.x).")
 @secret_option("--influxdb-password-file", "The user's password (1.x).")
