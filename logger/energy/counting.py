@@ -47,7 +47,7 @@ def describe_counting(state: EnergyState, today: str) -> Counting:
     if not state.days:
         return UNKNOWN
     of = terms(state.wiring) if state.wiring is not None else {}
-    if state.wiring is not None and state.wiring.batteries == 0:
+    if state.wiring is not None and state.wiring.has_no_battery:
         of = {quantity: names for quantity, names in of.items() if not quantity.startswith("battery")}
     measured = None if state.wiring is None else frozenset(of)
     waiting = {name for name, counter in state.counters.items() if not counter.has_base}

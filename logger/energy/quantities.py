@@ -52,7 +52,7 @@ def is_rising(quantity: str, wiring: Wiring | None) -> bool:
     """
     if wiring is None or not wiring.net or quantity not in _HOUSE:
         return False
-    return quantity == "load" or wiring.batteries == 0
+    return quantity == "load" or wiring.has_no_battery
 
 
 def is_balanced(wiring: Wiring | None) -> bool:
@@ -72,7 +72,7 @@ def terms(wiring: Wiring | None) -> Mapping[str, Mapping[str, int]]:
     found: dict[str, dict[str, int]] = {"production": {"production": 1}}
     if wiring is None:
         return found | _BATTERY
-    battery = {"discharged": 1, "charged": -1} if wiring.batteries != 0 else {}
+    battery = {"discharged": 1, "charged": -1} if not wiring.has_no_battery else {}
     if wiring.net:
         found["grid_import"], found["grid_export"] = {"import": 1}, {"export": 1}
         if is_balanced(wiring):

@@ -43,7 +43,7 @@ class SiteMember:
         This applies to a battery's quantity if the gateway has no battery.
         """
         wiring = self.energy.wiring
-        return quantity.startswith("battery") and wiring is not None and wiring.batteries == 0
+        return quantity.startswith("battery") and wiring is not None and wiring.has_no_battery
 
 
 def sum_totals(site: str, tick: int, members: Sequence[SiteMember]) -> Reading:

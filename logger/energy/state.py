@@ -100,6 +100,11 @@ class Wiring:
     batteries: int | None = None
     phases: int | None = None
 
+    @property
+    def has_no_battery(self) -> bool:
+        """Return True if the site certainly has no battery: none is listed, and no meter measures a battery."""
+        return self.batteries == 0 and not self.storage
+
     def or_as(self, known: Wiring | None) -> Wiring:
         """Return this wiring, with each unknown value replaced by that of the wiring `known`."""
         if known is None or self == known:

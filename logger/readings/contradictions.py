@@ -161,7 +161,7 @@ def _find_giving_legs(totals: Mapping[str, Value], wiring: Wiring, view: View) -
         return meters.find_reversed_legs(view, "total-consumption")
     production = totals.get(PRODUCTION_W)
     is_dark = isinstance(production, float) and abs(production) < _IDLE_W
-    return meters.find_reversed_legs(view, "net-consumption") if is_dark and wiring.batteries == 0 else {}
+    return meters.find_reversed_legs(view, "net-consumption") if is_dark and wiring.has_no_battery else {}
 
 
 def _describe_legs(legs: Mapping[str, float], *, is_total: bool) -> SiteWarning:

@@ -72,7 +72,7 @@ def _list_by_total(known: Mapping[str, float], wiring: Wiring, are_together: Tog
         return {}
     consumption = known[CONSUMPTION_W]
     made: dict[str, Sequence[float]] = {}
-    battery = known.get(BATTERY_W) if wiring.batteries else 0.0 if wiring.batteries == 0 else None
+    battery = 0.0 if wiring.has_no_battery else known.get(BATTERY_W)
     is_given = NET_W in known or consumption < -noise_of((consumption,))
     if PRODUCTION_W in known and battery is not None and not is_given and are_together(known):
         made[NET_W] = (consumption, -known[PRODUCTION_W], -battery)
@@ -84,7 +84,7 @@ def _list_by_net(known: Mapping[str, float], wiring: Wiring, are_together: Toget
     if not known.keys() >= {PRODUCTION_W, NET_W} or not are_together((PRODUCTION_W, NET_W)):
         return {}
     consumption = (known[PRODUCTION_W], known[NET_W])
-    if wiring.batteries == 0:
+    if wiring.has_no_battery:
         return {CONSUMPTION_W: consumption, LOAD_W: consumption}
     if BATTERY_W in known and are_together((PRODUCTION_W, NET_W, BATTERY_W)):
         return {CONSUMPTION_W: consumption, LOAD_W: (*consumption, known[BATTERY_W])}

@@ -22,6 +22,12 @@ LASTS_S: Final = 1800
 In this time each document that lists hardware is polled twice.
 """
 _FIRMWARE: Final = "firmware"
+METER_LIST: Final = "meter list"
+ENSEMBLE: Final = "ensemble"
+AC_BATTERIES: Final = "ac batteries"
+_YES: Final = "yes"
+_LISTED: Final = {METER_LIST: _YES, ENSEMBLE: "ENCHARGE", AC_BATTERIES: _YES}
+"""Part of the equipment → the word that the part contains while the devices are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,15 @@ class Equipment:
     doubted: Mapping[str, str] = field(default_factory=dict)
     doubted_since: int = 0
     inverters: int = 0
+
+    @property
+    def lost(self) -> frozenset[str]:
+        """Return the confirmed parts that are not listed now, and have not been missing for half an hour."""
+        return frozenset(
+            part
+            for part, word in _LISTED.items()
+            if word in self.known.get(part, "") and word not in self.doubted.get(part, word)
+        )
 
 
 def notice_equipment(equipment: Equipment, snapshot: Snapshot) -> tuple[Equipment, bool]:
@@ -74,11 +89,12 @@ def _list_installed(snapshot: Snapshot) -> dict[str, str]:
     view = View(snapshot, "totals")
     found = {_FIRMWARE: snapshot.gateway.firmware}
     if (listed := meters.meters_of(view)) is not UNKNOWN:
+        found[METER_LIST] = _YES if listed else ""
         found["meters"] = ", ".join(sorted(str(meter.kind) for meter in listed or () if meter.enabled))
     if (devices := _ensemble(view)) is not None:
-        found["ensemble"] = devices
+        found[ENSEMBLE] = devices
     if (acb := batteries.count_ac_batteries(view)) is not None:
-        found["ac batteries"] = "yes" if acb else ""
+        found[AC_BATTERIES] = _YES if acb else ""
     return found
 
 

@@ -20,6 +20,13 @@ from logger.readings.emptied import doubt_emptied
 from logger.readings.equipment import Equipment, count_inverters, notice_equipment
 from logger.readings.extract import Extraction
 from logger.readings.layout import NONE, Layout
+from logger.readings.lost_equipment import (
+    has_lost_batteries,
+    hide_lost_meters,
+    keep_sources,
+    keep_wiring,
+    leave_out_batteries,
+)
 from logger.readings.missing import Absences
 from logger.readings.own_times import OwnTimes, follow_times
 from logger.readings.points import GatewayPoint, Points
@@ -107,17 +114,20 @@ def observe(
     snapshot = doubt_unheard(replace(snapshot, doubts=times.doubts))
     snapshot = doubt_sums(doubt_emptied(snapshot, energy), sums)
     equipment, is_other = notice_equipment(state.equipment, snapshot)
+    snapshot = hide_lost_meters(snapshot, equipment)
     extraction = Extraction(snapshot, replace(state.sources, fields={}) if is_other else state.sources)
     log = ReportLog(state.reports, state.waiting, snapshot.gateway.clock_skew_s)
     points = Points(snapshot.tick, log, state.gateway_point, site.tags(snapshot.gateway.serial), layout)
     for device in extraction.devices(roles):
         points.add(device)
-    totals, tick, events = points.totals, None, list[Event]()
+    totals, tick, events, is_lost = points.totals, None, list[Event](), False
     contradictions, new = state.contradictions, NO_SAMPLES
     if "totals" in roles:
         equipment = count_inverters(equipment, totals)
         tick = _tick_of(snapshot, extraction, energy, site, equipment)
         view = View(snapshot, "totals")
+        if is_lost := has_lost_batteries(equipment, view):
+            totals, tick = leave_out_batteries(totals, extraction.read_from), keep_wiring(tick)
         totals, short = _derive(totals, tick, energy, extraction, view)
         if "devices" in roles:
             given = (tick.at, totals, extraction.read_from, View(snapshot, "devices"))
@@ -126,7 +136,7 @@ def observe(
             find_contradictions(short, tick, energy, totals, view), new, tick, energy
         )
         drop_powers(totals, contradictions.warnings)
-    sources = extraction.sources()
+    sources = keep_sources(extraction.sources(), state.sources) if is_lost else extraction.sources()
     if tick is not None:
         polled_s = site.totals_s if tick.is_polled else 0
         is_night = is_quiet(snapshot.tick, energy.zone or site.zone)

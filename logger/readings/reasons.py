@@ -198,7 +198,7 @@ def _explain_field(item: Field, view: View, device: str = "") -> list[str]:
 def _explain_unknown(key: Key, view: View) -> str:
     """Return the reason why a source gives no row now although its documents have arrived; empty if unknown."""
     kind = _KINDS.get(key.rowset.name)
-    if kind is not None and paths.READINGS in view.snapshot.documents:
+    if kind is not None and view.snapshot.documents.keys() >= {paths.METERS, paths.READINGS}:
         is_several = len(_list_readings(kind, view)) > 1
         nothing = f"{paths.READINGS} lists no usable reading of the {kind} meter"
         return _describe_several(kind, view) if is_several else nothing

@@ -64,6 +64,8 @@ def _first_day(energy: EnergyState, name: str, day: str) -> str:
 def _try_production(view: View, counters: Mapping[str, float]) -> Iterator[Seed | None]:
     """Yield the seed of each source of production in order; None for a source without a plausible figure."""
     counter, has_ct = counters.get("production"), meters.has_meter(view, "production")
+    if has_ct is None:
+        return  # the figures of the inverters are not those of a CT
     if counter is not None:
         if has_ct:
             yield _by_interval(

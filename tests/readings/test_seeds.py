@@ -196,3 +196,11 @@ def test_a_figure_of_today_that_stands_still_while_the_sun_shines_is_no_seed(
         return {**unmetered(now, watts, today=today), paths.V1_INVERTERS: roof(now, watts / 10)}
 
     assert play(answer, 2, start=at).last.get("production_today_wh") == (today if is_taken else None)
+
+
+def test_no_figure_is_taken_while_the_meters_are_not_known() -> None:
+    """The inverters' own figure of today is not that of a production CT, which may be listed with the next answer."""
+    inverters = device_data(detailed("122000000001"), detailed("122000000002"))
+    bodies = {paths.DEVICE_DATA: inverters, paths.V1: v1()}
+    assert find_seeds(view(bodies, unknown=[paths.METERS]), {}) == {}
+    assert find_seeds(view(bodies), {})["production"].today_wh == 2000.0
