@@ -201,7 +201,7 @@ def mask_crashes() -> None:
 
 
 class Changes:
-    """Logs a problem once when it begins, when its text changes, and when it ends.
+    """Logs a problem once when it begins, when its text changes, when its level rises, and when it ends.
 
     Without a log, the problems are only stored. `on_change` is called when a problem begins, changes or ends. `name`:
     the part of the recorder that has these problems, if the recorder has several parts. The text of each problem
@@ -213,19 +213,23 @@ class Changes:
     ) -> None:
         self._log, self._on_change, self._name = log, on_change, name
         self._open: dict[str, str] = {}
+        self._levels: dict[str, int] = {}
 
     def of(self, name: str) -> Changes:
         """Return a `Changes` for the part `name` of the recorder. The problems of all parts are stored together."""
         part = Changes(self._log, self._on_change, name=name)
-        part._open = self._open
+        part._open, part._levels = self._open, self._levels
         return part
 
     def begin(self, key: str, text: str, level: int = logging.WARNING) -> bool:
-        """Report that problem `key` exists, with its text. Return True if the problem or its text is new."""
+        """Report that problem `key` exists, with its text.
+
+        Return True if the problem or its text is new, or if the level is higher than before.
+        """
         key, text = self._key(key), self._text(text)
-        if self._open.get(key) == text:
+        if self._open.get(key) == text and level <= self._levels[key]:
             return False
-        self._open[key] = text
+        self._open[key], self._levels[key] = text, level
         if self._log is not None:
             self._log.log(level, text)
         self._on_change()
@@ -250,6 +254,7 @@ class Changes:
         """Report that problem `key` is over. Return True if the problem was open."""
         if self._open.pop(self._key(key), None) is None:
             return False
+        del self._levels[self._key(key)]
         if self._log is not None:
             self._log.info(self._text(text))
         self._on_change()

@@ -24,7 +24,7 @@ from logger.errors import (
     UnreachableError,
 )
 from logger.gateway.endpoints import INFO, Endpoint, Lane
-from logger.model import Document, Event, GatewayInfo
+from logger.model import Document, Event, GatewayInfo, Severity
 
 _HOUR_S: Final = 3600
 
@@ -71,6 +71,7 @@ class Requests:
         self._sent: deque[tuple[float, Lane]] = deque()
         self._answered_at = 0.0
         self._away_since: int | None = None
+        self._is_expected = False
 
     def count_last_hour(self, now: float) -> Counter[Lane]:
         """Count the requests of the hour before `now`, in unix seconds, by lane. `/info` belongs to the fast lane."""
@@ -122,19 +123,24 @@ class Requests:
             self._record_answer(state, document, tick)
 
     def report_trouble(self, tick: int, error: EnvoyLoggerError) -> None:
-        """Report that the gateway as a whole fails: as a warning, or in the quiet window as information."""
+        """Report that the gateway as a whole fails: as a warning, or in the quiet window as information.
+
+        An outage that begins in the quiet window and lasts beyond its end is then reported as a warning, too.
+        """
         expected = self._zone.is_quiet(tick) and not isinstance(error, GatewayError)
         level = logging.INFO if expected else logging.WARNING
-        if self._changes.begin("gateway", str(error), level) and self.reachable:
-            self._events.record(Event(tick, "gateway_unreachable", error.message, "warning"))
-        self.reachable = False
+        severity: Severity = "info" if expected else "warning"
+        is_beyond = self._is_expected and not expected
+        if self._changes.begin("gateway", str(error), level) and (self.reachable or is_beyond):
+            self._events.record(Event(tick, "gateway_unreachable", error.message, severity))
+        self.reachable, self._is_expected = False, expected
         self._away_since = tick if self._away_since is None else self._away_since
 
     def _report_reached(self, tick: int) -> None:
         if self._changes.end("gateway", "the gateway answers again"):
             away_s = 0 if self._away_since is None else max(0, tick - self._away_since)
             self._events.record(Event(tick, "gateway_back", "the gateway answers again", duration_s=float(away_s)))
-        self.reachable, self._away_since = True, None
+        self.reachable, self._away_since, self._is_expected = True, None, False
 
     def _count(self, endpoint: Endpoint) -> None:
         now = self._clock.time()

@@ -19,9 +19,9 @@ from logger.daemon.progress import Progress
 from logger.daemon.recorder import Recorder
 from logger.daemon.status_file import describe
 from logger.daemon.store_looks import StoreLooks
-from logger.errors import AbsentError, BusyError, TimedOutError
+from logger.errors import AbsentError, BusyError, TimedOutError, UnreachableError
 from logger.gateway.endpoints import ENDPOINTS
-from logger.model import Json
+from logger.model import GatewayInfo, Json
 from logger.simulator.generations import GENERATIONS
 from logger.site import Site
 from logger.store.figures import StoreFigures
@@ -112,6 +112,48 @@ def test_in_the_quiet_window_only_what_makes_the_points_is_asked_and_nothing_is_
     assert events(store) == []
     assert collector.changes.troubles == {}
     assert len(powers(store)) == 60 - 8
+
+
+@pytest.mark.parametrize(("begin", "severity"), [(22 * 60 + 59, "info"), (23 * 60 + 20, "warning")])
+def test_an_outage_in_the_quiet_window_is_an_event_but_no_warning(begin: int, severity: str) -> None:
+    start = NOON + 10 * 3600 + 1800  # 22:30 in Madrid
+
+    def away(collector: Collector, gateway: PlantGateway, clock: VirtualClock) -> object:
+        async def script() -> None:
+            await asyncio.sleep(60 * begin - 81000 - 30)
+            gateway.fails |= {e.path: UnreachableError("the gateway refuses the connection") for e in ENDPOINTS}
+            await asyncio.sleep(5 * 60)
+            gateway.fails.clear()
+
+        return asyncio.create_task(script())
+
+    _, store, _ = poll(plant("8-battery", 6), 1, start=start, meanwhile=away)
+    lost, back = store.events()
+    assert (events(store), f'severity="{severity}"' in lost) == (["gateway_unreachable", "gateway_back"], True)
+    assert "duration_s=300" in back
+
+
+def test_an_outage_that_lasts_beyond_the_quiet_window_becomes_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    start = NOON + 10 * 3600 + 1800  # 22:30 in Madrid
+
+    def away(collector: Collector, gateway: PlantGateway, clock: VirtualClock) -> object:
+        async def refuse() -> GatewayInfo:
+            raise UnreachableError("the gateway refuses the connection")
+
+        async def script() -> None:
+            await asyncio.sleep(29 * 60)
+            gateway.fails |= {e.path: UnreachableError("the gateway refuses the connection") for e in ENDPOINTS}
+            gateway.identify = refuse  # type: ignore[method-assign]
+
+        return asyncio.create_task(script())
+
+    with caplog.at_level("INFO", logger="logger"):
+        _, store, _ = poll(plant("8-battery", 6), 1, start=start, meanwhile=away)
+    at = [int(line.rsplit(" ", 1)[1]) for line in store.events()]
+    severities = [re.search('severity="([a-z]+)"', line).group(1) for line in store.events()]  # type: ignore[union-attr]
+    assert list(zip(at, severities, strict=True)) == [(start + 29 * 60, "info"), (start + 40 * 60, "warning")]
+    said = [record.levelname for record in caplog.records if "refuses the connection" in record.message]
+    assert said == ["INFO", "WARNING"]
 
 
 def test_a_gateway_with_one_process_for_everything_is_served_in_one_lane_and_keeps_its_minutes(
