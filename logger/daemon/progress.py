@@ -42,7 +42,7 @@ class Progress:
             notify(self._address, "WATCHDOG=1")
 
     async def wait(self, loop: str, event: asyncio.Event, seconds: float) -> None:
-        """Wait `seconds`, or until the event is set. The next progress of `loop` is due 20 s after that time."""
+        """Wait `seconds`, or until the event is set. The next progress of `loop` is due `seconds` + 20 s from now."""
         self.move(loop, max(0.0, seconds) + _SPARE_S)
         await self._clock.wait(event, seconds)
 

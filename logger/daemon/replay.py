@@ -35,8 +35,8 @@ _PARTS: Final[dict[str, Role]] = {"totals": "totals", "devices": "devices", "day
 class Resending:
     """Sends the delivered points of the last eight days again, in one pass.
 
-    Of each day row the newest values are sent. The pass changes no count of waiting or delivered points in the store.
-    If a day row changes during the pass, the row waits for its own delivery, so new values are sent after old values.
+    The pass changes no count of waiting or delivered points in the store. The pass skips each day row that waits for
+    its own delivery because it changed. So old values of a day row are never sent after new values.
     """
 
     def __init__(self, store: StoreCalls, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""Checks which InfluxDB answers, whether it is healthy, and which rights the credentials have there."""
+"""Checks which version of InfluxDB answers, whether it is healthy, and which rights the credentials have there."""
 
 from __future__ import annotations
 

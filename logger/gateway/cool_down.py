@@ -117,26 +117,25 @@ class CoolDown:
     def begin(self, serial: str, now: float) -> CoolDown:
         """Count an attempt before it is made, and set the earliest time of the next attempt."""
         attempts = (*self._recent(now), now)
-        not_before = now + SIGN_IN.pause_s(len(attempts))
-        if len(attempts) >= MOST_A_DAY:
-            not_before = max(not_before, attempts[-MOST_A_DAY] + _DAY_S)
-        why = "the last sign-in was interrupted"
-        return replace(
-            self, attempts=attempts, not_before=not_before, kind="begun", why=why, hint=LATER, serial=serial
-        )
+        why, free_at = "the last sign-in was interrupted", _find_next(attempts, now)
+        return replace(self, attempts=attempts, not_before=free_at, kind="begun", why=why, hint=LATER, serial=serial)
 
     def succeed(self, now: float, sharing: int = 1) -> CoolDown:
         """Record that a token was fetched.
 
         The wait before the next sign-in remains, so that refused tokens cannot cause one sign-in after another. The
-        first token of another gateway of the account does not count as an attempt, so no wait becomes longer.
+        first token of another gateway of the account does not count as an attempt. So the wait after this token, and
+        each later wait, is as long as for an account with a single gateway.
         """
         why = "a token was fetched a short time ago, and the gateway refuses it"
         before = self._list_fetched(now)
         is_further = self.serial not in before and 0 < len(before) < sharing
         attempts = self.attempts[:-1] if is_further else self.attempts
+        free_at = _find_next(attempts, now) if is_further else self.not_before
         fetched = {**before, self.serial: now}
-        return replace(self, attempts=attempts, kind="done", why=why, hint=LATER, fetched=fetched)
+        return replace(
+            self, attempts=attempts, not_before=free_at, kind="done", why=why, hint=LATER, fetched=fetched
+        )
 
     def fail(self, refusal: Refusal, now: float) -> CoolDown:
         """Record a failed attempt: its reason, a block on refused credentials, and the earliest next attempt."""
@@ -157,6 +156,12 @@ class CoolDown:
 
     def _recent(self, now: float) -> tuple[float, ...]:
         return tuple(attempt for attempt in self.attempts if now - _DAY_S < attempt <= now)
+
+
+def _find_next(attempts: tuple[float, ...], now: float) -> float:
+    """Return the earliest time of the next attempt, in unix seconds, after these attempts of the last 24 hours."""
+    free_at = now + SIGN_IN.pause_s(max(1, len(attempts)))
+    return max(free_at, attempts[-MOST_A_DAY] + _DAY_S) if len(attempts) >= MOST_A_DAY else free_at
 
 
 @functools.lru_cache(maxsize=4)

@@ -91,7 +91,8 @@ class BrokerLink:
     def publish(self, message: Message) -> None:
         """Send a message that the broker retains for later subscribers.
 
-        `wait_until_taken` waits until the broker has received the message.
+        A repeated message has QoS 0: the broker does not confirm it, and a lost one is replaced by the next one. Any
+        other message has QoS 1, and the broker confirms it.
         """
         surety = _AT_MOST_ONCE if message.is_repeated else _AT_LEAST_ONCE
         info = self.client.publish(message.topic, message.payload, surety, retain=True)
@@ -100,9 +101,9 @@ class BrokerLink:
             self._write_later()
 
     async def wait_until_taken(self) -> None:
-        """Wait until the broker has received all messages, or the connection is lost.
+        """Wait until all messages of QoS 0 are sent and all of QoS 1 are confirmed, or the connection is lost.
 
-        Raises TimeoutError if the broker stops receiving.
+        Raises TimeoutError if the broker takes nothing for ten seconds.
         """
         await self._wait_while(self._is_taking)
 

@@ -729,11 +729,20 @@ def test_each_gateway_of_an_account_may_follow_another_ones_success_once_and_no_
         state.check(serial, now, 3)
         state = state.begin(serial, now).succeed(now, 3)
     assert state.attempts == (NOW,), "the first tokens of further gateways make no later wait longer"
+    assert state.not_before == NOW + 2 + 300, "nor the present wait: a gateway alone waits five minutes, too"
     for serial in ("1", "2", "3", "4"):
         with pytest.raises(SignInBlockedError):
             state.check(serial, NOW + 60, 3)
     with pytest.raises(SignInBlockedError):
         state.begin("1", NOW + 600).succeed(NOW + 600, 3).check("4", NOW + 700, 3)
+
+
+def test_the_first_token_of_a_further_gateway_leaves_the_daily_ceiling_as_it_is() -> None:
+    attempts = tuple(NOW + 60.0 * number for number in range(MOST_A_DAY))
+    state = CoolDown(attempts, fetched={"1": NOW + 60.0 * MOST_A_DAY})
+    state = state.begin("2", NOW + 2000).succeed(NOW + 2000, 3)
+    assert state.attempts == attempts
+    assert state.not_before >= NOW + DAY
 
 
 def test_no_gateway_follows_a_sign_in_that_failed() -> None:
