@@ -35,7 +35,7 @@ def health(serial: str = "") -> int:
     import os
     import time
 
-    from logger.places import STATUS_FILE, runtime_dir
+    from logger.places import RESTART, START, STATUS_FILE, runtime_dir
 
     setting = os.environ.get("LOGGER_STATE_DIR", "")
     if not setting and os.path.isfile(".env"):
@@ -47,16 +47,16 @@ def health(serial: str = "") -> int:
         status = json.loads(path.read_text(encoding="utf-8"))
         until, written = float(status["alive_until"]), float(status.get("written_at", 0.0))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        print(f"no daemon has written {path}\nTry: envoy-logger run", file=sys.stderr)  # noqa: T201
+        print(f"no recorder has written {path}\nTry: {START}", file=sys.stderr)  # noqa: T201
         return 69
     late = time.time() - until
     if late > 0 and until <= written:
-        print(f"the daemon was stopped {late:.0f} s ago\nTry: envoy-logger run", file=sys.stderr)  # noqa: T201
+        print(f"the recorder was stopped {late:.0f} s ago\nTry: {START}", file=sys.stderr)  # noqa: T201
         return 69
     if late > 0:
         print(  # noqa: T201
-            f"the daemon's status expired {late:.0f} s ago, and the daemon did not renew it\n"
-            "Try: read the daemon's log, and restart the daemon",
+            f"the recorder's status expired {late:.0f} s ago, and the recorder did not renew it\n"
+            f"Try: read the recorder's log; then {RESTART}.",
             file=sys.stderr,
         )
         return 69

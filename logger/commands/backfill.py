@@ -171,7 +171,7 @@ def _show_days(found: Rebuilt) -> bool:
             err=True,
         )
     if not found.rows and not found.last_tick:
-        click.echo("No day is missing: the days recorded here begin as early as the data in InfluxDB.")
+        click.echo("No day was rebuilt: the days recorded here begin as early as the data in InfluxDB.")
         return False
     click.echo("\n".join(_format_table(found)))
     return True

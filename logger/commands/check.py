@@ -35,7 +35,10 @@ def command(env_file: Path, serial: str, show: bool) -> None:
     for warning in configured.warnings:
         click.echo(f"warning: {warning}", err=True)
     if not configured.influxdb.url:
-        click.echo("INFLUXDB_URL is not set, so every reading stays in the embedded store", err=True)
+        click.echo(
+            "INFLUXDB_URL is not set, so readings stay in the recorder's own store, up to LOGGER_STORE_MAX_MB",
+            err=True,
+        )
     if configured.listed is not None:
         click.echo(f"{len(configured.listed)} gateways of {configured.enphase.gateways_file} are recorded.")
     click.echo("The settings are good.")

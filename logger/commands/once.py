@@ -59,9 +59,13 @@ async def _store_and_deliver(configured: Settings, chosen: Sequence[Settings]) -
             configured.state_dir, max_mb=recorder.store_max_mb, keep_days=recorder.keep_days, clock=clock, lock=lock
         )
 
+        kept = []
+
         async def keep(each: Settings, found: one_poll.Poll) -> None:
-            if not await one_poll.store(found, site_of(each), store):
-                click.echo("this minute is already recorded, so nothing was stored", err=True)
+            if await one_poll.store(found, site_of(each), store):
+                kept.append(each)
+            else:
+                click.echo("this minute or a later one is already recorded, so this poll was not stored", err=True)
 
         try:
             for note in await store.call(Store.take_notes):
@@ -76,13 +80,14 @@ async def _store_and_deliver(configured: Settings, chosen: Sequence[Settings]) -
             waiting = await store.call(Store.read_figures)
         finally:
             await store.close()
+    stored = "stored" if kept else "nothing stored"
     if waits is not None:
         hint = f"\nTry: {waits.hint}" if isinstance(waits, Blocked) else ""
-        click.echo(f"stored; {waiting.lines} points still wait: {waits.reason}{hint}", err=True)
+        click.echo(f"{stored}; {waiting.lines} points still wait: {waits.reason}{hint}", err=True)
     elif target is None:
         click.echo(
-            f"stored; INFLUXDB_URL is not set, so {waiting.lines} points stay in {configured.state_dir}", err=True
+            f"{stored}; INFLUXDB_URL is not set, so {waiting.lines} points stay in {configured.state_dir}", err=True
         )
     else:
-        click.echo("stored and delivered", err=True)
+        click.echo(f"{stored} and delivered" if kept else f"{stored}; no points wait for InfluxDB", err=True)
     return 0 if is_whole and waits is None else 75

@@ -26,7 +26,7 @@ from logger.settings.load import Settings
 
 
 class NoDaemonError(StoreHeldError):
-    """No daemon has written a status."""
+    """No recorder has written a status."""
 
 
 @click.command("status")
@@ -44,7 +44,7 @@ def command(env_file: Path, serial: str, as_json: bool) -> int:
     if found is None and problems:
         raise SettingsError(problems)
     if found is None:
-        raise NoDaemonError(f"no daemon has written {configured.runtime_dir}/status.json", configured.start_command)
+        raise NoDaemonError(f"no recorder has written {configured.runtime_dir}/status.json", configured.start_command)
     if serial:
         found = _pick(found, serial)
     if as_json:

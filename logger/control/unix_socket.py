@@ -26,6 +26,7 @@ from pydantic import TypeAdapter, ValidationError
 from logger import errors
 from logger.errors import EnvoyLoggerError, StoreHeldError
 from logger.model import Json
+from logger.places import RESTART
 
 SOCKET: Final = "control"
 MOST_REQUEST_BYTES: Final = 1024 * 1024
@@ -36,7 +37,7 @@ _LONGEST_NAME: Final = 100
 """The greatest number of bytes of a socket's path; the kernel allows 107. A longer path is replaced by a short path
 through the descriptor of the folder."""
 
-SAME_VERSION: Final = "run systemctl restart envoy-logger, so that daemon and command have the same version."
+SAME_VERSION: Final = f"{RESTART}, so that recorder and command have the same version."
 
 Lines: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 P = ParamSpec("P")

@@ -211,11 +211,13 @@ async def _supervise(recorder: Recorder, settings: Settings, clock: Clock) -> No
     if is_in_container(settings.state_dir.resolve()):
         say.warning(
             f"the state folder {settings.state_dir} is inside the container; "
-            "if the container is removed, undelivered readings are lost\n"
+            "if the container is removed, undelivered readings, the token and the energy state are lost\n"
             f"Try: mount a volume at {settings.state_dir}."
         )
     if recorder.shipper is None:
-        say.warning("INFLUXDB_URL is not set, so every reading stays in the embedded store")
+        say.warning(
+            "INFLUXDB_URL is not set, so readings stay in the recorder's own store, up to LOGGER_STORE_MAX_MB"
+        )
     notify(address, "READY=1\nSTATUS=waiting for the first poll")
     say.info(
         "the recorder started", extra={"state": str(settings.state_dir), "influxdb": settings.influxdb.url or "none"}

@@ -15,7 +15,7 @@ from logger.model import Event, GatewayInfo
 
 EARLIEST: Final = 1_767_225_600
 """2026-01-01 in unix seconds, before the release of this program. A clock that shows an earlier time is not set."""
-SET_OURS: Final = "timedatectl set-ntp true"
+SET_OURS: Final = "run sudo timedatectl set-ntp true on this machine; for a container, on its host."
 STEP_BACK_S: Final = 600
 """If this machine's clock is set back by more seconds, stored ticks are recorded again."""
 _STEP_S: Final = 5
@@ -82,7 +82,7 @@ class Clocks:
         """
         if self._clock.time() < EARLIEST:
             text = "this machine's clock is not set, so the gateway is not polled"
-            self._changes.begin("clock", text, logging.ERROR)
+            self._changes.begin("clock", f"{text}\nTry: {SET_OURS}", logging.ERROR)
             return False
         self._changes.end("clock", "this machine's clock is set now, so the gateway is polled")
         return True

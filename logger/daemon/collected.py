@@ -72,8 +72,11 @@ class Findings:
         }
         for reason, names in group_reasons(new).items():
             log.get("collect").warning(f"values missing for more than 15 minutes: {', '.join(names)} ({reason})")
-        if back := sorted(self._absences - after.lasting.keys()):
+        over, expected = sorted(self._absences - after.lasting.keys()), {each.name for each in after.expected}
+        if back := [name for name in over if name in expected]:
             log.get("collect").info(f"values present again: {', '.join(back)}")
+        if gone := [name for name in over if name not in expected]:
+            log.get("collect").info(f"values no longer expected of this site: {', '.join(gone)}")
         self._absences = (self._absences | new.keys()) & after.lasting.keys()
 
     def report_events(self, events: Iterable[Event]) -> None:

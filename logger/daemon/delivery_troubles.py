@@ -40,7 +40,7 @@ class DeliveryTroubles:
         self.of_roles.pop(role, None)
         for key in (SERVER, role, *(() if live else (backlog_of(role),))):
             self._backoff.succeed(key)
-        self._changes.end("influx", "InfluxDB answers again")
+        self._changes.end("influx", "InfluxDB accepts deliveries again")
         self._changes.end(f"influx {role}", f"InfluxDB accepts writes to the {role} bucket again")
         if not live:
             self._changes.end(f"influx {role} backlog", f"InfluxDB accepts the backlog of the {role} bucket again")

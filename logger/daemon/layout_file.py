@@ -36,8 +36,8 @@ def layout_problems(settings: Settings) -> tuple[Problem, ...]:
 
 _FIX = "correct the file, or begin with the file that `envoy-logger devices --layout` prints."
 _AGREEMENTS = {
-    "unknown": "the gateway has every serial of the layout file again",
-    "missing": "the layout file lists every serial of the gateway again",
+    "unknown": "the gateway now has every serial of the layout file",
+    "missing": "the layout file now lists every serial of the gateway",
 }
 
 
@@ -65,7 +65,7 @@ class LayoutFile:
                 f"{SETTING}: {self._path} {problems[0]}{more}; the last good layout stays in use\nTry: {_FIX}",
             )
         else:
-            self._changes.end("layout file", f"{SETTING}: {self._path} can be used again")
+            self._changes.end("layout file", f"{SETTING}: {self._path} has no problems any more, and is used")
             if self._layout is not NONE and layout != self._layout:
                 log.get("collect").info("the layout file was read again", extra={"inverters": len(layout.tags)})
             self._layout = layout

@@ -247,7 +247,8 @@ class Shipper:
                 extra={"role": role, "points": len(refused), "reason": refused[0].reason},
             )
             for gateway, count in Counter(gateway_of(line.line) for line in refused).items():
-                text = f"{count} points of the {role}: {refused[0].reason}"
+                points = "1 point" if count == 1 else f"{count} points"
+                text = f"InfluxDB refused {points} of the role {role}: {refused[0].reason}"
                 self._record(gateway, Event(int(self._clock.time()), "points_refused", text[:500], "warning"))
         if delivery.outside_retention:
             self._changes.begin(

@@ -143,10 +143,12 @@ def describe_health(recorder: Recorder) -> dict[str, Json]:
     `live`: all loops meet their deadlines. `ready`: a poll was stored and, if InfluxDB is set, a batch was delivered.
     """
     reasons: list[Json] = []
-    if not all(each.collected.ticks or each.is_second_entry for each in recorder.collectors):
-        reasons.append("no poll was stored yet")
+    for each in recorder.collectors:
+        if not each.collected.ticks and not each.is_second_entry:
+            of = f" of {each.address}" if len(recorder.collectors) > 1 else ""
+            reasons.append(f"no poll{of} was stored since the start")
     if recorder.shipper is not None and recorder.shipper.shipped.last_delivery is None:
-        reasons.append("no reading was delivered yet")
+        reasons.append("no reading was delivered since the start")
     return {"live": recorder.progress.is_alive, "ready": not reasons, "reasons": reasons}
 
 

@@ -119,7 +119,7 @@ async def _check_port(access: Access, clock: Clock) -> CheckResult:
         else:
             writer.transport.abort()
             return good(PORT, f"{port} accepts connections", clock.monotonic() - started)
-    error = UnreachableError(f"no device answers at {access.host}: port {', port '.join(reasons)}")
+    error = UnreachableError(f"no connection to {access.host}: port {', port '.join(reasons)}")
     return fail(PORT, error, f"check that the gateway is on and in the same network, or {_FIND}.")
 
 
@@ -167,7 +167,7 @@ def _judge_refused_certificate(access: Access, pin: Pin | None, error: EnvoyLogg
         return fail(CERTIFICATE, error)
     if pin is not None and isinstance(error, GatewayError):  # the gateway answered, so its certificate was accepted
         return good(CERTIFICATE, f"the pinned one, {pin.describe()}")
-    return skip(CERTIFICATE, "not known, because no gateway answered")
+    return skip(CERTIFICATE, "not known, because the gateway gave no usable answer")
 
 
 def _judge_certificate(access: Access, pin: Pin | None, met: Pin | None, now: float) -> CheckResult:

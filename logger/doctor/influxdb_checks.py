@@ -25,7 +25,12 @@ async def check_influxdb(settings: Settings, clock: Clock, report: Report) -> Se
     """Check the server and each bucket. Return the server; None if no server is set, or if it does not answer."""
     target, read_token = target_of(settings), settings.influxdb.read_token.get_secret_value()
     if target is None:
-        report(skip(NAME, "INFLUXDB_URL is not set: everything is kept in the embedded store"))
+        report(
+            skip(
+                NAME,
+                "INFLUXDB_URL is not set, so readings stay in the recorder's own store, up to LOGGER_STORE_MAX_MB",
+            )
+        )
         return None
     try:
         server = await detect_server(target, clock)

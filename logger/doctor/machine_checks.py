@@ -15,7 +15,7 @@ from logger.daemon.status_file import describe_outlet
 from logger.doctor.check_result import CheckResult, Report, bad, good, note, skip
 from logger.files import is_read_only
 from logger.model import GatewayInfo, Json, number_or_zero
-from logger.places import STATUS_FILE
+from logger.places import RESTART, STATUS_FILE
 from logger.provision.detect import Server
 from logger.store.folder import describe_lost_target, find_lost_target, is_demo
 
@@ -89,7 +89,7 @@ def check_disk(
         report(bad(_DISK, text, cure))
     elif free + used < max_mb * _MIB:
         text = f"{free // _MIB} MiB free, less than the {max_mb} MiB that the store may use"
-        report(note(_DISK, text, f"set LOGGER_STORE_MAX_MB to {max(16, (free + used) // _MIB // 2)}."))
+        report(note(_DISK, text, f"set LOGGER_STORE_MAX_MB to {max(16, (used + free // 2) // _MIB)}."))
     else:
         report(good(_DISK, f"{free // _MIB} MiB free; the store uses {used // _MIB} of at most {max_mb} MiB"))
 
@@ -123,11 +123,15 @@ def _judge_folder(folder: Path) -> CheckResult | None:
         return bad(_STATE, f"{folder} is not a folder", "set LOGGER_STATE_DIR to a folder.")
     if is_read_only(folder):
         mount = next(path for path in (folder, *folder.parents) if path.is_mount())
-        cure = f"run sudo mount -o remount,rw {mount}; if that fails, the disk may be broken."
+        cure = (
+            f"run sudo mount -o remount,rw {mount}; if that fails, the disk may be broken. "
+            f"In a container mount the volume at {mount} without `ro`."
+        )
         return bad(_STATE, f"{folder} is on a file system that is mounted read-only", cure)
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         cure = "run doctor as the recorder's user, or as root (sudo envoy-logger doctor)"
-        return bad(_STATE, f"this user ({who}) cannot use {folder}", f"{cure}; or run sudo chown -R {who} {folder}")
+        own = f"if the recorder runs as this user, run sudo chown -R {who} {folder} on the host"
+        return bad(_STATE, f"this user ({who}) cannot use {folder}", f"{cure}; {own}.")
     if is_demo(folder):
         return bad(_STATE, f"{folder} contains the demo's invented data", "set LOGGER_STATE_DIR to another folder.")
     return None
@@ -168,7 +172,7 @@ def _find_wrong_modes(folder: Path) -> Iterator[CheckResult]:
 def check_daemon(status: dict[str, Json] | None, now: float, start_command: str, report: Report) -> None:
     """Check by the status file whether a recorder runs, whether it still responds, and which problems it has."""
     if status is None:
-        report(skip(_DAEMON, "no recorder has run with these settings"))
+        report(skip(_DAEMON, "no recorder runs with these settings"))
     else:
         report(_judge_status(status, now, start_command))
 
@@ -178,7 +182,7 @@ def _judge_status(status: dict[str, Json], now: float, start_command: str) -> Ch
     age, pid, troubles = format_span(now - written_at), status.get("pid"), status.get("troubles")
     if now >= alive_until:
         if isinstance(pid, int) and Path(f"/proc/{pid}").exists() and now - alive_until < _DAY_S:
-            cure = "read the recorder's log; then restart it (systemctl restart envoy-logger, or its container)."
+            cure = f"read the recorder's log; then {RESTART}."
             return bad(_DAEMON, f"process {pid} has not responded for {age}", cure, _UNWELL)
         return note(_DAEMON, f"not running; its last status is {age} old", start_command)
     text = f"process {pid} runs, status of {age} ago"

@@ -54,7 +54,7 @@ def _judge_token(access: Access, info: GatewayInfo, token: Token, now: float) ->
     text = f"{origin} token of role {token.user}, {format_span(token.expires_at - now)} left"
     if now < token.renew_at:
         if token.user == "installer":
-            cure = "set ENPHASE_USERNAME to the owner's account, whose tokens last a year."
+            cure = "use the owner's account, whose tokens last a year: set ENPHASE_USERNAME, or ENPHASE_TOKEN_FILE."
             return note(SIGN_IN, f"{text}: an installer's token lasts 12 hours", cure)
         return good(SIGN_IN, text)
     if not access.has_account:
@@ -76,7 +76,7 @@ def _explain_no_token(
         check_allowed(access, info.serial, now)
     except EnvoyLoggerError as reason:
         return fail(SIGN_IN, reason)
-    text = "no token is stored yet; the recorder signs in at its first poll"
+    text = "no token is stored yet; the recorder signs in at its next poll"
     return note(SIGN_IN, text, "envoy-logger doctor --sign-in")
 
 
@@ -85,6 +85,6 @@ def refuse_token(access: Access, token: Token | None) -> CheckResult:
     origin = "pasted" if _is_pasted(access, token) else "stored"
     text = f"the gateway refuses the {origin} token, although the token has not expired"
     if access.has_account:
-        cure = "run envoy-logger once, or wait: the recorder gets another token at its next poll."
+        cure = "wait: the recorder gets another token at its next poll; if no recorder runs, run envoy-logger once."
         return bad(SIGN_IN, text, cure, 77)
     return bad(SIGN_IN, text, tokens.PASTE, 77)

@@ -23,4 +23,4 @@ def check_site(found: Poll, site: Site, report: Report) -> None:
     if not missing:
         report(good(_VALUES, "every value that this site should have is present"))
     if not warnings:
-        report(good(_SITE, "the figures of this poll do not contradict each other"))
+        report(good(_SITE, "this poll shows no fault of the site"))

@@ -133,9 +133,7 @@ class CoolDown:
         attempts = self.attempts[:-1] if is_further else self.attempts
         free_at = _find_next(attempts, now) if is_further else self.not_before
         fetched = {**before, self.serial: now}
-        return replace(
-            self, attempts=attempts, not_before=free_at, kind="done", why=why, hint=LATER, fetched=fetched
-        )
+        return replace(self, attempts=attempts, not_before=free_at, kind="done", why=why, hint=LATER, fetched=fetched)
 
     def fail(self, refusal: Refusal, now: float) -> CoolDown:
         """Record a failed attempt: its reason, a block on refused credentials, and the earliest next attempt."""

@@ -18,6 +18,10 @@ from logger.settings.definitions import Mqtt
 _FAREWELL_S: Final = 2.0
 _REFUSED: Final = frozenset({4, 5, 134, 135, 138, 140})
 """Reason codes of MQTT 3.1.1 and 5 that concern user, password or rights."""
+_OTHER_NAME: Final = frozenset({62, 64})
+"""OpenSSL's codes for a certificate of another host name or of another IP address."""
+_HAS_ENDED: Final = 10
+"""OpenSSL's code for a certificate that has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +161,18 @@ async def _say_farewell(link: BrokerLink, will_topic: str) -> None:
 
 def _explain(error: OSError, url: str) -> BrokerError:
     """Convert an error of the connection into an error with a hint for people."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        hint = "set MQTT_CA_FILE to the certificate of the CA that signed the broker's certificate."
+        if error.verify_code in _OTHER_NAME:
+            hint = "set MQTT_URL to a name that the broker's certificate contains."
+        elif error.verify_code == _HAS_ENDED:
+            hint = "renew the broker's certificate."
+        return BrokerError(
+            f"the certificate of the MQTT broker at {url} does not verify: {error.verify_message}", hint
+        )
     if isinstance(error, ssl.SSLError):
         return BrokerError(
-            f"the certificate of the MQTT broker at {url} is not trusted: {error.reason or error}",
-            "set MQTT_CA_FILE to the certificate of the CA that signed the broker's certificate.",
+            f"the MQTT broker at {url} did not complete the TLS handshake: {error.reason or error}",
+            "correct the port in MQTT_URL, or write mqtt:// for a broker without TLS.",
         )
     return BrokerError(f"the MQTT broker at {url} does not answer: {error}", "start the broker, or correct MQTT_URL.")

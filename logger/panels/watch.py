@@ -145,7 +145,7 @@ class _Judge:
             days = self._weak_days[serial] = self._weak_days.get(serial, 0) + 1
             if days >= WEAK_DAYS and serial not in self._alerts:
                 self._alerts[serial] = "weak"
-                text = _describe_weak(serial, group, ratio, least)
+                text = _describe_weak(serial, group, days, ratio, least)
                 self.events.append(Event(self._tick, "panel_weak", text, "warning", serial))
 
     def _find_least(self, serial: str, *, alike: bool) -> float | None:
@@ -183,10 +183,10 @@ def _are_alike(ratios: Sequence[float]) -> bool:
     return sum(1 for ratio in ratios if abs(ratio - 1) > near) <= max(1.0, odd * len(ratios))
 
 
-def _describe_weak(serial: str, group: str, ratio: float, least: float) -> str:
+def _describe_weak(serial: str, group: str, days: int, ratio: float, least: float) -> str:
     others = f"group {group}" if group else "the site's panels"
     text = (
-        f"panel {serial} made {100 * ratio:.0f} % of the median of {others} on the third sunny day in a row "
-        f"(less than {100 * least:.0f} %)"
+        f"panel {serial} made {100 * ratio:.0f} % of the median of {others}, and less than {100 * least:.0f} % "
+        f"on {days} sunny days in a row"
     )
     return text if group else f"{text}; if this panel faces another way, name its group in LOGGER_LAYOUT_FILE"

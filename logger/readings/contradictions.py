@@ -167,9 +167,10 @@ def _find_giving_legs(totals: Mapping[str, Value], wiring: Wiring, view: View) -
 def _describe_legs(legs: Mapping[str, float], *, is_total: bool) -> SiteWarning:
     shown = " and ".join(f"{watts:.0f} W on phase {name}" for name, watts in legs.items())
     when = "" if is_total else " while nothing is produced"
+    left_out = "the powers of house and grid are not" if is_total else "the power of the house is not"
     other = "on the wrong phase" if is_total else "a battery that the gateway does not measure feeds in there"
     return SiteWarning(
-        f"the consumption CT shows {shown}{when}, which is impossible, so the power of the house is not written; "
+        f"the consumption CT shows {shown}{when}, which is impossible, so {left_out} written; "
         f"probably the CT of phase {' and '.join(legs)} is reversed, or {other}",
         "no phase of the house showed a power below zero for a day",
         _CHECK_CT,
@@ -189,7 +190,7 @@ def _describe_sum(path: str, text: str, wiring: Wiring) -> SiteWarning:
     made_of_it = ("consumption", "load") if wiring.net else ("net",) if wiring.total else ()
     return SiteWarning(
         f"{path} does not change: {text}; so neither this power nor the energy of the production is written",
-        f"{path} was renewed for a day",
+        f"{path} has changed again for a day",
         "restart the gateway. If that does not help, tell Enphase that the gateway's production does not change.",
         "production_still",
         leaves_out=("production", *made_of_it),
@@ -275,7 +276,7 @@ def _describe_ever(lifetime_wh: float, counters: Mapping[str, float]) -> SiteWar
         f"the gateway's counters give a consumption of {lifetime_wh / 1000:.0f} kWh in total ({made_of}); "
         "this is impossible, so the consumption is not written; probably the production CT is not clamped, or counts "
         "since a later day than the consumption CT",
-        "the gateway's counters again give a consumption above zero",
+        "the gateway's counters have given a consumption above zero for a day",
         _CHECK_CT,
         "impossible_consumption",
     )

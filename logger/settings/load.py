@@ -85,8 +85,9 @@ class Settings:
 
     @property
     def start_command(self) -> str:
-        """Return the command that starts the recorder with these settings."""
-        return "sudo systemctl start envoy-logger" if self.env_file == places.INSTALLED else "envoy-logger run"
+        """Return the hint that starts the recorder with these settings."""
+        by_hand = "envoy-logger run, or start the recorder's container."
+        return "sudo systemctl start envoy-logger" if self.env_file == places.INSTALLED else by_hand
 
     @property
     def state_dir(self) -> Path:

@@ -58,7 +58,7 @@ def carry_over(connection: sqlite3.Connection, folder: Path) -> list[str]:
             carried = ", ".join(f"{count} of {table}" for table, count in counts.items() if count) or "nothing"
             notes.append(
                 f"rows were copied from the damaged store {path.name}: {carried}"
-                + ("; its waiting rows follow" if last else "; its waiting rows cannot be read")
+                + ("; its waiting rows follow" if last else "; no waiting row of it can be read")
             )
     return notes
 

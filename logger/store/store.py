@@ -171,7 +171,7 @@ class Store:
             self._file.write(daily_rows.drop, damaged)
             self._file.notes.append(
                 f"{len(damaged)} stored row(s) of days were damaged and are deleted\n"
-                "Try: run envoy-logger backfill --since DATE from the days that InfluxDB lacks on."
+                "Try: run envoy-logger backfill --since DATE --again, with the first day that InfluxDB lacks."
             )
         return rows or self.lease("daily", newest=False, max_lines=max_lines)
 

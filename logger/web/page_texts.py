@@ -112,9 +112,9 @@ TEXTS: Final[Mapping[str, tuple[str, str, str]]] = {
         "{panel} est muet depuis un jour",
     ),
     "silent_cure": (
-        "check its connector and its fuse; if both are good, its inverter has to be replaced.",
-        "Stecker und Sicherung prüfen; sind beide gut, muss der Wechselrichter ersetzt werden.",
-        "vérifier le connecteur et le fusible ; s’ils sont bons, remplacer l’onduleur.",
+        "look for snow on it; without snow have its fuse, its connector and its inverter checked.",
+        "nach Schnee darauf sehen; ohne Schnee Sicherung, Stecker und Wechselrichter prüfen lassen.",
+        "voir s’il est couvert de neige ; sinon faire vérifier le fusible, le connecteur et l’onduleur.",
     ),
     "weak_panel": (
         "{panel} has been weak on {days} sunny days in a row",

@@ -347,9 +347,7 @@ FAULTS = {
     "a foreign token": Induced(_pasted(serial="999999999999"), "sign-in", "make a token for this gateway", 77),
     "no token at all": Induced(_nonsense_token, "sign-in", "set ENPHASE_TOKEN_FILE", 77),
     "no token yet": Induced(_no_token, "sign-in", "^envoy-logger doctor --sign-in"),
-    "a revoked token": Induced(
-        _revoked, "sign-in", "^run envoy-logger once, or wait: the recorder gets another token", 77
-    ),
+    "a revoked token": Induced(_revoked, "sign-in", "^wait: the recorder gets another token at its next poll", 77),
     "a revoked pasted token": Induced(_revoked_pasted, "sign-in", "set ENPHASE_TOKEN_FILE", 77),
     "a wrong password": Induced(_wrong_password, "sign-in", "check ENPHASE_PASSWORD_FILE", 77),
     "a second factor": Induced(_second_factor, "sign-in", "https://entrez.enphaseenergy.com", 77),

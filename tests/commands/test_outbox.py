@@ -140,7 +140,10 @@ def test_everything_stored_can_be_exported_as_lines_and_as_a_table(tmp_path: Pat
 def test_where_nothing_can_be_exported_from_or_to_that_is_said(tmp_path: Path) -> None:
     empty = program(tmp_path, "outbox")
     assert (empty.code, empty.out) == (78, "")
-    assert empty.said == [f"there is no store in {tmp_path / 'state'} yet", "Try: envoy-logger run"]
+    assert empty.said == [
+        f"there is no store in {tmp_path / 'state'} yet",
+        "Try: envoy-logger run, or start the recorder's container.",
+    ]
     filled(tmp_path / "state")
     nowhere = program(tmp_path, "export", "--output", str(tmp_path / "no" / "such" / "file"))
     assert nowhere.code == 1

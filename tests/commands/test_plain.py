@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from logger.cli import COMMANDS
+from logger.places import START
 from logger.settings.definitions import DESCRIPTIONS
 from tests.commands.program import program
 from tests.endtoend.recorder import environment
@@ -181,11 +182,11 @@ def test_check_show_lists_every_setting_with_its_origin_and_no_secret(tmp_path: 
 
 
 def test_status_and_health_say_that_no_daemon_runs(tmp_path: Path) -> None:
-    for command in ("status", "health"):
+    for command, cure in {"status": "envoy-logger run, or start the recorder's container.", "health": START}.items():
         done = program(tmp_path, command)
         assert done.code == 69
         assert done.out == ""
-        assert done.err == f"no daemon has written {tmp_path}/state/status.json\nTry: envoy-logger run\n"
+        assert done.err == f"no recorder has written {tmp_path}/state/status.json\nTry: {cure}\n"
 
 
 def test_status_and_health_tell_a_stopped_daemon_from_one_that_hangs(tmp_path: Path) -> None:
@@ -201,7 +202,7 @@ def test_status_and_health_tell_a_stopped_daemon_from_one_that_hangs(tmp_path: P
         assert program(tmp_path, "status", "--json").code == code
         assert program(tmp_path, "health").code == code
     status.write_text(f'{{"written_at": {now}, "alive_until": {now}}}')
-    assert program(tmp_path, "health").err.startswith("the daemon was stopped ")
+    assert program(tmp_path, "health").err.startswith("the recorder was stopped ")
 
 
 def test_sigterm_before_anything_is_begun_ends_in_order(tmp_path: Path) -> None:
@@ -231,7 +232,7 @@ def test_health_of_a_daemon_that_stands_still_is_69(tmp_path: Path) -> None:
     status.write_text('{"alive_until": %f}' % (time.time() - 60))
     done = program(tmp_path, "health")
     assert done.code == 69
-    assert "the daemon's status expired " in done.err
+    assert "the recorder's status expired " in done.err
     assert "\nTry: " in done.err
     for odd in ('{"alive_until":', '{"alive_until": 1, "written_at": "x"}', "[1]", '{"alive_until": {}}'):
         status.write_text(odd)

@@ -88,7 +88,7 @@ def test_status_health_and_a_second_daemon_beside_a_running_one(site: Background
         assert re.match(r"owner, \d+ days left", facts["token"])
         assert re.match(r"[1-9]\d* stored, 0 missed", facts["polls"])
         assert {"production", "house", "grid", "battery"} <= facts.keys()
-        assert facts["influxdb"] == "not set, so every reading stays in the embedded store"
+        assert facts["influxdb"] == "not set, so readings stay in the recorder's own store, up to LOGGER_STORE_MAX_MB"
         assert re.match(r"[1-9]\d* points, \d+ KiB", facts["waiting"])
         assert "trouble" not in facts
         shown: dict[str, Any] = json.loads(program(tmp_path, "status", "--json", settings=settings).out)

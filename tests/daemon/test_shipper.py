@@ -254,7 +254,7 @@ def test_trouble_of_the_server_is_said_once_for_all_and_tried_once_for_all(
             tmp_path, 300, lambda role, at: Wait("refuses the connection") if at < 200 else Done()
         )
     assert [record.message for record in caplog.records] == [
-        "InfluxDB: refuses the connection; the readings wait in the store", "InfluxDB answers again"
+        "InfluxDB: refuses the connection; the readings wait in the store", "InfluxDB accepts deliveries again"
     ]  # fmt: skip
     assert {role for role, at in writer.asked if at < 199} == {"totals"}
     assert figures.rows == 0

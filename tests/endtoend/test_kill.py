@@ -87,7 +87,7 @@ def test_a_database_that_goes_away_and_comes_back_has_everything(database: Serve
         assert here.recorder.terminate() == 0
     rows = stored(here.recorder.state)
     _the_database_has(database, buckets, [row for row in rows if row.tick <= gone], rows)
-    assert here.recorder.log.count("InfluxDB answers again") == 1
+    assert here.recorder.log.count("InfluxDB accepts deliveries again") == 1
 
 
 def test_a_database_that_is_down_at_the_start_gets_everything_later(database: Server, tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_what_is_wrong_at_the_gateway_is_named(tmp_path: Path, name: str) -> Non
 
 @pytest.mark.parametrize("case", SOUND)
 def test_nothing_is_said_of_a_site_that_is_only_unusual(tmp_path: Path, case: str) -> None:
-    assert "do not contradict each other" in examine(Situation(case, ""), tmp_path)
+    assert "this poll shows no fault of the site" in examine(Situation(case, ""), tmp_path)
 
 
 def test_a_plan_that_is_full_is_named_with_the_page_that_shows_it(tmp_path: Path) -> None:

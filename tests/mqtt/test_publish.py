@@ -15,6 +15,8 @@ import pytest
 import trustme
 from paho.mqtt import publish
 
+from logger.errors import BrokerError
+from logger.mqtt.broker import connect
 from logger.mqtt.broker_link import BrokerLink
 from logger.mqtt.entities import TOPICS
 from logger.mqtt.publish import serve_mqtt
@@ -191,6 +193,10 @@ def test_a_certificate_is_checked(here: Stage, tmp_path: Path) -> None:
             text = await until_trouble(here)
             assert "certificate" in text
             assert "Try: set MQTT_CA_FILE" in text
+        by_address = {"MQTT_CA_FILE": str(ca), "MQTT_URL": f"mqtts://127.0.0.1:{broker.port}"}
+        with pytest.raises(BrokerError, match="set MQTT_URL to a name that the broker's certificate contains"):
+            async with connect(configured(**settings_of(broker, "mqtts") | by_address).mqtt, "another name"):
+                pass
         trusted = configured(**settings_of(broker, "mqtts", MQTT_CA_FILE=str(ca)))
         async with serve_mqtt(trusted, here.recorder, PausingClock(START)):
             await until_trouble(here, open_=False)

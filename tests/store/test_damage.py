@@ -67,7 +67,7 @@ def test_a_file_that_is_no_store_is_set_aside_and_recording_starts_anew(tmp_path
     store = make_store(tmp_path)
     notes = store.take_notes()
     assert "set aside as store.sqlite3.damaged-20260528T" in notes[0]
-    assert "its waiting rows cannot be read" in notes[1]
+    assert "no waiting row of it can be read" in notes[1]
     store.put(commit(START))
     store.close()
     store = make_store(tmp_path)

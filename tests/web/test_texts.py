@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from logger.web.page_parts import _place_months
 from logger.web.page_texts import LANGUAGES, MONTHS, TEXTS, WEEKDAYS, Language, choose_language
 from logger.web.wording import NONE, Wording
+from tests.web.test_page import facts
 
 ROOM = Path(__file__).parents[2] / "logger" / "web"
 PLACES = re.compile(r"\{(\w+)\}")
@@ -34,6 +36,12 @@ def test_every_text_is_used_and_every_name_is_known() -> None:
 def test_names_of_days_and_months_are_complete(language: Language) -> None:
     assert len(WEEKDAYS[language].split()) == 7
     assert len(MONTHS[language].split()) == 12
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_month_of_the_picture_has_a_label_of_its_own(language: Language) -> None:
+    places = _place_months(facts([]), Wording(language))
+    assert len({place.label for place in places}) == len(places) == 12
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,9 @@ def set_up_influxdb(terminal: Terminal, draft: Draft, answers: Answers, clock: C
             url = terminal.ask("Its address, or none", default=suggested, option="--influxdb-url")
         if not url or url == _NONE:
             draft.put("INFLUXDB_URL", "")
-            terminal.show_note("none: every reading stays in the embedded store, until an InfluxDB is set")
+            terminal.show_note(
+                "none: readings stay in the recorder's own store, up to LOGGER_STORE_MAX_MB, until an InfluxDB is set"
+            )
         else:
             _set_up_server(terminal, draft, given, url if "://" in url else f"http://{url}", clock)
         return True
@@ -56,7 +58,9 @@ def set_up_influxdb(terminal: Terminal, draft: Draft, answers: Answers, clock: C
     later = "Leave InfluxDB for later, and keep the other answers"
     if terminal.retry(attempt, later=later) is None:
         draft.forget(*_SETTINGS)
-        terminal.show_note("left out: every reading stays in the store; `envoy-logger init` asks for InfluxDB again")
+        terminal.show_note(
+            "left out: readings stay in the recorder's own store; `envoy-logger init` asks for InfluxDB again"
+        )
 
 
 def _set_up_server(terminal: Terminal, draft: Draft, answers: Answers, url: str, clock: Clock) -> None:

@@ -193,7 +193,7 @@ def _ask_sections(terminal: Terminal, draft: Draft, answers: Answers) -> None:
         access = set_up_sign_in(terminal, draft, answers, gateway, clock)
         if is_first or is_another:
             set_up_zone(terminal, draft, access, clock)
-    url = influxdb.url or "not set: every reading stays in the embedded store"
+    url = influxdb.url or "not set: readings stay in the recorder's own store, up to LOGGER_STORE_MAX_MB"
     if wants(answers.about_influxdb, f"InfluxDB is {url}"):
         set_up_influxdb(terminal, draft, answers, clock)
 

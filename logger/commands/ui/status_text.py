@@ -28,7 +28,9 @@ _NOTES: Final = {
 """Key of a list of quantities in the status → the remark on today's figures of these quantities."""
 _FRESH_S: Final = 120
 """Seconds after a delivery in which an outage of InfluxDB may not be noticed yet."""
-_NOT_SETTLED: Final = "not settled yet: for some minutes the recorder compares the documents that have this counter"
+_NOT_SETTLED: Final = (
+    "not settled yet: for some minutes, at most a day, the recorder compares the documents that have this counter"
+)
 _HOUR_S: Final = 3600
 
 
@@ -157,7 +159,7 @@ def _describe_missing(missing: dict[str, Json], now: float) -> list[str]:
 
 def _describe_delivery(influxdb: dict[str, Json], store: dict[str, Json], now: float, answer: str) -> str:
     if not influxdb:
-        return "not set, so every reading stays in the embedded store"
+        return "not set, so readings stay in the recorder's own store, up to LOGGER_STORE_MAX_MB"
     last, delivered = influxdb.get("last_delivery"), store.get("delivered")
     unknown = "the last one is no longer known" if delivered else "none yet"
     ago = format_span(now - last) if _is_number(last) else ""
