@@ -1,18 +1,19 @@
 """Compute each inverter's energy on each local day, from its lifetime counter or from its reports. Pure.
 
 An inverter's counter is validated like every counter. If an inverter has no counter, the mean power of its reports is
-integrated, and this energy is marked as estimated. All times are the inverters' report times, not poll times.
+integrated, and this energy is marked as estimated. If reports no longer give a known counter, their energy waits for
+a day, because the counter's next value may include it. All times are the inverters' report times, not poll times.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from logger.days import first_instant, following, local_day
 from logger.energy.state import Counter
-from logger.energy.validate import Bounds, Increment, start_counter, validate
+from logger.energy.validate import Bounds, Decision, Increment, start_counter, validate
 from logger.model import AHEAD_S, Reading
 from logger.panels.panel_hours import add_span
 from logger.panels.panel_state import InverterState, PanelDay, PanelDays, PanelState
@@ -26,15 +27,18 @@ _GAP_INTERVALS: Final = 3
 """Power is not integrated between two reports that are more than this many intervals apart."""
 _LONGEST_INTERVAL_S: Final = 7200
 _COUNTER_GONE_S: Final = 86400
+Waiting: TypeAlias = Literal["stays", "is counted", "counts"]
+"""What becomes of waiting energy: it waits on, a counter has counted it, or it counts because no counter did."""
 
 
 @dataclass(frozen=True, slots=True)
 class DayShare:
-    """The energy in Wh that one report adds to a local day, and the estimated part of this energy."""
+    """The energy in Wh that one report adds to a local day, the estimated part of this energy, and waiting energy."""
 
     day: str
     wh: float = 0.0
     estimated_wh: float = 0.0
+    waiting_wh: float = 0.0
 
 
 def add_reports(state: PanelState, points: Iterable[Reading], since: int, until: int, site: Site) -> PanelState:
@@ -59,9 +63,11 @@ def add_reports(state: PanelState, points: Iterable[Reading], since: int, until:
         known = inverters.get(serial)
         if at > latest or (known is not None and at <= known.last_at):
             continue
-        inverters[serial], shares = _count_report(known, point, state.interval_s, site.zone)
+        inverters[serial], shares, waiting = _count_report(known, point, state.interval_s, site.zone)
         if at < since - _LONGEST_INTERVAL_S:
             continue  # the report is from before counting began
+        if waiting != "stays":
+            _end_waiting(days.values(), serial, counts=waiting == "counts")
         own = DayShare(_day_of(at, state.interval_s, site.zone))
         for share in (own, *shares):
             names.setdefault(share.day, site.name)
@@ -89,10 +95,24 @@ def _set_back(inverter: InverterState, until: int) -> InverterState:
     return replace(inverter, last_at=until, counter=counter, first_at=min(inverter.first_at, until))
 
 
+def _end_waiting(days: Iterable[dict[str, PanelDay]], serial: str, *, counts: bool) -> None:
+    """End the waiting of an inverter's energy on every day. `counts`: add this energy to the days, as estimated."""
+    for panels in days:
+        day = panels.get(serial)
+        if day is not None and day.waiting_wh:
+            waited_wh = day.waiting_wh if counts else 0.0
+            panels[serial] = _add_wh(replace(day, waiting_wh=0.0), waited_wh, waited_wh)
+
+
 def _add_share(day: PanelDay | None, share: DayShare, point: Reading) -> PanelDay:
     day = day or PanelDay(group=point.tags.get("panel_group", ""))
-    wh, estimated_wh = day.wh + share.wh, day.estimated_wh + share.estimated_wh
-    return replace(day, wh=round(wh, 4), estimated_wh=round(estimated_wh, 4))
+    if share.waiting_wh:
+        day = replace(day, waiting_wh=round(day.waiting_wh + share.waiting_wh, 4))
+    return _add_wh(day, share.wh, share.estimated_wh)
+
+
+def _add_wh(day: PanelDay, wh: float, estimated_wh: float) -> PanelDay:
+    return replace(day, wh=round(day.wh + wh, 4), estimated_wh=round(day.estimated_wh + estimated_wh, 4))
 
 
 def _note_report(day: PanelDay, point: Reading) -> PanelDay:
@@ -107,34 +127,42 @@ def _note_report(day: PanelDay, point: Reading) -> PanelDay:
 
 def _count_report(
     known: InverterState | None, point: Reading, interval_s: int, zone: str
-) -> tuple[InverterState, list[DayShare]]:
-    """Update an inverter with one report. Return the inverter, and the energy that the report adds to local days."""
+) -> tuple[InverterState, list[DayShare], Waiting]:
+    """Update an inverter with one report.
+
+    Return the inverter, the energy that the report adds to local days, and what becomes of its waiting energy.
+    """
     power_w, counted_wh = _number(point, "power_w"), _number(point, "energy_lifetime_wh")
     wh = None if counted_wh is None else round(counted_wh, 3)  # more digits would only store noise
     counter = known.counter if known else None
     shares: list[DayShare] = []
+    waiting: Waiting = "stays"
     if wh is not None:
-        counter, increments = _validate(counter, wh, point.time, interval_s, zone)
-        for increment in increments:
+        decision = _validate(counter, wh, point.time, interval_s, zone)
+        counter = decision.counter
+        for increment in decision.increments:
             shares += _split_by_day(increment, power_w or 0.0, interval_s, zone)
-    elif counter is None or point.time - counter.at >= _COUNTER_GONE_S:
-        counter, shares = None, _integrate(known, power_w, point.time, interval_s, zone)
-    # otherwise the counter's next value includes this energy
+        if decision.accepted:
+            waiting = "counts" if decision.reset or not decision.increments else "is counted"
+    else:
+        shares = _integrate(known, power_w, point.time, interval_s, zone)
+        if counter is not None and point.time - counter.at < _COUNTER_GONE_S:
+            shares = [DayShare(share.day, waiting_wh=share.wh) for share in shares]
+        else:
+            counter, waiting = None, "counts"
     first_at, first_wh = (known.first_at, known.first_wh) if known else (point.time, wh)
-    return InverterState(point.time, power_w or 0.0, counter, first_at, first_wh), shares
+    return InverterState(point.time, power_w or 0.0, counter, first_at, first_wh), shares, waiting
 
 
-def _validate(
-    counter: Counter | None, wh: float, at: int, interval_s: int, zone: str
-) -> tuple[Counter, tuple[Increment, ...]]:
-    """Validate a counter's new value in Wh. Return the counter's new state, and the accepted rises of the counter."""
+def _validate(counter: Counter | None, wh: float, at: int, interval_s: int, zone: str) -> Decision:
+    """Validate a counter's new value in Wh. Return the decision on it."""
     bounds = Bounds(INVERTER_MAX_W, zone, interval_s or _LONGEST_INTERVAL_S)
     if counter is None or not counter.has_base:
         decision = start_counter(counter, wh, at, local_day(at, zone), bounds)
     else:
         decision = validate(counter, wh, at, bounds)
     # An inverter's counter has no coarse steps, so `rose_at` is not needed; 0 saves a write at every report.
-    return replace(decision.counter, rose_at=0), decision.increments
+    return replace(decision, counter=replace(decision.counter, rose_at=0))
 
 
 def _integrate(

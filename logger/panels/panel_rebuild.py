@@ -151,7 +151,12 @@ def _lead_up(past: PanelState, live: PanelState, site: Site) -> PanelState:
     for day, kept in after.days.items():
         before = past.days[day].panels if day in past.days else {}
         panels = {
-            serial: replace(before.get(serial, PanelDay()), wh=panel.wh, estimated_wh=panel.estimated_wh)
+            serial: replace(
+                before.get(serial, PanelDay()),
+                wh=panel.wh,
+                estimated_wh=panel.estimated_wh,
+                waiting_wh=panel.waiting_wh,
+            )
             for serial, panel in kept.panels.items()
         }
         days[day] = replace(kept, panels=panels)
@@ -197,4 +202,5 @@ def _add_day(known: PanelDay | None, earlier: PanelDay | None) -> PanelDay:
         known.silent_days,
         known.low_days,
         known.tripped_s + earlier.tripped_s,
+        round(known.waiting_wh + earlier.waiting_wh, 4),
     )

@@ -34,7 +34,8 @@ class PanelDay:
     `first_at`, `last_at`: the times of the first and last report. `group`: the group when the day began.
     `silent_days`: days in a row, including this day, without a report while other inverters reported. `low_days`:
     sunny days in a row on which the panel was below the limit for weak panels. `tripped_s`: seconds for which the
-    inverter was off because of the grid's voltage or frequency.
+    inverter was off because of the grid's voltage or frequency. `waiting_wh`: the energy of reports without lifetime
+    energy, which counts only if the inverter's counter does not come back.
     """
 
     wh: float = 0.0
@@ -47,6 +48,7 @@ class PanelDay:
     silent_days: int = 0
     low_days: int = 0
     tripped_s: int = 0
+    waiting_wh: float = 0.0
 
     @property
     def is_known(self) -> bool:

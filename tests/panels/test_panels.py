@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -187,6 +188,29 @@ def test_without_a_counter_all_of_a_day_is_estimated_and_near_the_truth() -> Non
         row = fields(seen.rows[serial, day])
         assert row["estimated_wh"] == row["energy_wh"]
         assert row["energy_wh"] == pytest.approx(truth, rel=0.02)
+
+
+@pytest.mark.parametrize("away_s", [0, 600])
+def test_a_counter_that_is_no_longer_given_takes_no_energy_with_it(away_s: int) -> None:
+    """Reports without a counter are waited with for a day; after that their powers count."""
+    seen = Watched(sunny(4), panels_of(**ROOF))
+    gone = 1440 + 13 * 60
+    seen.run(range(gone))
+    seen.lifetimes = False
+    seen.run(range(gone, seen.house.minutes), away=lambda at: gone + 300 <= at < gone + 300 + away_s // 60)
+    for (day, serial), truth in seen.reports.days.items():
+        assert fields(seen.rows[serial, day])["energy_wh"] == pytest.approx(truth, rel=0.03)
+
+
+def test_a_counter_that_is_given_again_counts_once_what_was_made_meanwhile() -> None:
+    seen = Watched(sunny(3), panels_of(**ROOF))
+    for begin, end in pairwise((0, 700, 1300, seen.house.minutes)):
+        seen.lifetimes = begin != 700
+        seen.run(range(begin, end))
+    for serial in {serial for _, serial in seen.reports.days}:
+        told = [float(fields(row)["energy_wh"]) for (of, _), row in seen.rows.items() if of == serial]
+        truth = [wh for (_, of), wh in seen.reports.days.items() if of == serial]
+        assert sum(told) == pytest.approx(sum(truth), abs=20)
 
 
 def test_rows_are_final_after_three_in_the_morning_and_keep_their_first_tags() -> None:
