@@ -13,6 +13,8 @@ Value: TypeAlias = float | int | bool | str
 Role: TypeAlias = Literal["totals", "devices", "daily"]
 Severity: TypeAlias = Literal["info", "warning", "error"]
 ROLES: tuple[Role, ...] = ("totals", "devices", "daily")
+_NOISE: Final = 30.0
+_NOISE_SHARE: Final = 0.03
 
 
 def number_or_zero(value: Json) -> float:
@@ -26,6 +28,11 @@ def add_up(values: Iterable[float]) -> float:
     The built-in `sum` compensates for rounding from Python 3.12 on, which changes the last digits.
     """
     return reduce(add, values, 0)
+
+
+def noise_of(terms: Iterable[float]) -> float:
+    """Return the possible error of a sum of powers in W or energies in Wh: 3 % of the largest term, at least 30."""
+    return max(_NOISE, _NOISE_SHARE * max((abs(term) for term in terms), default=0.0))
 
 
 def round_value(name: str, value: Value) -> Value:

@@ -17,7 +17,7 @@ from logger.tariff.band_energy import BandEnergy, sum_bands
 EVERY_S: Final = 900
 """Seconds between two rows of the open day."""
 BAND_DAY: Final = "envoy_band_day"
-NO_MARKS: Final[Mapping[str, Mark]] = {}
+_NO_MARKS: Final[Mapping[str, Mark]] = {}
 _BARE: Final = 3
 """Number of fields that every row has: date, coverage and resets. A row with only these fields is not written."""
 
@@ -63,11 +63,15 @@ def _finish(day: Day, tick: Tick, zone: str, *, changed: bool) -> Day:
 
 def day_rows(day: Day, state: EnergyState) -> list[DayRow]:
     """Make all rows of a day from its present values: the row of the day, and one row for each price band."""
-    marks = state.marks if day == state.today else NO_MARKS
-    return [make_day_row(day, state.wiring, marks), *(_band_row(day, name, state) for name in sorted(day.bands))]
+    return [row_of_day(day, state), *(_band_row(day, name, state) for name in sorted(day.bands))]
 
 
-def make_day_row(day: Day, wiring: Wiring | None, marks: Mapping[str, Mark] = NO_MARKS) -> DayRow:
+def row_of_day(day: Day, state: EnergyState) -> DayRow:
+    """Make the row of `envoy_day` for one day of a state. The energies of the open day are those of its marks."""
+    return make_day_row(day, state.wiring, state.marks if day == state.today else _NO_MARKS)
+
+
+def make_day_row(day: Day, wiring: Wiring | None, marks: Mapping[str, Mark] = _NO_MARKS) -> DayRow:
     """Make the row of `envoy_day` for one day.
 
     `wiring`: how the site is metered, for a day that has no wiring of its own. `marks`: the marks of the open day.

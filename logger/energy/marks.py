@@ -14,9 +14,9 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
-from logger.energy.quantities import is_rising, noise_wh, terms
+from logger.energy.quantities import is_rising, terms
 from logger.energy.state import POWER, READ_BACK, Counter, EnergyState, Mark, Source, Tick, Wiring
-from logger.model import Event, add_up
+from logger.model import Event, add_up, noise_of
 
 _INTEGRATED_SHARE: Final = 0.2
 """Batteries report a power that is too low by up to this share (Q-B17)."""
@@ -101,7 +101,7 @@ def _most_short_wh(known: Mark, state: EnergyState, tick: Tick) -> float:
 
     The causes are the meters' errors and the delay of counters that rise in steps.
     """
-    noise = noise_wh(state.today.energy[name].wh for name in known.of)
+    noise = noise_of(state.today.energy[name].wh for name in known.of)
     by_power = [name for name in known.of if state.counters[name].source == POWER]
     noise += _INTEGRATED_SHARE * add_up(state.today.energy[name].wh for name in by_power)
     if not any(_is_coarse(tick.sources.get(name)) for name in known.of):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from logger.energy.day_rows import has_values, make_day_row
+from logger.energy.day_rows import has_values, make_day_row, row_of_day
 from logger.energy.periods import (
     Period,
     add_days,
@@ -30,7 +30,7 @@ def list_period_rows(state: EnergyState, dates: Iterable[str]) -> tuple[list[Day
     if not keys:
         return [], state
     state = _begin(state, keys)
-    today = make_day_row(state.today, state.wiring, state.marks)
+    today = row_of_day(state.today, state)
     rows = []
     for key in keys:
         months = (
@@ -87,7 +87,7 @@ def restore_periods(state: EnergyState, days: Mapping[str, Period]) -> tuple[lis
         summed = add_days(start, sums)
         periods[month] = known if known and known.days > summed.days else summed
     in_order = {key: periods[key] for key in sorted(periods)}
-    return list_period_rows(replace(state, periods=in_order), days)[:2]
+    return list_period_rows(replace(state, periods=in_order), days)
 
 
 def _begin(state: EnergyState, keys: Sequence[str]) -> EnergyState:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from logger.energy.state import DayEnergy, Wiring
-from logger.model import add_up
+from logger.model import add_up, noise_of
 
 TOTALS: Final = (
     "production",
@@ -27,21 +27,11 @@ _BATTERY: Final = {"battery_charged": {"charged": 1}, "battery_discharged": {"di
 
 _HOUSE: Final = ("consumption", "load")
 """The quantities for the energy that a house uses, which is never below zero."""
-_NOISE_WH: Final = 30.0
-_NOISE_SHARE: Final = 0.03
-
-
-def noise_wh(terms_wh: Iterable[float]) -> float:
-    """Return by how many Wh a sum of these energies may be wrong.
-
-    Return 30 Wh, or 3 % of the largest energy if that is more.
-    """
-    return max(_NOISE_WH, _NOISE_SHARE * max((abs(wh) for wh in terms_wh), default=0.0))
 
 
 def is_impossible(quantity: str, wh: float, terms_wh: Iterable[float]) -> bool:
     """Return whether the energy of the house is further below zero than the errors of its terms explain."""
-    return quantity in _HOUSE and wh < 0 and wh < -noise_wh(terms_wh)
+    return quantity in _HOUSE and wh < 0 and wh < -noise_of(terms_wh)
 
 
 def is_rising(quantity: str, wiring: Wiring | None) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from logger.energy.day_rows import make_day_row
+from logger.energy.day_rows import row_of_day
 from logger.energy.quantities import TOTALS
 from logger.energy.state import EnergyState
 from logger.model import DayRow, Reading, Value, add_up
@@ -91,9 +91,8 @@ def sum_days(site: str, dates: Collection[str], members: Sequence[SiteMember]) -
 
 
 def _find_row(member: SiteMember, date: str) -> DayRow | None:
-    energy = member.energy
-    day = next((day for day in energy.days if day.date == date), None)
-    return None if day is None else make_day_row(day, energy.wiring, energy.marks if day == energy.today else {})
+    day = next((day for day in member.energy.days if day.date == date), None)
+    return None if day is None else row_of_day(day, member.energy)
 
 
 def _sum_rows(site: str, date: str, rows: Sequence[DayRow], members: Sequence[SiteMember]) -> DayRow:

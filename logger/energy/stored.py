@@ -83,13 +83,18 @@ def load_energy(parts: Mapping[str, str]) -> EnergyState:
         for day in part.pop("days", ()):
             today |= day
         merge_values(values, part)
-    days = [json.loads(parts[name]) for name in sorted(parts) if name.startswith(_PAST_DAY)]
-    periods = {name.removeprefix(_PERIOD): json.loads(parts[name]) for name in sorted(parts) if _PERIOD in name}
+    days = [json.loads(text) for text in select_parts(parts, _PAST_DAY).values()]
+    periods = {key: json.loads(text) for key, text in select_parts(parts, _PERIOD).items()}
     return _STATE.validate_python({**values, "days": [*days, today] if today else days, "periods": periods})
 
 
 def _dump(adapter: TypeAdapter[T], value: T) -> str:
     return adapter.dump_json(value, exclude_defaults=True).decode()
+
+
+def select_parts(parts: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """Return the parts whose names begin with `prefix`, in order, each by the rest of its name."""
+    return {name.removeprefix(prefix): parts[name] for name in sorted(parts) if name.startswith(prefix)}
 
 
 def merge_values(values: dict[str, Any], more: Mapping[str, Any]) -> None:

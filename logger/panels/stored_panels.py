@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from logger.energy.state import Counter, HeldValue
-from logger.energy.stored import merge_values
+from logger.energy.stored import merge_values, select_parts
 from logger.panels.panel_state import (
     IntervalRun,
     InverterState,
@@ -31,7 +31,7 @@ _DAY: Final = TypeAdapter(PanelDays)
 _HOUR: Final = TypeAdapter(Mapping[str, SeenHour])
 _PANELS: Final = "panels."
 _DAY_OF: Final = f"{_PANELS}day."
-_HOUR_OF: Final = "panels.hour."
+_HOUR_OF: Final = f"{_PANELS}hour."
 _COUNTER_OFTEN: Final = {"accepted_wh", "at", "bridged_wh"}
 _WATCH_OFTEN: Final = {"since", "last_tick", "interval_run"}
 _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -91,13 +91,9 @@ def load_panels(parts: Mapping[str, str]) -> PanelState:
     values: dict[str, Any] = {}
     for name in _PARTS.keys() & parts.keys():
         merge_values(values, json.loads(parts[name]))
-    values["days"] = {day: json.loads(text) for day, text in _select(parts, _DAY_OF).items()}
-    values["hours"] = {int(start): json.loads(text) for start, text in _select(parts, _HOUR_OF).items()}
+    values["days"] = {day: json.loads(text) for day, text in select_parts(parts, _DAY_OF).items()}
+    values["hours"] = {int(start): json.loads(text) for start, text in select_parts(parts, _HOUR_OF).items()}
     return _STATE.validate_python(values)
-
-
-def _select(parts: Mapping[str, str], prefix: str) -> dict[str, str]:
-    return {name.removeprefix(prefix): parts[name] for name in sorted(parts) if name.startswith(prefix)}
 
 
 # --- parts of versions before 0.1.0, which were positional ------------------------------------------------------
@@ -114,7 +110,7 @@ def _read_old(parts: Mapping[str, str]) -> PanelState:
             )
             for serial, (last_at, power_w, counter, first_at, first_wh) in now["inverters"].items()
         },
-        days={day: _read_old_day(**json.loads(text)) for day, text in _select(parts, _DAY_OF).items()},
+        days={day: _read_old_day(**json.loads(text)) for day, text in select_parts(parts, _DAY_OF).items()},
         watch=Watch(
             since=now["at"][0],
             last_tick=now["at"][1],

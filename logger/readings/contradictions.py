@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 from logger.energy.state import EnergyState, Tick, Wiring
-from logger.model import Value
+from logger.model import Value, noise_of
 from logger.readings import ct_comparison, paths, storage_comparison
 from logger.readings import rowsets as s
 from logger.readings.ct_comparison import CtSample, compare_sources
-from logger.readings.derive import BATTERY_W, CONSUMPTION_W, NET_W, PRODUCTION_W, Shortfall, noise_of
+from logger.readings.derive import BATTERY_W, CONSUMPTION_W, NET_W, PRODUCTION_W, Shortfall
 from logger.readings.rows import View
 from logger.readings.selectors import inverters, meters
 from logger.readings.selectors.production import STANDS

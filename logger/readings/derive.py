@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from logger.energy.state import Wiring
-from logger.model import Value, add_up
+from logger.model import Value, add_up, noise_of
 from logger.readings.values import battery_state
 
 PRODUCTION_W: Final = "production_power_w"
@@ -17,11 +17,6 @@ BATTERY_W: Final = "battery_power_w"
 LOAD_W: Final = "load_power_w"
 _GIVEN: Final = (PRODUCTION_W, NET_W, CONSUMPTION_W, BATTERY_W)
 """The powers from which other powers are computed."""
-_NOISE: Final = 30.0
-"""The least error of measurement of a sum, in W or Wh."""
-_NOISE_SHARE: Final = 0.03
-
-
 NO_LIMITS: Final[Mapping[str, float]] = {}
 
 Together: TypeAlias = Callable[[Iterable[str]], bool]
@@ -37,11 +32,6 @@ class Shortfall:
 
     house_w: float
     of: Mapping[str, float]
-
-
-def noise_of(terms: Iterable[float]) -> float:
-    """Return the possible error of a sum of powers in W or energies in Wh: 3 % of the largest term, at least 30."""
-    return max(_NOISE, _NOISE_SHARE * max((abs(term) for term in terms), default=0.0))
 
 
 def derive_powers(

@@ -8,10 +8,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Final
 
-from logger.model import add_up
+from logger.model import add_up, noise_of
 from logger.readings import paths
 from logger.readings import rowsets as s
-from logger.readings.derive import noise_of
 from logger.readings.expected import TOTALS, Expected, Written
 from logger.readings.own_times import format_second
 from logger.readings.rows import ABSENT, UNKNOWN, Row, Rows, View, each_of

@@ -223,17 +223,6 @@ def keep(rows: Rows, is_wanted: Callable[[Row], bool]) -> Rows:
     return rows and ([row for row in rows if is_wanted(row)] or ABSENT)
 
 
-def keep_counting(rows: Rows, lifetime: str) -> Rows:
-    """Return the rows if the lifetime energy of the first row is above 0; ABSENT if it is 0.
-
-    A gateway gives 0 while it starts, and for an energy that it does not count.
-    """
-    if not rows:
-        return rows
-    value = number(rows[0].values.get(lifetime))
-    return UNKNOWN if value is None else rows if value > 0 else ABSENT
-
-
 def doubt_silent(view: View, rows: Rows, *paths: str) -> Rows:
     """Return the rows, with a doubt on each row whose device is doubted in one of the documents at `paths`."""
     doubts = {serial: text for path in paths for serial, text in view.snapshot.doubts.get(path, {}).items()}

@@ -17,7 +17,6 @@ from logger.readings.rows import (
     View,
     inner_rows,
     keep,
-    keep_counting,
     only_if,
     unless,
     whole_of,
@@ -34,7 +33,7 @@ _NOISE_SHARE: Final = 0.01
 
 def _totals(view: View) -> Rows:
     rows = whole_of(view.find_fresh(paths.V1))
-    return keep_counting(rows and [_doubt_sum(view, rows[0])], "wattHoursLifetime")
+    return _keep_counting(rows and [_doubt_sum(view, rows[0])])
 
 
 def _doubt_sum(view: View, row: Row) -> Row:
@@ -67,9 +66,20 @@ def pdm(side: str, part: str) -> Selector:
         if not isinstance(block, dict):
             return ABSENT
         row = Row(block, document=rows[0].document)
-        return keep_counting([_doubt_sum(view, row) if part == "pcu" else row], "wattHoursLifetime")
+        return _keep_counting([_doubt_sum(view, row) if part == "pcu" else row])
 
     return select
+
+
+def _keep_counting(rows: Rows) -> Rows:
+    """Return the only row if its lifetime energy is above 0; ABSENT if it is 0.
+
+    A gateway gives 0 while it starts, and for an energy that it does not count.
+    """
+    if not rows:
+        return rows
+    lifetime = rows[0].number("wattHoursLifetime")
+    return UNKNOWN if lifetime is None else rows if lifetime > 0 else ABSENT
 
 
 def blocks_of(view: View, side: str) -> Rows:
