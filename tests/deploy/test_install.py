@@ -90,6 +90,26 @@ def test_each_step_is_said_and_none_is_done(machine: Machine) -> None:
     assert machine.files == []
 
 
+@pytest.mark.parametrize(
+    ("option", "again"), [((), ""), (("--upgrade",), " --upgrade"), (("--uninstall",), " --uninstall")]
+)
+def test_a_person_without_root_is_told_the_same_command_with_sudo(
+    tmp_path: Path, option: tuple[str, ...], again: str
+) -> None:
+    """Every other program of this path fails, so that nothing can be changed."""
+    person = tmp_path / "id"
+    person.write_text("#!/bin/sh\necho 1000\n")
+    person.chmod(0o755)
+    for name in ("dirname", "cat", "bash"):
+        (tmp_path / name).symlink_to(shutil.which(name) or "")
+    done = subprocess.run(
+        [shutil.which("bash") or "", str(INSTALL), *option], capture_output=True, text=True,
+        stdin=subprocess.DEVNULL, env={"PATH": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 69
+    assert done.stderr == f"This needs root.\nTry: sudo deploy/systemd/install{again}\n"
+
+
 def test_without_a_terminal_it_asks_for_options_instead_of_guessing(machine: Machine) -> None:
     told = machine.install()
     assert told.returncode == 69
