@@ -50,7 +50,11 @@ _PARTLY: Final = (
     "began in it, or the recorder or the gateway was away."
 )
 _NO_HOUR: Final = "the month has no row for this hour"
-_NO_READING: Final = "no reading of today has this value. `envoy-logger status` names the missing values"
+_NOW_S: Final = 3600
+"""An older value than this many seconds is not a power of now. The longest interval between readings is an hour."""
+_NO_READING: Final = (
+    "no reading of the hour before this time has this value. `envoy-logger status` names the missing values"
+)
 _POWERS: Final = (
     Column("production_power_w", "made", "w", _NO_READING),
     Column("load_power_w", "house", "w", _NO_READING),
@@ -90,15 +94,16 @@ def _answer_days(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_now(rows: Rows, scope: Scope) -> AnswerTable:
-    latest: dict[str, tuple[int, Cell]] = {}
-    for point in rows.of("envoy_totals"):
-        latest |= {column.name: (point.time, number(point, column.name)) for column in _POWERS
-                   if column.name in point.fields}  # fmt: skip
-    at = max((when for when, _ in latest.values()), default=None)
+    """Make one row: the newest value of each power. Some values are read less often than others."""
+    points = rows.of("envoy_totals")
+    at = max((point.time for point in points), default=None)
+    latest: dict[str, Cell] = {}
+    for point in points:
+        if at is not None and point.time >= at - _NOW_S:
+            latest |= {column.name: number(point, column.name) for column in _POWERS if column.name in point.fields}
     clock = f"{scope.local(at):%H:%M}" if at else None
-    columns = (Column("time", "at"), *_POWERS)
-    cells = tuple(latest.get(column.name, (0, None))[1] for column in _POWERS)
-    return AnswerTable(columns, [(clock, *cells)] if at else [])
+    cells = tuple(latest.get(column.name) for column in _POWERS)
+    return AnswerTable((Column("time", "at"), *_POWERS), [(clock, *cells)] if at else [])
 
 
 def _answer_records(rows: Rows, _scope: Scope) -> AnswerTable:

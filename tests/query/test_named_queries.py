@@ -71,8 +71,9 @@ def test_no_query_about_years_reads_the_minutes_of_years() -> None:
                 assert need.role == "daily" or 0 < need.newest_s <= 31 * 86400, query.name
 
 
-def test_now_takes_the_newest_of_each_power() -> None:
+def test_now_takes_the_newest_of_each_power_and_no_old_one() -> None:
     points = [
+        point("2026-05-20T09:00", production_power_w=500.0, load_power_w=200.0, battery_power_w=700.0),
         point("2026-05-20T11:58", production_power_w=900.0, load_power_w=300.0),
         point("2026-05-20T11:59", production_power_w=1000.0),
     ]
