@@ -48,7 +48,7 @@ ROUTES: Final = (
         span_answers.answer_days,
         (
             ("from", "the first local date; by default 13 days before `to`"),
-            ("to", "the last local date; by default today"),
+            ("to", "the last local date; by default today. One request may ask for at most 400 days"),
         ),
         "from=2026-06-21&to=2026-06-22",
     ),
