@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
+import os
 import shutil
 import tarfile
 import zlib
@@ -81,7 +82,7 @@ class ArchiveWriter:
     def add_state(self, path: Path, name: str) -> None:
         """Add a file of the state folder with the name `name`. Raises OSError if reading or writing fails."""
         with path.open("rb") as file:
-            self._tar.addfile(self._describe(STATE + name, path.stat().st_size), file)
+            self._tar.addfile(self._describe(STATE + name, os.fstat(file.fileno()).st_size), file)
 
     def _describe(self, name: str, size: int) -> tarfile.TarInfo:
         info = tarfile.TarInfo(name)

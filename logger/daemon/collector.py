@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from logger import __version__, log
 from logger.clock import Clock
@@ -18,7 +18,7 @@ from logger.daemon.claims import Claims
 from logger.daemon.clocks import Clocks
 from logger.daemon.collected import Collected, Findings
 from logger.daemon.events import PendingEvents, event_points
-from logger.daemon.gateway_state import RESTORE, Change, GatewayState, load_state
+from logger.daemon.gateway_state import Change, GatewayState, load_state, report_new_state
 from logger.daemon.layout_file import LayoutFile
 from logger.daemon.newest import NewestReadings
 from logger.daemon.poller import Poller
@@ -43,12 +43,6 @@ OwnPoints: TypeAlias = Callable[[int, Mapping[str, str], Poller], Awaitable[list
 
 OnCommit: TypeAlias = Callable[[Collection[Role], Collection[Lease]], None]
 """Receives, after a tick is stored, the roles that have new rows, and leases of these rows."""
-
-_FIRST_DAY: Final = (
-    "on this first day the energies of today and of seven days are the gateway's own figures if these are plausible, "
-    "and are otherwise left out"
-)
-"""What happens on the first day of an energy state, for messages."""
 
 
 class Collector:
@@ -225,20 +219,14 @@ class Collector:
             self._recognising = info.serial
             self._stored, self._stored_from = await self._store.call(Store.read_state, info.serial), None
             self.state = load_state(self._stored, await self._store.call(Store.read_reports, info.serial))
+            is_first = not await self._store.call(Store.list_gateways)
+        # From here on nothing is awaited, so that the next holder of the lock finds the state in this collector.
         if info.serial != self._events.serial:
             self.newest = NewestReadings()
         self._events.serial = info.serial
         self._zone.restore(self.state.energy.zone)
-        if not self._stored and not await self._store.call(Store.list_gateways):
-            log.get("collect").info(
-                f"a new energy state begins; {_FIRST_DAY}. "
-                "If the state folder was lost, `envoy-logger backfill` restores the earlier energies from InfluxDB"
-            )
-        elif not self._stored:
-            log.get("collect").warning(
-                f"the store has no energy state of gateway {info.serial}, so a new energy state begins; {_FIRST_DAY}"
-                f"\nTry: {RESTORE}"
-            )
+        if not self._stored:
+            report_new_state(info.serial, is_first=is_first)
         if not self._is_begun:
             self._is_begun = True
             text = f"envoy-logger {__version__} began to record"
@@ -286,6 +274,7 @@ class Collector:
         commit, text = make_commit(info.serial, tick, readings, result, self._stored, self._stored_from)
         leases = await self._store.call(Store.put, commit)
         self._events.mark_stored(len(happened))
+        self._share.mark_stored(result.daily)
         is_answered = self.poller.requests.was_answered_since(self._since.get("totals", 0.0))
         self.newest.note_answer(tick, is_answered=is_answered)
         self.newest.take([*readings, *(row.reading for row in result.daily)])

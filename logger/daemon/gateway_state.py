@@ -33,8 +33,13 @@ _GATEWAY_POINT: Final = TypeAdapter(GatewayPoint)
 _KEYS: Final = TypeAdapter(DocumentKeys)
 _SLOW: Final = TypeAdapter(Slow)
 _KEYS_OF: Final = "readings.keys."
-RESTORE: Final = "run envoy-logger backfill if an InfluxDB has the earlier readings."
+_RESTORE: Final = "run envoy-logger backfill if an InfluxDB has the earlier readings."
 """The hint of a message about a lost state."""
+_FIRST_DAY: Final = (
+    "on this first day the energies of today and of seven days are the gateway's own figures if these are plausible, "
+    "and are otherwise left out"
+)
+"""What happens on the first day of an energy state, for messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +93,9 @@ def load_state(parts: Parts, reports: Mapping[str, Sequence[Report]]) -> Gateway
         times=_read(parts, "intervals of meters", _read_slow, OwnTimes()),
     )
     return GatewayState(
-        _read(parts, "energy state", energy, EnergyState(), f"\nTry: {RESTORE}"),
+        _read(parts, "energy state", energy, EnergyState(), f"\nTry: {_RESTORE}"),
         readings,
-        _read(parts, "panel state", load_panels, PanelState(), f"\nTry: {RESTORE}"),
+        _read(parts, "panel state", load_panels, PanelState(), f"\nTry: {_RESTORE}"),
     )
 
 
@@ -104,6 +109,20 @@ def _read(parts: Parts, subject: str, read: Callable[[Parts], T], fresh: T, hint
             f"{reason}{hint}"
         )
         return fresh
+
+
+def report_new_state(gateway: str, *, is_first: bool) -> None:
+    """Log that the store has no state of a gateway. `is_first`: the store has no state of any gateway."""
+    begins = f"a new energy state begins; {_FIRST_DAY}"
+    if is_first:
+        log.get("collect").info(
+            f"{begins}. "
+            "If the state folder was lost, `envoy-logger backfill` restores the earlier energies from InfluxDB"
+        )
+    else:
+        log.get("collect").warning(
+            f"the store has no energy state of gateway {gateway}, so {begins}\nTry: {_RESTORE}"
+        )
 
 
 # --- parts of the present format --------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from logger.daemon.clocks import STEP_BACK_S
 from logger.daemon.tick import TickResult
-from logger.energy.site_sums import SiteMember, sum_days, sum_totals
+from logger.energy.site_sums import SITE_DAY, SiteMember, sum_days, sum_totals
 from logger.energy.state import EnergyState
 from logger.model import DayRow, Reading, Value
 
@@ -74,14 +74,18 @@ class SiteMembers:
             self._dates |= dates
 
     def list_rows(self, name: str) -> list[DayRow]:
-        """Return the site's changed day rows. Return no rows before the days of every gateway are known.
+        """Return the site's changed day rows that are not stored yet.
 
-        Only the first gateway of the site gets rows, so that each row is written once.
+        Return no rows before the days of every gateway are known. Only the first gateway of the site gets rows, so
+        that each row is written once.
         """
         if name != next(iter(self._members)) or self._known < self._members.keys():
             return []
-        dates, self._dates = self._dates, set()
-        return sum_days(self.site, dates, [*self._members.values()])
+        return sum_days(self.site, self._dates, [*self._members.values()])
+
+    def mark_stored(self, rows: Iterable[DayRow]) -> None:
+        """Record that the site's rows among `rows` are stored."""
+        self._dates -= {row.day for row in rows if row.reading.measurement == SITE_DAY}
 
     def _finish(self) -> list[Reading]:
         """Make the site's point of the tick. A gateway without a report at this tick counts as silent."""
@@ -111,6 +115,11 @@ class SiteShare:
         points = self.members.note(self.name, tick, totals, energy)
         rows = self.members.list_rows(self.name)
         return replace(result, readings=[*result.readings, *points], daily=[*result.daily, *rows])
+
+    def mark_stored(self, rows: Iterable[DayRow]) -> None:
+        """Record that these day rows are stored."""
+        if self.members is not None:
+            self.members.mark_stored(rows)
 
     def note_silence(self, tick: int) -> list[Reading]:
         """Record that the gateway is silent at a tick. Return the points of the site that are complete now."""

@@ -11,11 +11,14 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 import trustme
 
+from logger.backup.archive import ArchiveWriter, Manifest, Texts
 from logger.clock import FastClock
+from logger.files import write_atomically
 from logger.settings.definitions import DESCRIPTIONS
 from logger.store.copies import copy_store
 from logger.store.folder import LOCK, claim
@@ -371,6 +374,27 @@ def test_the_folder_stays_free_for_the_recorder_after_a_restore(old: Path) -> No
     assert run(new, "restore", str(file)).code == 0
     with claim(state_of(new)) as lock:
         Store.open(state_of(new), max_mb=64, keep_days=30, clock=HandClock(), lock=lock).close()
+
+
+def test_a_file_that_the_recorder_replaces_meanwhile_is_whole_in_the_backup(tmp_path: Path) -> None:
+    class Replaced(type(tmp_path)):  # type: ignore[misc]
+        """A file that gets a shorter content between the opening and the look at its size."""
+
+        def open(self, *words: str) -> IO[bytes]:
+            file: IO[bytes] = super().open(*words)
+            write_atomically(Path(self), b"new")
+            return file
+
+    token = Replaced(tmp_path / "token-1")
+    Path(token).write_bytes(b"the earlier token")
+    with (tmp_path / "backup").open("wb") as file:
+        archive = ArchiveWriter(file, Texts(Manifest(0, is_service=False)))
+        archive.add_state(token, "token-1")
+        archive.close()
+    with tarfile.open(tmp_path / "backup") as tar:
+        member = tar.extractfile("state/token-1")
+        assert member is not None
+        assert member.read() == b"the earlier token"
 
 
 def test_what_is_no_file_is_no_backup(tmp_path: Path) -> None:

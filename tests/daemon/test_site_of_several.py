@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from logger.daemon.site_members import SiteMembers
 from logger.daemon.status_file import describe
 from logger.energy.site_sums import SiteMember, sum_totals
 from logger.energy.state import EnergyState, Wiring
+from logger.errors import StoreFullError
 from logger.influx.read_back import read_back
 from logger.model import Reading, Value
 from logger.store.store import Store
@@ -121,5 +123,30 @@ def test_a_recorder_writes_the_sums_of_its_site_and_a_row_a_day(tmp_path: Path, 
             assert row.fields["local_date"] == "2026-06-21"
             assert row.fields["gateways"] == 2
             assert "production_estimated_wh" in row.fields
+
+    asyncio.run(run())
+
+
+def test_a_row_of_the_site_that_a_full_store_refused_is_written_at_the_next_tick(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with by_hand(tmp_path, site="farm") as (recorder, clock, _simulators):
+            house, store = recorder.collectors[0], recorder.store
+
+            class FullStore:
+                """The store of the house, which has no space for a tick."""
+
+                async def call(self, function: Callable[..., object], /, *args: object) -> object:
+                    if function is Store.put:
+                        raise StoreFullError("no room")
+                    return await store.call(function, *args)
+
+            await tick(recorder, clock, 0)
+            house._store = FullStore()  # type: ignore[assignment]
+            with contextlib.suppress(StoreFullError):
+                await tick(recorder, clock, 1)
+            house._store = store
+            await tick(recorder, clock, 2)
+            (row,) = await read(store, "envoy_site_day", "daily")
+            assert row.fields["local_date"] == "2026-06-21"
 
     asyncio.run(run())

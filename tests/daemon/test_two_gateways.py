@@ -230,6 +230,22 @@ def test_a_state_is_changed_where_it_is_held_when_the_turn_comes(tmp_path: Path)
     asyncio.run(run())
 
 
+def test_a_state_that_a_collector_has_just_read_is_changed_at_the_collector(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with by_hand(tmp_path) as (recorder, _clock, _simulators):
+            _, barn = recorder.collectors
+            async with recorder.between_ticks:
+                recognised = asyncio.create_task(barn.poller.identify(NOON))
+                while not recorder.between_ticks._waiters:
+                    await asyncio.sleep(0.01)
+                changed = asyncio.create_task(recorder.keeper_of(BARN).amend(with_first_day("2020-01-01")))
+                await asyncio.sleep(0)
+            await asyncio.gather(recognised, changed)
+            assert barn.state.energy.first_day == await stored_first_day(recorder, BARN) == "2020-01-01"
+
+    asyncio.run(run())
+
+
 def test_each_gateway_has_its_own_state_pin_and_part_of_the_status(tmp_path: Path) -> None:
     async def run() -> None:
         async with by_hand(tmp_path) as (recorder, clock, _simulators):
