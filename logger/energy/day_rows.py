@@ -8,7 +8,7 @@ from typing import Final
 
 from logger.days import final_at
 from logger.energy.extremes import NAMES
-from logger.energy.quantities import figures
+from logger.energy.quantities import figure, figures
 from logger.energy.state import Day, EnergyState, Mark, Tick, Wiring
 from logger.energy.surroundings import Extremes
 from logger.model import DayRow, Reading, Value
@@ -120,7 +120,7 @@ def empty_band(day: Reading) -> dict[str, Value]:
 def _list_money(day: Day, money: BandEnergy, wiring: Wiring | None) -> dict[str, Value]:
     """Return currency, cost and income of a day. Add the savings if the energy of the house is known."""
     fields: dict[str, Value] = {"currency": money.currency, "cost": money.cost, "income": money.income}
-    if "load" in figures(day.wiring or wiring, day.energy):
+    if figure("load", day.wiring or wiring, day.energy) is not None:
         fields["saved"] = money.savings
     return fields
 

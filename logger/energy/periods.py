@@ -61,11 +61,8 @@ class Period:
             self.days + more.days,
             self.seconds + more.seconds,
             self.polled_s + more.polled_s,
-            {n: self.sums.get(n, 0.0) + more.sums.get(n, 0.0) for n in dict.fromkeys((*self.sums, *more.sums))},
-            {
-                n: max(self.peaks.get(n, 0.0), more.peaks.get(n, 0.0))
-                for n in dict.fromkeys((*self.peaks, *more.peaks))
-            },
+            {**self.sums, **{name: self.sums.get(name, 0.0) + value for name, value in more.sums.items()}},
+            {**self.peaks, **{name: max(self.peaks.get(name, 0.0), value) for name, value in more.peaks.items()}},
             more.peak_import_at if theirs > own else self.peak_import_at,
             best.best_day,
             best.best_day_wh,

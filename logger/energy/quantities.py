@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from logger.energy.state import DayEnergy, Wiring
-from logger.model import add_up, noise_of
+from logger.model import noise_of
 
 TOTALS: Final = (
     "production",
@@ -83,21 +83,40 @@ def terms(wiring: Wiring | None) -> Mapping[str, Mapping[str, int]]:
 def figures(
     wiring: Wiring | None, energy: Mapping[str, DayEnergy], left_out: Collection[str] = ()
 ) -> dict[str, tuple[float, float]]:
-    """Compute each quantity's energy and the estimated part of this energy, in Wh, from a day's energy by counter.
+    """Compute the figure of each quantity (see `figure`) from a day's energy by counter.
 
-    The quantities in `left_out` and impossible quantities are missing. Energy that was shared over a gap enters the
+    The quantities in `left_out` and impossible quantities are missing.
+    """
+    return {
+        quantity: found
+        for quantity, of in terms(wiring).items()
+        if quantity not in left_out and (found := _compute(quantity, of, energy)) is not None
+    }
+
+
+def figure(quantity: str, wiring: Wiring | None, energy: Mapping[str, DayEnergy]) -> tuple[float, float] | None:
+    """Compute a quantity's energy and the estimated part of this energy, in Wh, from a day's energy by counter.
+
+    Return None if a counter is missing or the quantity is impossible. Energy that was shared over a gap enters the
     estimated part with the sign that the counter has in the quantity. Integrated energy always adds to the estimated
     part, because errors do not cancel out when integrated energies do.
     """
-    found = {}
-    for quantity, of in terms(wiring).items():
-        if quantity not in left_out and all(name in energy for name in of):
-            wh = add_up(sign * energy[name].wh for name, sign in of.items())
-            if is_impossible(quantity, wh, (energy[name].wh for name in of)):
-                continue
-            gap = add_up(
-                sign * energy[name].estimated_wh for name, sign in of.items() if not energy[name].is_integrated
-            )
-            integrated = add_up(energy[name].estimated_wh for name in of if energy[name].is_integrated)
-            found[quantity] = (wh, abs(gap) + integrated)
-    return found
+    of = terms(wiring).get(quantity)
+    return None if of is None else _compute(quantity, of, energy)
+
+
+def _compute(quantity: str, of: Mapping[str, int], energy: Mapping[str, DayEnergy]) -> tuple[float, float] | None:
+    """Compute the figure of a quantity from its counters `of`, with their signs."""
+    wh = gap = integrated = 0.0
+    for name, sign in of.items():
+        counted = energy.get(name)
+        if counted is None:
+            return None
+        wh += sign * counted.wh
+        if counted.is_integrated:
+            integrated += counted.estimated_wh
+        else:
+            gap += sign * counted.estimated_wh
+    if is_impossible(quantity, wh, (energy[name].wh for name in of)):
+        return None
+    return wh, abs(gap) + integrated

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from logger.days import following
-from logger.energy.quantities import TOTALS, figures, is_impossible, terms
+from logger.energy.quantities import TOTALS, figure, is_impossible, terms
 from logger.energy.state import POWER, Day, EnergyState, Wiring
 from logger.model import add_up
 
@@ -118,9 +118,9 @@ def _sum_week(
         for day in days:
             metered = day.wiring or wiring
             is_whole = all(first_day.get(name, day.date) < day.date for name in terms(metered).get(quantity, ()))
-            figure = figures(metered, day.energy, day.left_out).get(quantity)
-            if figure is not None and is_whole:
-                of_days.append(figure[0])
+            found_wh = None if quantity in day.left_out else figure(quantity, metered, day.energy)
+            if found_wh is not None and is_whole:
+                of_days.append(found_wh[0])
         if len(of_days) == _WEEK:
             found[quantity] = add_up(of_days)
     return found

@@ -17,7 +17,7 @@ from logger.daemon.tariff_files import read_prices
 from logger.daemon.tick import run_tick
 from logger.days import first_instant, local_day
 from logger.errors import EnvoyLoggerError
-from logger.gateway.documents import read_document, read_info
+from logger.gateway.documents import number_skeleton, read_document, read_info
 from logger.gateway.endpoints import Endpoint, plan
 from logger.model import Document, GatewayInfo, Snapshot
 from logger.readings import paths
@@ -113,7 +113,7 @@ def _list_documents(model: SiteModel, endpoints: tuple[Endpoint, ...], at: int) 
                 body = read_document(answer, endpoint.form, endpoint.path)
             except EnvoyLoggerError:
                 continue
-            yield endpoint.path, Document(endpoint.path, body, float(at), 0.0)
+            yield endpoint.path, Document(endpoint.path, body, float(at), 0.0, number_skeleton(answer))
 
 
 def _read_info(model: SiteModel, at: int) -> GatewayInfo:
