@@ -1,7 +1,7 @@
 """Checks the connection to the gateway in steps: name, port, certificate, firmware, sign-in, every document.
 
-Nothing is written into the state folder. The certificate is checked by the recorder's own rules, with a copy of the
-pin in a temporary folder.
+Without a sign-in, nothing is written into the state folder. The certificate is checked by the recorder's own rules,
+with a copy of the pin in a temporary folder.
 """
 
 from __future__ import annotations
