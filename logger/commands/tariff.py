@@ -18,7 +18,7 @@ from logger.commands.ui.options import MisuseError, parse_date, zone_of
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.start import begin
 from logger.daemon.config import access_of
-from logger.daemon.tariff_files import SETTING, read_prices
+from logger.daemon.tariff_files import SETTING, find_fix, is_unreadable, read_prices
 from logger.days import first_instant
 from logger.errors import AbsentError, NotAllowedError
 from logger.gateway.access import Access
@@ -57,6 +57,8 @@ def check_file(env_file: Path, file: Path | None) -> int:
     for problem in problems:
         click.echo(f"{path} {problem}", err=True)
     if problems:
+        if is_unreadable(problems[0]):
+            click.echo(f"Try: {find_fix(problems[0])}", err=True)
         return 78
     for period in prices.tariff.periods:
         click.echo(f"{_describe_span(period)}: {_describe_prices(period)}")
@@ -104,7 +106,7 @@ def show_day(env_file: Path, file: Path | None, day: str) -> int:
     path = _find_file(env_file, file)
     prices, problems = read_prices(path)
     if not prices.tariff.periods:
-        click.echo(f"{path} {problems[0]}\nTry: run envoy-logger tariff check, which lists every problem.", err=True)
+        click.echo(f"{path} {problems[0]}\nTry: {find_fix(problems[0])}", err=True)
         return 78
     zone = zone_of(begin(env_file, level="warning"))
     _print_day(prices, date.fromisoformat(day) if day else datetime.now(zone).date(), zone.key)

@@ -18,7 +18,9 @@ from logger.tariff.price_table import PriceTable, make_table, parse_prices
 from logger.tariff.prices import Prices
 
 SETTING: Final = "LOGGER_TARIFF_FILE"
+_UNREADABLE: Final = "cannot be read"
 _FIX: Final = "run `envoy-logger tariff check`, which lists every problem with its line."
+_FIX_PATH: Final = "correct the path, or write the file: `envoy-logger tariff propose` prints a first one."
 _SHOWN: Final = 3
 _Stamp: TypeAlias = tuple[tuple[str, int, int, int], ...]
 
@@ -36,7 +38,7 @@ def read_prices(path: str) -> tuple[Prices, tuple[str, ...]]:
     try:
         tariff, problems = parse_tariff(Path(path).expanduser().read_bytes())
     except OSError as error:
-        return Prices(), (f"cannot be read: {error.strerror or error}",)
+        return Prices(), (f"{_UNREADABLE}: {error.strerror or error}",)
     if problems or not tariff.price_path:
         return Prices(tariff), problems
     is_bounded = all(has_cents(period.currency) for period in tariff.periods if period.is_hourly)
@@ -49,10 +51,20 @@ def tariff_problems(settings: Settings) -> tuple[Problem, ...]:
     """List the problems of the tariff and price files, for the report about the problems of the settings."""
     named = {each.recorder.tariff_file: each.origins.get(SETTING, "default") for each in settings.gateways}
     return tuple(
-        Problem(SETTING, origin, f"{path} {problem}", _FIX)
+        Problem(SETTING, origin, f"{path} {problem}", find_fix(problem))
         for path, origin in named.items()
         for problem in read_prices(path)[1]
     )
+
+
+def is_unreadable(problem: str) -> bool:
+    """Return True if a problem of `read_prices` says that there is no tariff file that can be read."""
+    return problem.startswith(_UNREADABLE)
+
+
+def find_fix(problem: str) -> str:
+    """Return what to do about a problem of `read_prices`."""
+    return _FIX_PATH if is_unreadable(problem) else _FIX
 
 
 def _read_tables(files: list[Path], highest: float) -> tuple[PriceTable, list[str]]:

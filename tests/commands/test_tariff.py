@@ -65,6 +65,17 @@ def test_show_says_which_hours_have_no_price_yet(tmp_path: Path) -> None:
     assert "not known yet" in done.out.splitlines()[2]
 
 
+def test_a_tariff_file_that_is_not_there_is_not_checked_again(tmp_path: Path) -> None:
+    gone = str(tmp_path / "gone.toml")
+    cure = "Try: correct the path, or write the file: `envoy-logger tariff propose` prints a first one."
+    for words in (("check", gone), ("show", gone)):
+        done = program(tmp_path, "tariff", *words, settings=BERLIN)
+        assert done.code == 78
+        assert done.said == [f"{gone} cannot be read: No such file or directory", cure]
+    named = {**BERLIN, "ENPHASE_GATEWAY": "192.0.2.1", "LOGGER_TARIFF_FILE": gone}
+    assert cure in program(tmp_path, "check", settings=named).said
+
+
 def test_a_day_that_no_calendar_has_is_a_misuse(tmp_path: Path) -> None:
     file = lay(tmp_path, TIME_OF_USE)
     for day in ("9999-12-31", "2026-02-30", "tomorrow"):
