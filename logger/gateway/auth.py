@@ -82,6 +82,9 @@ class Auth:
         best = self._choose(now)
         if (best is None or now >= best.renew_at) and self._read_again():
             best = self._choose(now)
+        if best is None and self._pasted_fault is not None:
+            self._read_pasted()  # our clock may have been set, so that the token has not expired
+            best = self._choose(now)
         if best is None:
             best = await self._do_without(now)
         elif now >= best.renew_at:

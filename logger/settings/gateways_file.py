@@ -124,9 +124,10 @@ class _GatewaysFile:
 
     def read(self, found: Mapping[str, object]) -> tuple[GatewayEntry, ...]:
         """Return the gateways of all tables, checked and with the secrets that the tables name."""
-        for name in found.keys() - {TABLE}:
-            fix = f"begin each gateway with [[{TABLE}]]."
-            self._complain(name, (name,), "is not in a table of a gateway", fix)
+        for name in found:
+            if name != TABLE:
+                fix = f"begin each gateway with [[{TABLE}]]."
+                self._complain(name, (name,), "is not in a table of a gateway", fix)
         tables = found.get(TABLE, [])
         if not isinstance(tables, list) or not tables:
             fix = f"begin each gateway with a line [[{TABLE}]], and give its address below."

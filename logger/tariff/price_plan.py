@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
+from logger.model import add_up
+
 WH: Final = 1000.0
 """Wh in a kWh: prices are for a kWh, energies are in Wh."""
 DAY_MINUTES: Final = 1440
@@ -71,7 +73,7 @@ class PricePeriod:
 
     def surcharge(self, bought_wh: float) -> float:
         """Return the surcharge of all tiers, in currency, for the first `bought_wh` of a calendar month."""
-        return sum(tier.add * max(0.0, bought_wh - tier.above_wh) / WH for tier in self.tiers)
+        return add_up(tier.add * max(0.0, bought_wh - tier.above_wh) / WH for tier in self.tiers)
 
 
 @dataclass(frozen=True, slots=True)

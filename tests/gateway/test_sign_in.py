@@ -457,6 +457,17 @@ async def test_a_refused_token_is_tried_again_though_our_clock_was_set_back_mean
         await gateway.fetch(endpoint(READINGS))
 
 
+async def test_a_pasted_token_that_seemed_expired_is_used_when_our_clock_is_right_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with site(tmp_path) as here:
+        with monkeypatch.context() as ahead:
+            ahead.setattr(here.clock, "time", lambda: here.clock.now + 400 * DAY)
+            gateway = here.gateway(token=here.token(), **NO_ACCOUNT)
+            assert "expired on" in await fails(gateway, TokenError)
+        await gateway.fetch(endpoint(READINGS))
+
+
 @pytest.mark.parametrize("cloud_answers", ["tokens that the gateway refuses", "503", "reset"])
 async def test_hours_of_401_with_restarts_make_few_sign_ins(tmp_path: Path, cloud_answers: str) -> None:
     async with site(tmp_path) as here:
