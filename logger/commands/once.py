@@ -29,7 +29,11 @@ _DELIVERY_S = 30.0
 @click.command("once", short_help="Poll every endpoint once, store and deliver.")
 @env_file_option
 @gateway_option
-@click.option("--dry-run", is_flag=True, help="Print every point as line protocol; store and send nothing.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print the points of this poll as line protocol, without rows of days; store and send nothing.",
+)
 def command(env_file: Path, serial: str, dry_run: bool) -> int:
     """Poll every endpoint of every gateway once, store the readings and try to deliver them for 30 s.
 

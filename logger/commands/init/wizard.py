@@ -241,7 +241,7 @@ def list_next_steps(destination: Destination) -> list[str]:
             f"sudo {program} doctor{option}",
         ]
     commands = {
-        f"{program} once --dry-run{option}": "one poll; prints every point that it would write",
+        f"{program} once --dry-run{option}": "one poll; prints the points of this poll",
         f"{program} run{option}": "record from now on",
         f"{program} doctor{option}": "check everything, and show the cure of each fault",
     }
