@@ -97,12 +97,13 @@ class Contradictions:
         At the recorder's first tick a contradiction is reported immediately, because the command `once` has only one
         tick. A contradiction from the future is dropped: our clock was ahead and was set back.
         """
+        wiring = tick.wiring.or_as(energy.wiring)
         by_ct = _keep_samples(self.ct_samples, new.ct, ct_comparison.COMPARED_S)
         by_storage = _keep_samples(self.storage_samples, new.storage, storage_comparison.COMPARED_S)
         seen = {
             **found,
-            **(compare_sources(by_ct, tick.inverters_w) if new.ct else {}),
-            **(compare_storage(by_storage, tick.wiring.or_as(energy.wiring)) if new.storage else {}),
+            **(compare_sources(by_ct, tick.inverters_w, wiring) if new.ct else {}),
+            **(compare_storage(by_storage, wiring) if new.storage else {}),
         }
         if not seen and not self.sightings:
             return self if new == NO_SAMPLES else Contradictions(self.sightings, by_ct, by_storage)
@@ -181,7 +182,7 @@ def _describe_legs(legs: Mapping[str, float], *, is_total: bool) -> SiteWarning:
 
 def drop_powers(totals: dict[str, Value], warnings: Mapping[str, SiteWarning]) -> None:
     """Remove each power that is computed from a CT with a site warning."""
-    for key in (storage_comparison.KEY, _LEGS):
+    for key in (storage_comparison.KEY, ct_comparison.KEY, _LEGS):
         for quantity in warnings[key].leaves_out if key in warnings else ():
             totals.pop(f"{quantity}_power_w", None)
 

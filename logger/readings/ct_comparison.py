@@ -10,14 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from logger.energy.state import Wiring
 from logger.model import Value
 from logger.readings import rowsets as s
-from logger.readings.derive import PRODUCTION_W
+from logger.readings.derive import NET_W, PRODUCTION_W
 from logger.readings.power_times import ReadFrom
 from logger.readings.rows import View
 from logger.readings.selectors import inverters, meters
 from logger.readings.site_warnings import SiteWarning
 
+KEY: Final = "production CT"
 _SPAN_S: Final = 7200
 _LAG_S: Final = (300, 1800)
 """The least and the greatest delay of a sum over inverters, in seconds; the delay is their reporting interval."""
@@ -31,6 +33,8 @@ _SUNNY_SHARE: Final = 0.1
 """The sun counts as shining if the production is this share of the greatest power of all inverters together."""
 _NOTHING: Final = 0.05
 """A CT that shows less than this share of the inverters' power counts as measuring nothing."""
+_ALIKE: Final = 0.1
+"""The greatest difference between two equal powers, as a share: a CT and the sum of delayed reports."""
 _BY_CT: Final = frozenset({s.PRODUCTION_METER.name, s.PRODUCTION_BLOCK.name})
 _CHECK_CT: Final = "have the installer check where the production CT is clamped, and in which direction."
 
@@ -40,6 +44,7 @@ class CtSample:
     """The CT's power and the sum of the inverters' last reports at one tick, in W.
 
     `silent`: some inverters have no recent report. `reversed`: phases of the CT that show negative power.
+    `grid_w`: the power of the CT at the grid, if there is one.
     """
 
     at: int
@@ -47,6 +52,7 @@ class CtSample:
     inverters_w: float
     silent: bool = False
     reversed: tuple[str, ...] = ()
+    grid_w: float | None = None
 
 
 def take_sample(at: int, totals: Mapping[str, Value], read_from: ReadFrom, view: View) -> CtSample | None:
@@ -58,11 +64,21 @@ def take_sample(at: int, totals: Mapping[str, Value], read_from: ReadFrom, view:
     if not rows or (reported := rows[0].number("sum")) is None:
         return None
     is_silent = rows[0].whole("heard") != rows[0].whole("listed")
-    return CtSample(at, watts, reported, is_silent, tuple(meters.find_reversed_legs(view)))
+    grid_w = totals.get(NET_W)
+    return CtSample(
+        at,
+        watts,
+        reported,
+        is_silent,
+        tuple(meters.find_reversed_legs(view)),
+        grid_w if isinstance(grid_w, float) else None,
+    )
 
 
-def compare_sources(samples: Sequence[CtSample], most_w: float | None) -> dict[str, SiteWarning]:
+def compare_sources(samples: Sequence[CtSample], most_w: float | None, wiring: Wiring) -> dict[str, SiteWarning]:
     """Return a site warning if production CT and inverters differ by more than a fifth over the last two sunny hours.
+
+    If the CT measures no production at all, the warning leaves out the powers and energies that are computed with it.
 
     The first sample is compared alone: a CT that shows nothing while the sun shines is faulty. At dusk the first
     sample is not compared, because the inverters' reports are older than the CT's power. `most_w`: the greatest power
@@ -72,7 +88,7 @@ def compare_sources(samples: Sequence[CtSample], most_w: float | None) -> dict[s
         return {}
     sunny_w = max(_SUNNY_W, _SUNNY_SHARE * (most_w or 0.0))
     if len(samples) == 1:
-        return _judge_first(samples[0], sunny_w)
+        return _judge_first(samples[0], sunny_w, wiring)
     last = [sample for sample in samples if samples[-1].at - sample.at < _SPAN_S]
     reported = _mean([sample.inverters_w for sample in last])
     means = [*_list_means(samples)]
@@ -84,13 +100,19 @@ def compare_sources(samples: Sequence[CtSample], most_w: float | None) -> dict[s
         return {}
     if ct_w > reported and any(sample.silent for sample in last):
         return {}
-    return _describe(" on average over two sunny hours", ct_w, reported, samples[-1].reversed)
+    means_w = CtSample(samples[-1].at, ct_w, reported, reversed=samples[-1].reversed, grid_w=_mean_grid(last))
+    return _describe(" on average over two sunny hours", means_w, wiring)
 
 
-def _judge_first(first: CtSample, sunny_w: float) -> dict[str, SiteWarning]:
+def _judge_first(first: CtSample, sunny_w: float, wiring: Wiring) -> dict[str, SiteWarning]:
     """Return a site warning if the production CT shows nothing while the sun shines."""
     is_missing = first.inverters_w >= sunny_w and first.ct_w < _NOTHING * first.inverters_w
-    return _describe("", first.ct_w, first.inverters_w, first.reversed) if is_missing else {}
+    return _describe("", first, wiring) if is_missing else {}
+
+
+def _mean_grid(samples: Sequence[CtSample]) -> float | None:
+    known = [sample.grid_w for sample in samples if sample.grid_w is not None]
+    return _mean(known) if known else None
 
 
 def _list_means(samples: Sequence[CtSample]) -> Iterator[float]:
@@ -105,17 +127,31 @@ def _mean(watts: Sequence[float]) -> float:
     return sum(watts) / len(watts)
 
 
-def _describe(when: str, ct_w: float, reported_w: float, legs: Sequence[str]) -> dict[str, SiteWarning]:
-    if legs and ct_w < reported_w:
-        cause = f"the production CT of phase {' and '.join(legs)} is reversed"
-    elif ct_w < -_NOTHING * reported_w:
-        cause = "the production CT is reversed"
-    elif ct_w < _NOTHING * reported_w:
-        cause = "the production CT is not clamped"
-    elif ct_w < reported_w:
-        cause = "the production CT misses some inverters or a phase, or is on the wrong phase"
-    else:
-        cause = "inverters that the gateway does not list feed in through the production CT"
-    text = f"the production CT shows {ct_w:.0f} W{when}, the inverters report {reported_w:.0f} W; probably {cause}"
+def _describe(when: str, found: CtSample, wiring: Wiring) -> dict[str, SiteWarning]:
+    ct_w, reported_w = found.ct_w, found.inverters_w
+    text = (
+        f"the production CT shows {ct_w:.0f} W{when}, the inverters report {reported_w:.0f} W; "
+        f"probably {_suggest_cause(found)}"
+    )
     over = "the production CT and the inverters agree again"
-    return {"production CT": SiteWarning(text, over, _CHECK_CT, "production_ct", is_daily=True)}
+    is_useless = ct_w < _NOTHING * reported_w or (bool(found.reversed) and ct_w < reported_w)
+    made_of_it = ("net",) if wiring.total else ("consumption", "load") if wiring.net else ()
+    leaves_out = made_of_it if is_useless else ()
+    return {KEY: SiteWarning(text, over, _CHECK_CT, "production_ct", is_daily=True, leaves_out=leaves_out)}
+
+
+def _suggest_cause(found: CtSample) -> str:
+    ct_w, reported_w = found.ct_w, found.inverters_w
+    if found.grid_w is not None and abs(found.grid_w - reported_w) <= _ALIKE * reported_w and ct_w < reported_w:
+        return "the production CT and the consumption CT are swapped"
+    if found.reversed and ct_w < reported_w:
+        return f"the production CT of phase {' and '.join(found.reversed)} is reversed"
+    if ct_w < -_NOTHING * reported_w:
+        return "the production CT is reversed"
+    if ct_w < _NOTHING * reported_w:
+        return "the production CT is not clamped"
+    if ct_w < reported_w:
+        return "the production CT misses some inverters or a phase, or is on the wrong phase"
+    if abs(ct_w - 2 * reported_w) <= 2 * _ALIKE * reported_w:
+        return "the production CT counts twice, or inverters that the gateway does not list feed in through it"
+    return "inverters that the gateway does not list feed in through the production CT"

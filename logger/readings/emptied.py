@@ -14,7 +14,7 @@ from logger.energy.state import EnergyState
 from logger.model import Snapshot
 from logger.readings import paths
 from logger.readings import rowsets as s
-from logger.readings.json_values import Object, number, objects
+from logger.readings.json_values import Object, number, objects, whole
 from logger.readings.own_times import name_block
 from logger.readings.rows import View
 from logger.readings.selectors import meters
@@ -39,7 +39,7 @@ def doubt_emptied(snapshot: Snapshot, energy: EnergyState) -> Snapshot:
 
 def _list_empty_rows(snapshot: Snapshot, energy: EnergyState) -> Iterator[tuple[str, str]]:
     empty = [
-        row.get("eid")
+        whole(row.get("eid"))
         for row in objects(snapshot.body(paths.READINGS)) or ()
         if _is_empty(row, "activePower", "actEnergyDlvd", "actEnergyRcvd")
     ]

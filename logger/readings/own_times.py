@@ -213,7 +213,7 @@ def _choose_clock(snapshot: Snapshot, now: float, listed: Iterable[OwnTime]) -> 
 def _list_meters(body: Json) -> Iterator[OwnTime]:
     for row in objects(body) or ():
         if second := _second(row.get("timestamp")):
-            yield OwnTime(str(row.get("eid")), second, is_meter=True)
+            yield OwnTime(str(whole(row.get("eid"))), second, is_meter=True)
 
 
 def _list_blocks(body: Json) -> Iterator[OwnTime]:

@@ -227,7 +227,7 @@ def _describe_several(kind: str, view: View) -> str:
 
 
 def _quote_unclear(view: View) -> str:
-    """Return a text that names the lines of the meter list whose kind or state cannot be read.
+    """Return a text that names the lines of the meter list whose number, kind or state cannot be read.
 
     If the document has no such lines, the text says that the document is no list.
     """
@@ -235,7 +235,7 @@ def _quote_unclear(view: View) -> str:
     names = [row.text("measurementType") or f"eid {row.values.get('eid')}" for row, meter in rows if meter.is_unclear]
     if not names:
         return f"{paths.METERS} is not a list of meters"
-    return f"{paths.METERS} lists {', '.join(names)}, and its kind or state cannot be read"
+    return f"{paths.METERS} lists {', '.join(names)}, and its number, kind or state cannot be read"
 
 
 def _compare_batteries(view: View) -> str:

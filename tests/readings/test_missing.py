@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
@@ -266,8 +266,8 @@ def test_a_clock_of_the_gateway_that_cannot_be_ends_no_tick() -> None:
         ("two meters", "production_power_w", "enabled production meters, and it is unknown which meter counts"),
         ("two meters", "envoy_meter.power_w production", "lists 2 enabled production meters"),
         ("a row twice", "production_power_w", "lists the production meter twice"),
-        ("a new kind", "meters", "/ivp/meters lists grid-2, and its kind or state cannot be read"),
-        ("a new state", "meters", "/ivp/meters lists net-consumption, and its kind or state cannot be read"),
+        ("a new kind", "meters", "/ivp/meters lists grid-2, and its number, kind or state cannot be read"),
+        ("a new state", "meters", "/ivp/meters lists net-consumption, and its number, kind or state cannot be read"),
         ("no list", "meters", "/ivp/meters is not a list of meters"),
         ("no phases", "envoy_phase.power_w net-consumption", "does not give each phase that /ivp/meters lists"),
         ("one phase of three", "envoy_phase.power_w net-consumption", "does not give each phase"),
@@ -325,3 +325,15 @@ def test_each_reason_says_what_it_is(change: str, name: str, reason: str) -> Non
 
     found = playing.play(answer)
     assert reason in found.absences[name]
+
+
+def test_meters_are_joined_by_their_number_also_if_it_is_text_and_said_if_it_is_none() -> None:
+    def answer(at: int, eid: Callable[[int], Json]) -> Bodies:
+        bodies = playing.metered(at)
+        lines = [{**line, "eid": eid(line["eid"])} for line in bodies[paths.METERS]]
+        rows = [{**row, "eid": float(row["eid"])} for row in bodies[paths.READINGS]]
+        return {**bodies, paths.METERS: lines, paths.READINGS: rows}
+
+    assert playing.play(lambda at: answer(at, str), 3).last["load_power_w"] == 500.0
+    found = playing.play(lambda at: answer(at, lambda eid: None), 21)
+    assert "number, kind or state cannot be read" in found.absences["meters"]

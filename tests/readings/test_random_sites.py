@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from logger.energy.state import Wiring
 from logger.model import Document, Snapshot, Value
 from logger.readings import paths
 from logger.readings.ct_comparison import CtSample, compare_sources
@@ -234,7 +235,7 @@ def test_sources_that_agree_are_not_told_and_sources_that_do_not_are(
     samples = tuple(
         CtSample(NOW + 300 * n, roof[n] * share * (1 + noise_share), means[n]) for n in range(36)
     )[-30:]  # fmt: skip
-    found = compare_sources(samples, 8000.0)
+    found = compare_sources(samples, 8000.0, Wiring(net=True))
     sun = sum(means[-24:]) / 24
     if 0.9 <= share <= 1.1 and max(roof) < 1.5 * (min(roof) + 1):
         assert not found

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from logger.readings import paths
-from tests.readings.playing import metered, play
+from tests.readings.playing import metered, play, roof
 from tests.readings.site import CONSUMPTION, NOW, PRODUCTION, Bodies, battery, ensemble, meter, power
 
 HOUSE = ("consumption_lifetime_wh", "load_lifetime_wh")
@@ -71,7 +71,13 @@ def on_phases(at: int, produced_w: float, *phases: float, kind: str = "net-consu
     made, grid = bodies[paths.READINGS]
     channels = [{"eid": n, "activePower": watts, "voltage": 230.0} for n, watts in enumerate(phases)]
     lines = [meter(PRODUCTION, "production"), meter(CONSUMPTION, kind, phases=len(phases))]
-    return {**bodies, paths.METERS: lines, paths.READINGS: [made, {**grid, "channels": channels}]}
+    inverters = roof(at, max(0.0, produced_w) / 10)
+    return {
+        **bodies,
+        paths.METERS: lines,
+        paths.READINGS: [made, {**grid, "channels": channels}],
+        paths.V1_INVERTERS: inverters,
+    }
 
 
 @pytest.mark.parametrize(
@@ -117,3 +123,40 @@ def test_q_m20_phases_that_do_not_add_up_to_their_meter_take_nothing_away() -> N
     assert "is reversed" not in found.warnings
     assert "its phases add up to" in found.warnings
     assert found.last["load_power_w"] == pytest.approx(1146.0)
+
+
+MORNING = NOW // 86400 * 86400 + 10 * 3600
+
+
+@pytest.mark.parametrize(
+    ("produced_w", "grid_w", "cause"),
+    [
+        (-2000.0, 4300.0, "the production CT is reversed"),  # a house of 6300 W hides it
+        (1.0, 500.0, "the production CT is not clamped"),
+        (-1500.0, 2000.0, "the production CT and the consumption CT are swapped"),
+    ],
+)
+def test_q_p26_no_house_is_computed_with_a_production_ct_that_measures_no_production(
+    produced_w: float, grid_w: float, cause: str
+) -> None:
+    """The inverters report 2000 W."""
+    found = play(lambda at: metered(at, produced_w, grid_w), 60, start=MORNING)
+    assert cause in found.warnings
+    assert not {*HOUSE, "load_power_w", "consumption_power_w", "load_today_wh"} & found.last.keys()
+    assert not {"load_wh", "consumption_wh"} & found.day.keys()
+    measured = {"production_power_w", "net_power_w", "production_lifetime_wh", "grid_import_lifetime_wh"}
+    assert measured <= found.last.keys()
+    assert "its figures cannot be right today" in found.absences["load_power_w"]
+
+
+def test_q_p26_no_grid_is_computed_with_such_a_ct_either() -> None:
+    found = play(lambda at: metered(at, 1.0, 500.0, kind="total-consumption"), 60, start=MORNING)
+    assert "net_power_w" not in found.last
+    assert "net_lifetime_wh" not in found.last
+    assert found.last["load_power_w"] == 500.0
+
+
+def test_q_p26_a_ct_that_counts_twice_is_named_and_the_house_stays() -> None:
+    found = play(lambda at: metered(at, 4000.0, -1500.0), 180, start=MORNING)
+    assert "counts twice" in found.warnings
+    assert found.last["load_power_w"] == 2500.0

@@ -68,8 +68,8 @@ class Meter:
 
     @property
     def is_unclear(self) -> bool:
-        """Return True if the list does not say whether this meter is enabled, or which energy it measures."""
-        return self.enabled is None or (self.enabled and self.kind is None)
+        """Return True if the list does not say whether this meter is enabled, which it is, or what it measures."""
+        return self.enabled is None or (self.enabled and None in (self.eid, self.kind))
 
 
 def meters_of(view: View) -> Found[list[Meter]]:
@@ -88,7 +88,7 @@ def _meter(line: Object) -> Meter:
     eid, kind, state, phases = (line.get(key) for key in ("eid", "measurementType", "state", "phaseCount"))
     count = whole(phases)
     return Meter(
-        eid if isinstance(eid, int) and not isinstance(eid, bool) else None,
+        whole(eid),
         kind if isinstance(kind, str) and kind in METER_KINDS else None,
         {"enabled": True, "disabled": False}.get(state.strip().lower()) if isinstance(state, str) else None,
         count if count in (1, 2, 3) else None,
@@ -219,8 +219,8 @@ def _join(listed: Document, readings: Document, doubts: tuple[tuple[str, str], .
     new_stack, known_doubts = any(meter.kind in _NEW_STACK for meter in _parse(listed) or ()), dict(doubts)
     rows = []
     for row in found:
-        eid = row.values.get("eid")
-        meter = meters.get(eid) if isinstance(eid, int) else None
+        eid = row.whole("eid")
+        meter = meters.get(eid) if eid is not None else None
         if meter is not None and not _is_half_dead(row.values, meter):
             in_use = 1 if meter.phases == 1 else _count_legs(row.values, meter.phases)
             values = {**row.values, "phases": meter.phases, "legs": in_use, "new_stack": new_stack}
