@@ -8,7 +8,7 @@ from grafana.board import Panel
 from grafana.kinds import Size, stats
 from grafana.looks import AT_LEAST, BAD, CALM, GROUNDS, WARN, Look
 from grafana.query.asked import Rows
-from grafana.query.newest import Sign
+from grafana.query.newest import Seen, Sign
 from grafana.transformations import sum_of
 
 MONEY: Final = (
@@ -17,6 +17,11 @@ MONEY: Final = (
     "The money of today is counted to the last quarter of an hour."
 )
 """What the panels with money show."""
+READING: Final = ("inverters", "production_power_w")
+"""A gateway that answers gives at least one of these fields every minute.
+
+The oldest gateways list no inverters, and some gateways give the production only every 15 minutes.
+"""
 _SHORT_S: Final = 1200
 _NO_READING: Final = 8
 
@@ -26,7 +31,7 @@ def verdict(size: Size) -> Panel:
     own = "envoy_logger"
     signs = (
         Sign("alive", Rows(own, ("outbox_rows",), "15m"), _NO_READING, -1),
-        Sign("reading", Rows("envoy_totals", ("inverters",), "10m"), -_NO_READING, -1),
+        Seen("reading", Rows("envoy_totals", READING, "10m"), -_NO_READING),
         Sign("waiting", Rows(own, ("outbox_oldest_s",), "15m"), 1, 600),
         Sign("refused", Rows(own, ("refused_points",), "15m"), 2, 0),
         Sign("token", Rows(own, ("token_expires_s",), "15m"), 4, _SHORT_S, is_below=True),

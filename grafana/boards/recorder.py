@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from grafana.board import Board, Section
-from grafana.boards.parts import verdict
+from grafana.boards.parts import READING, verdict
 from grafana.kinds import bars, curve, listing, stats
 from grafana.looks import (
     BAD,
@@ -47,7 +47,7 @@ RECORDER: Final = Board(
                     "Last reading",
                     "Time of the gateway's newest reading.",
                     (4, 5),
-                    LastTime(Rows("envoy_totals", ("inverters",), "30d")),
+                    LastTime(Rows("envoy_totals", READING, "30d")),
                     named=False,
                     is_time=True,
                     hidden=("inverters",),

@@ -167,6 +167,23 @@ class Sign(OneColumn):
 
 
 @dataclass(frozen=True)
+class Seen(OneColumn):
+    """Query a fixed number, if one of the fields has a value. Otherwise the answer is empty."""
+
+    number: int
+
+    def flux(self) -> list[Statement]:
+        """Return one statement."""
+        row = f"map(fn: (r) => ({{_time: r._time, {self.name}: {float(self.number)}}}))"
+        return [Statement(self.rows.role, flux.pipe(*newest_time(self.rows), row))]
+
+    def influxql(self) -> list[Statement]:
+        """Return one statement."""
+        value = f'sum("n") * 0 + {self.number} AS "{self.name}"'
+        return [Statement(self.rows.role, influxql.select([value], each_field(self.rows, "count", "n")))]
+
+
+@dataclass(frozen=True)
 class Reached(OneColumn):
     """Query the newest value of the second field, a limit, if the first field has reached this limit.
 
@@ -196,7 +213,7 @@ class Reached(OneColumn):
 
 @dataclass(frozen=True)
 class LastTime(Query):
-    """Query the time of the newest point."""
+    """Query the time of the newest point that has one of the fields."""
 
     rows: Rows
 
@@ -207,13 +224,14 @@ class LastTime(Query):
 
     def flux(self) -> list[Statement]:
         """Return one statement."""
-        steps = ("last()", "group()", 'max(column: "_time")', "map(fn: (r) => ({newest: r._time}))")
-        return [Statement(self.rows.role, flux.pipe(*flux.read(self.rows), *steps))]
+        step = "map(fn: (r) => ({newest: r._time}))"
+        return [Statement(self.rows.role, flux.pipe(*newest_time(self.rows), step))]
 
     def influxql(self) -> list[Statement]:
         """Return one statement. The time of its row is the answer."""
-        (field,) = self.rows.fields
-        return [Statement(self.rows.role, influxql.select([influxql.call("last", field)], *_of(self.rows)))]
+        first = self.rows.fields[0]
+        text = influxql.select([influxql.call("last", "n", first)], each_field(self.rows, "last", "n"))
+        return [Statement(self.rows.role, text)]
 
 
 @dataclass(frozen=True)
@@ -271,6 +289,20 @@ def newest(rows: Rows, merge: Merge, *, wide: bool = True) -> tuple[str, ...]:
     """Return the Flux steps that merge the newest values of all chosen gateways into one row."""
     steps = ("last()", 'group(columns: ["_field"])', f"{merge}()", flux.AT_NOW)
     return (*flux.read(rows), *steps, *((flux.WIDE,) if wide else ()))
+
+
+def newest_time(rows: Rows) -> tuple[str, ...]:
+    """Return the Flux steps that find the time of the newest value of any field. The fields may differ in type."""
+    return (*flux.read(rows), "last()", 'keep(columns: ["_time"])', "group()", 'max(column: "_time")')
+
+
+def each_field(rows: Rows, fn: str, name: str) -> str:
+    """Return InfluxQL subqueries, one for each number field, with an aggregate of the field in the column `name`.
+
+    The fields may be integers and floats, so each field is read as a float.
+    """
+    aggregates = [f'{fn}("{field}"::float) AS "{name}"' for field in rows.fields]
+    return ", ".join(f"({influxql.select([aggregate], *_of(rows))})" for aggregate in aggregates)
 
 
 def last(rows: Rows) -> str:

@@ -291,6 +291,10 @@ def _sign(query: Any, scope: Scope) -> Cells:
     return {(query.name, ""): query.number}
 
 
+def _seen(query: Any, scope: Scope) -> Cells:
+    return {(query.name, ""): query.number} if scope.rows(query) else {}
+
+
 def _last_time(query: Any, scope: Scope) -> Cells:
     points = scope.rows(query)
     return {("newest", ""): float(points[-1].time)} if points else {}
@@ -480,7 +484,7 @@ def _top_spans(query: Any, scope: Scope) -> Cells:
 
 EXPECTED: Final[Mapping[str, Callable[[Any, Scope], Cells]]] = {
     "CurveBySign": _curve_by_sign, "NominalLine": _nominal_line,
-    "FlowParts": _flow_parts, "Sign": _sign, "Reached": _reached,
+    "FlowParts": _flow_parts, "Sign": _sign, "Seen": _seen, "Reached": _reached,
     "Curve": _curve, "CurveByTag": _curve_by_tag, "CurveByPanel": _curve_by_panel, "DayCurve": _day_curve,
     "MedianOfGroup": _median_of_group, "LimitLine": _limit_line, "Rate": _rate, "Shade": _shade, "States": _states,
     "Newest": _newest, "NewestShare": _newest_share, "Flow": _flow, "LastTime": _last_time,
