@@ -59,10 +59,15 @@ _LONGEST_START_S: Final = 20.0
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),
     default=None,
-    help="The demo's own folder; emptied at each start.",
+    help="The demo's own folder, emptied at each start; by default ~/.local/state/envoy-logger-demo.",
 )
 @click.option("--influxdb-url", default="", help="Also write to this InfluxDB, which must hold only the demo's data.")
-@click.option("--http", default="", metavar="ADDRESS", help="The address of the page; 127.0.0.1:9817 by default.")
+@click.option(
+    "--http",
+    default="",
+    metavar="ADDRESS",
+    help="The address of the page; by default 127.0.0.1:9817, or any free port if 9817 is in use.",
+)
 @click.option("--org", default="", help="The organisation in InfluxDB 2.x.")
 @click.option("--influxdb-token-file", default="", metavar="FILE", help="A token that may write to this InfluxDB.")
 def command(

@@ -37,6 +37,8 @@ from logger.settings.load import Settings
 def command(env_file: Path, as_json: bool, explained: bool, serial: str, device: str, name: str) -> int:
     """List every field that is written. With NAME, list only this measurement or field, with its sources.
 
+    If nothing has this name, list the fields whose names contain it.
+
     With --explain, poll the gateway, and show endpoint, document, rows, key, raw value, reading, line and bucket of
     one value.
     """

@@ -135,9 +135,9 @@ def command(
     """Make on InfluxDB: buckets, a token that may only write, and a token that may only read.
 
     On 2.x also the organisation, and the first user of a new server; on 1.x databases, retention policies, and users
-    in place of tokens; on 3.x only databases. Needs INFLUXDB_URL and an administrator, on 2.x also INFLUXDB_ORG. A
-    second run changes only missing and wrong parts. It replaces a working token of Grafana only if --read-token-file
-    names a file without this token.
+    in place of tokens; on 3.x only databases. Needs INFLUXDB_URL and, unless the server accepts everybody, an
+    administrator; on 2.x also INFLUXDB_ORG. A second run changes only missing and wrong parts. It replaces a working
+    token of Grafana only if --read-token-file names a file without this token.
     """
     configured = begin(env_file, require=["INFLUXDB_URL"])
     handovers: dict[Purpose, Handover] = {

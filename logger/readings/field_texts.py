@@ -64,10 +64,15 @@ def sources_of(field: Field) -> list[str]:
 
 
 def find(name: str) -> list[tuple[Measurement, Field]]:
-    """Find fields by a measurement's name, by `measurement.field`, or by a field's name in all measurements."""
+    """Find fields by a measurement's name, by `measurement.field`, or by a field's name in all measurements.
+
+    If nothing has this name, find the fields for which `measurement.field` contains it.
+    """
     measurement, _, wanted = name.partition(".")
-    found = [(m, f) for m in MEASUREMENTS if m.name == measurement for f in m.fields if wanted in ("", f.name)]
-    return found or [(m, f) for m in MEASUREMENTS for f in m.fields if f.name == name]
+    every = [(m, f) for m in MEASUREMENTS for f in m.fields]
+    found = [(m, f) for m, f in every if m.name == measurement and wanted in ("", f.name)]
+    found = found or [(m, f) for m, f in every if f.name == name]
+    return found or [(m, f) for m, f in every if name.lower() in f"{m.name}.{f.name}"]
 
 
 def names() -> list[str]:

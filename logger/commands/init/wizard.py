@@ -87,8 +87,8 @@ def command(
     """Set the recorder up: find the gateway, pin its certificate, sign in, prepare InfluxDB, write the settings.
 
     Every question can be answered by an option. Settings are written to .env, and each secret to a file of its own
-    beside it (0600). All files are written together at the end. A second run changes only the settings that a person
-    or an option names.
+    in the folder `credentials` beside .env (0600). All files are written together at the end. A second run changes
+    only the settings that a person or an option names.
     """
     log.configure("error", "text")
     terminal, answers = Terminal(yes=yes), Answers(**options)
