@@ -52,12 +52,28 @@ def set_aside(folder: Path, error: sqlite3.Error, at: float) -> str:
 def finish_setting_aside(folder: Path) -> None:
     """Rename a damaged file whose write-ahead log is already renamed.
 
-    The file has its old name if the recorder was killed after the log was renamed and before the file was renamed.
+    The file has its old name if the recorder was killed after the log was renamed and before the file was renamed. A
+    renamed log is also alone if its owner deleted the renamed file: then the present store is a later one.
     """
     for log in folder.glob(f"{_MARK}*-wal"):
         target = log.with_name(log.name.removesuffix("-wal"))
-        if not target.exists() and (folder / FILE).exists():
+        if not target.exists() and (folder / FILE).exists() and not _is_later(folder, target.name):
             move(folder, target)
+
+
+def _is_later(folder: Path, name: str) -> bool:
+    """Return whether the present store was made after the damaged file `name` was renamed.
+
+    Such a store has a log of its own, or has copied the rows of the damaged file.
+    """
+    if (folder / f"{FILE}-wal").exists():
+        return True
+    uri = f"{(folder / FILE).absolute().as_uri()}?mode=ro&immutable=1"
+    try:
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+            return connection.execute("SELECT 1 FROM rescue WHERE name = ?", (name,)).fetchone() is not None
+    except sqlite3.Error:
+        return False
 
 
 def move(folder: Path, target: Path) -> None:
@@ -72,6 +88,13 @@ def move(folder: Path, target: Path) -> None:
 def list_set_aside(folder: Path) -> Iterator[Path]:
     """Yield the damaged files in `folder` that were renamed, without their write-ahead logs."""
     return (path for path in folder.glob(f"{_MARK}*") if not path.name.endswith(("-wal", "-shm", "-journal")))
+
+
+def delete(path: Path) -> None:
+    """Delete a damaged file that was renamed. Its log is deleted first, so that it is never alone."""
+    with contextlib.suppress(OSError):  # the next call tries again
+        for suffix in ("-wal", "-shm", ""):
+            Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
 def decode(raw: bytes) -> str:

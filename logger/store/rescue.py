@@ -53,7 +53,7 @@ def carry_over(connection: sqlite3.Connection, folder: Path) -> list[str]:
                 _carry_totals(source, connection)
                 last = _keep_ids_apart(source, connection)
                 connection.execute(
-                    "INSERT INTO rescue (name, next, last, copied) VALUES (?, 1, ?, 0)", (path.name, last)
+                    "INSERT OR REPLACE INTO rescue (name, next, last, copied) VALUES (?, 1, ?, 0)", (path.name, last)
                 )
             carried = ", ".join(f"{count} of {table}" for table, count in counts.items() if count) or "nothing"
             notes.append(
@@ -164,6 +164,18 @@ def rescue_rows(connection: sqlite3.Connection, folder: Path, limit: int) -> tup
     connection.execute("UPDATE rescue SET next = ?, copied = ? WHERE name = ?", (following, copied, name))
     left = max(0, last + 1 - following)
     return left, None if left else f"{copied} outbox rows were saved from {name}"
+
+
+def delete_saved(connection: sqlite3.Connection, folder: Path) -> list[str]:
+    """Delete the damaged files whose readable rows are all copied, except the newest of them.
+
+    Otherwise the files of a failing disk would fill this disk. Returns lines for the recorder's log.
+    """
+    saved = {name for (name,) in connection.execute("SELECT name FROM rescue WHERE next > last")}
+    older = sorted(path for path in damage.list_set_aside(folder) if path.name in saved)[:-1]
+    for path in older:
+        damage.delete(path)
+    return [f"{path.name} is deleted, because its rows are saved and a newer damaged file is kept" for path in older]
 
 
 _Row = tuple[int, str, str, int, int, int, int, "int | None", bytes]

@@ -289,12 +289,11 @@ class Store:
         self._file.ballast.restore()
 
     def rescue(self) -> int:
-        """Copy some more outbox rows of a damaged file. Return 0 if all rows of all damaged files are copied."""
+        """Copy some more outbox rows of a damaged file. Return 0 if nothing is left to do for any damaged file."""
         left, note = self._file.write(rescue.rescue_rows, self._folder, STEP)
-        if note:
-            self._file.notes.append(note)
-            return 1
-        return left
+        notes = [note] if note else [] if left else self._file.read(rescue.delete_saved, self._folder)
+        self._file.notes += notes
+        return left + len(notes)
 
     def _now(self) -> int:
         return int(self._clock.time())

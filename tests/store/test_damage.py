@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,18 @@ from logger.errors import StateError, StoreFullError
 from logger.model import Report
 from logger.store.records import Commit, Lease
 from logger.store.store import Store
-from tests.store.samples import GATEWAY, START, batch, commit, daily_commit, day_row, drain, make_store, text
+from tests.store.samples import (
+    GATEWAY,
+    START,
+    HandClock,
+    batch,
+    commit,
+    daily_commit,
+    day_row,
+    drain,
+    make_store,
+    text,
+)
 
 
 def _filled(folder: Path, count: int = 400) -> None:
@@ -232,3 +244,49 @@ def test_a_setting_aside_that_was_killed_half_way_is_finished(tmp_path: Path) ->
     _rescue_all(store)
     assert drain(store)[-1] == START + 600
     store.close()
+
+
+def _spoil(folder: Path) -> None:
+    """A power cut that leaves the file damaged, and its write-ahead log beside it."""
+    store = make_store(folder)
+    for n in range(1500):
+        store.put(commit(START + 60 * n, lines=4))
+    data, log = ((folder / name).read_bytes() for name in ("store.sqlite3", "store.sqlite3-wal"))
+    store.close()
+    (folder / "store.sqlite3").write_bytes(data[:4096] + b"\x07" * (len(data) - 4096))
+    (folder / "store.sqlite3-wal").write_bytes(log)
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_the_log_of_a_damaged_store_that_its_owner_deleted_leaves_the_new_store_alone(
+    tmp_path: Path, is_killed: bool
+) -> None:
+    folder = tmp_path / "state"
+    _spoil(folder)
+    store = make_store(folder)
+    _rescue_all(store)
+    store.put(commit(START + 60 * 2000))
+    if is_killed:
+        folder = Path(shutil.copytree(folder, tmp_path / "killed"))
+    store.close()
+    (damaged,) = folder.glob("*.damaged-*Z")
+    damaged.unlink()
+    assert damaged.with_name(f"{damaged.name}-wal").exists()
+    store = make_store(folder)
+    assert store.take_notes() == []
+    assert store.read_state(GATEWAY)["last_tick"] == str(START + 60 * 2000)
+    store.close()
+
+
+def test_of_the_damaged_stores_whose_rows_are_saved_only_the_newest_is_kept(tmp_path: Path) -> None:
+    clock = HandClock()
+    for hour in range(3):
+        clock.now = START + 3600 * hour
+        path = tmp_path / "store.sqlite3"
+        _filled(tmp_path, 40)
+        path.write_bytes(path.read_bytes()[:8192])
+        store = make_store(tmp_path, clock=clock)
+        assert len([*tmp_path.glob("*.damaged-*Z")]) == min(hour + 1, 2), "its rows are not saved yet"
+        _rescue_all(store)
+        assert [each.name[-7:] for each in tmp_path.glob("*.damaged-*Z")] == [f"{20 + hour}2700Z"]
+        store.close()
