@@ -8,7 +8,9 @@ import pytest
 
 from logger.daemon.config import access_of, gateways_of, site_of
 from logger.errors import Problem
+from logger.settings.gateways_file import SETTING, read_gateways
 from logger.settings.load import Settings, inspect_settings, load_settings, reread_settings
+from logger.settings.value_sources import Inputs
 from tests.clocks import HandClock
 
 GOOD = """
@@ -199,3 +201,14 @@ def test_a_pod_takes_its_number_from_its_name_and_one_site_is_never_split(tmp_pa
     for wrong in ({**names, "HOSTNAME": "laptop"}, {"LOGGER_SHARD": "4/3"}, {"LOGGER_SHARD": "0/3"}):
         _, problems = inspect(tmp_path, text, **wrong)
         assert [setting for setting, _ in problems] == ["LOGGER_SHARD"], wrong
+
+
+def test_no_secret_is_in_what_the_inputs_and_a_table_show_of_themselves(tmp_path: Path) -> None:
+    (tmp_path / "gateways.toml").write_text('[[gateway]]\naddress = "a"\npassword_file = "secret"\n')
+    (tmp_path / "secret").write_text("of a file")
+    inputs = Inputs({"ENPHASE_PASSWORD": "of the environment"}, dotenv={"ENPHASE_TOKEN": "of the settings file"})
+    inputs.origins[SETTING] = "environment"
+    (entry,) = read_gateways(tmp_path / "gateways.toml", inputs)
+    assert entry.secrets == {"ENPHASE_PASSWORD": "of a file"}
+    shown = f"{inputs!r} {entry!r}"
+    assert not [text for text in ("of a file", "of the environment", "of the settings file") if text in shown]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -87,7 +87,7 @@ class GatewayEntry:
     """One gateway of the file: its values, its secrets, and the origin of each, by the name of the setting."""
 
     values: Mapping[str, object]
-    secrets: Mapping[str, str]
+    secrets: Mapping[str, str] = field(repr=False)
     origins: Mapping[str, str]
     line: int
 
