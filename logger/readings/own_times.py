@@ -132,7 +132,14 @@ class OwnTimes:
 
 
 def follow_times(times: OwnTimes, snapshot: Snapshot) -> OwnTimes:
-    """Judge the readings of every document that arrived since the last tick."""
+    """Judge the readings of every document that arrived since the last tick.
+
+    If the gateway no longer has a document, the doubts about its readings end. Readings of other documents may depend
+    on these doubts.
+    """
+    if not snapshot.absent.isdisjoint(times.doubts):
+        doubts = {path: found for path, found in times.doubts.items() if path not in snapshot.absent}
+        times = replace(times, doubts=doubts)
     skew_s = snapshot.gateway.clock_skew_s
     new = [
         document

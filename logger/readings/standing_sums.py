@@ -70,12 +70,15 @@ def follow_sums(sums: Sums, snapshot: Snapshot) -> Sums:
     """Return the gateway's sums over the inverters after a tick, each with the time of its last change.
 
     The result also has the newest `roof`, the recorder's own sum of the inverters' reports. At a site with a
-    production CT the sums are not followed, because the CT itself measures the production.
+    production CT the sums are not followed, because the CT itself measures the production. Without a list of
+    inverters the sums are still followed: a sum that is renewed then is not doubted.
     """
-    listed = snapshot.documents.get(paths.V1_INVERTERS)
-    if listed is None or meters.has_meter(View(snapshot, "totals"), "production") is not False:
+    if meters.has_meter(View(snapshot, "totals"), "production") is not False:
         return sums
-    roof = sums.roof if listed.received_at == sums.roof.seen_at else _see_roof(listed, snapshot)
+    listed = snapshot.documents.get(paths.V1_INVERTERS)
+    roof = sums.roof
+    if listed is not None and listed.received_at != roof.seen_at:
+        roof = _see_roof(listed, snapshot)
     standing = dict(sums.standing)
     for document, watts, lifetime in _list_sums(snapshot):
         known = standing.get(document.path)

@@ -346,6 +346,17 @@ def test_a_sum_over_the_inverters_is_doubted_once_none_of_them_has_reported_for_
     assert ("no inverter has reported since" in found.absences.get("production_power_w", "")) == is_doubted
 
 
+@pytest.mark.parametrize("path", SUMS)
+def test_a_sum_is_believed_again_if_the_list_of_inverters_is_refused_from_then_on(path: str) -> None:
+    def answer(at: int) -> Bodies:
+        bodies = summed(at, path, 2000.0, min(at, NOW + 600))
+        return bodies if at < NOW + 75 * 60 else {name: bodies[name] for name in bodies if name != paths.V1_INVERTERS}
+
+    found = play(answer, 90)
+    assert found.series("production_power_w")[74] is None
+    assert found.last["production_power_w"] == 2000.0
+
+
 def test_hourly_reports_are_no_silence() -> None:
     found = play(lambda at: summed(at, paths.V1, 2000.0, at // 3600 * 3600), 300)
     assert found.series("production_power_w")[-100:] == [2000.0] * 100

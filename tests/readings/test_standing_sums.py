@@ -57,6 +57,20 @@ def test_q_p27_a_sum_that_is_renewed_again_is_written_again() -> None:
     assert found.last["production_power_w"] == 1000.0 + 25 * 119
 
 
+@pytest.mark.parametrize("unknown", [[paths.V1_INVERTERS], []], ids=["the list fails", "the list is refused"])
+def test_q_p27_a_sum_that_is_renewed_is_written_though_the_list_of_inverters_is_gone(unknown: list[str]) -> None:
+    """The sum is renewed every five minutes. The last list came between a change of the clouds and the sum's next."""
+
+    def answer(at: int) -> Bodies:
+        minute = (at - NOW) // 60
+        step = (minute + 2) // 5
+        bodies = site(at, 1000.0 if minute < 10 else 2500.0, 1000.0 if step < 3 else 2500.0 + step, 5e6 + step)
+        return bodies if minute < 11 else {path: bodies[path] for path in bodies if path != paths.V1_INVERTERS}
+
+    found = play(answer, 90, unknown=unknown)
+    assert None not in found.series("production_power_w")
+
+
 @pytest.mark.parametrize(("sum_w", "lifetime_wh", "is_written"), [(4.0, 1583.0, False), (4.0, 5e6, True)])
 def test_q_p27_a_sum_that_was_left_over_is_known_at_the_first_look(
     sum_w: float, lifetime_wh: float, is_written: bool
