@@ -92,7 +92,8 @@ class Influxdb(Group):
 
     url: Url = Field(
         "",
-        description="Address of InfluxDB. Empty: all readings stay in the recorder's own store.",
+        description="Address of InfluxDB. Empty: readings stay in the recorder's own store, up to "
+        "LOGGER_STORE_MAX_MB.",
         examples=["http://localhost:8086"],
     )
     api: Literal["auto", "1", "2", "3"] = Field("auto", description="Generation of InfluxDB: auto, 1, 2 or 3.")
@@ -229,7 +230,7 @@ class RecorderSettings(Group):
         "from the pod's name in a Kubernetes StatefulSet. Empty: all gateways.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least severity of the logged lines."
+        "info", description="Least severity of the logged lines: debug, info, warning or error."
     )
     log_format: Literal["text", "json"] = Field(
         "text", description="Format of the log: text, or json with one object a line."
