@@ -30,7 +30,9 @@ async def run_checks(
     *,
     sign_in: bool,
 ) -> None:
-    """Run every check and report each result immediately. Nothing is changed, so a recorder may be running.
+    """Run every check and report each result immediately. A recorder may be running.
+
+    Only a sign-in changes files of the recorder: it stores a new token.
 
     `chosen`: the gateways to check. `problems`: the problems of the settings. `sign_in`: allow a sign-in at Enphase.
     """
