@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -173,3 +174,12 @@ def test_the_page_lists_every_topic() -> None:
     for topic in TOPICS:
         assert f"| `envoy/SERIAL/{topic.name}" in page
         assert f"`{topic.measurement.name}`" in page
+
+
+def test_the_page_names_the_entities_of_the_energy_dashboard_as_home_assistant_shows_them() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "home-assistant.md").read_text()
+    names = {field.name: find_traits(field).name for topic in TOPICS for field in topic.fields}
+    rows = re.findall(r"^\| [^|]+ \| ([^|]+) \| `(\w+_lifetime_wh)` \|$", page, re.M)
+    assert len(rows) == 5
+    for entity, field in rows:
+        assert names[field].startswith(entity.removesuffix(", …"))
