@@ -137,8 +137,9 @@ def test_a_pipe_gets_one_line_now_and_then_and_real_settings_are_never_touched_a
     assert lines[-1].startswith("Stopped.")
     assert re.fullmatch(r"Open the page in a browser: http://127\.0\.0\.1:\d+/", lines[1])
     assert len(lines) > 3
+    # after ^C a line is empty
     reading = r"\w{3} \d\d:\d\d  sun .*  today (-|[\d.]+ kWh)  inverters .*  rows \d+"  # today needs a few polls
-    assert [line for line in lines[2:-1] if line and not re.fullmatch(reading, line)] == []  # after ^C a line is empty
+    assert [line for line in lines[2:-1] if line and not re.fullmatch(reading, line)] == []
     assert fake_influx2.fake.seen == []
     assert not real.exists()
     assert stored(tmp_path / "demo")  # it did record meanwhile
