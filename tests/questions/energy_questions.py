@@ -258,8 +258,8 @@ ENERGY_QUESTIONS: Final = (
         + '\n    |> pivot(rowKey: ["hour"], columnKey: ["_field"], valueColumn: "_value")\n    |> group()',
         select(", ".join(f"mean({name}) AS {name}" for name in _ENERGIES), "envoy_hour", "31d", group='"hour"'),
         ("hour",), _ENERGIES, _hours, fits=has_meters,
-        note="To get the cost by another tariff, multiply the answer by the prices of this tariff. The answer also "
-        "shows in which hours a bigger battery would have energy to store.",
+        note="To get the cost of a mean day by another tariff, multiply the energy of each hour by that tariff's "
+        "price. The answer also shows in which hours a bigger battery would have energy to store.",
     ),
     Question(
         "shape",
@@ -275,7 +275,7 @@ ENERGY_QUESTIONS: Final = (
         + ") WHERE elapsed > 240",
         ("minute",), ("elapsed",), _mornings, role="totals",
         note="The time of each row is the time of the day's first reading above 10 W. `elapsed` is the number of "
-        "minutes since the reading above 10 W before it. So the row's time minus `elapsed` is the time at which "
+        "minutes since the previous reading above 10 W. So the row's time minus `elapsed` is the time at which "
         "production ended in the evening before.",
     ),
     Question(
