@@ -8,7 +8,7 @@ grid's meter measures several phases, import and export are also balanced over t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -40,7 +40,7 @@ from logger.energy.state import (
 )
 from logger.energy.totals import energy_fields
 from logger.energy.validate import Decision
-from logger.model import DayRow, Event, Reading
+from logger.model import DayRow, Event, Reading, add_up
 from logger.tariff.prices import Prices
 
 
@@ -68,7 +68,7 @@ NO_PRICES: Final = Prices()
 def account(before: EnergyState, tick: Tick, prices: Prices = NO_PRICES) -> Accounted:
     """Account for one tick: update the state with its energy and money, and make the rows and the energy fields."""
     opened, events = open_day(before, tick)
-    entry = _Entry(opened, tick)
+    entry = _Entry(opened, tick, was_balanced=is_balanced(before.wiring))
     for name, decision in decide_counters(opened, tick, entry.flows).items():
         entry.enter(name, decision)
     entry.balance()
@@ -93,10 +93,13 @@ def account(before: EnergyState, tick: Tick, prices: Prices = NO_PRICES) -> Acco
 
 
 class _Entry:
-    """Collect the changes of one tick to the state, counter by counter."""
+    """Collect the changes of one tick to the state, counter by counter.
 
-    def __init__(self, state: EnergyState, tick: Tick) -> None:
-        self.state, self.tick = state, tick
+    `was_balanced`: whether import and export were to be balanced at the last tick, too.
+    """
+
+    def __init__(self, state: EnergyState, tick: Tick, *, was_balanced: bool) -> None:
+        self.state, self.tick, self.was_balanced = state, tick, was_balanced
         self.flows = PowerFlows(state.samples, tick)
         self.counters = dict(state.counters)
         self.unbalanced = state.unbalanced
@@ -136,19 +139,35 @@ class _Entry:
             self.events += describe_decision(name, known, decision, self.tick.counters[name], at)
 
     def balance(self) -> None:
-        """Balance import and export over the phases, if both were accepted at this tick."""
+        """Balance import and export over the phases, if both were accepted at this tick.
+
+        At the first balance after ticks without phases, only this tick's energy is a booking: the costs of earlier
+        energy were booked as the meter counts it.
+        """
         if not is_balanced(self.state.wiring) or not self.accepted.keys() >= set(GRID):
             return
         at, known = self.tick.at, self.counters.get(IMPORT)
         since, flown = (known.at, self.unbalanced) if known else self._flown_today()
         found = balance(flown, since, at)
         first_day = max(self.counters[name].first_day for name in GRID)
+        booked = list(self.bookings)
         for name, wh in ((IMPORT, found.import_wh), (EXPORT, found.export_wh)):
             self._book(name, since, at, wh, hidden_wh=found.hidden_wh, is_guess=flown.is_guess)
             counter = self.counters.get(name) or Counter(0.0, at, BALANCED, first_day=first_day)
             grown = replace(counter, accepted_wh=counter.accepted_wh + wh, at=at, rose_at=at)
             self.counters[name], self.accepted[name] = grown, grown.accepted_wh
+        if known is None and not self.was_balanced:
+            self.bookings = [*booked, *self._balance_bookings(booked)]
         self.unbalanced = Unbalanced()
+
+    def _balance_bookings(self, booked: Sequence[Booking]) -> Iterator[Booking]:
+        """Yield the balance of this tick's bookings of import and export."""
+        own = [item for item in booked if item.name in GRID]
+        imported, exported = (add_up(item.wh for item in own if item.name == name) for name in GRID)
+        if own:
+            since, is_estimated = min(item.since for item in own), any(item.is_estimated for item in own)
+            yield Booking(IMPORT, since, self.tick.at, max(0.0, imported - exported), is_estimated)
+            yield Booking(EXPORT, since, self.tick.at, max(0.0, exported - imported), is_estimated)
 
     def _flown_today(self) -> tuple[int, Unbalanced]:
         """Return the unix time at which counting began on the open day, and import and export since that time."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,8 @@ from logger.energy.rebuild import Past, join, lead_up, list_rows, replay
 from logger.energy.state import EnergyState, Tick, Wiring
 from logger.model import DayRow, Value
 from logger.readings import paths
+from logger.tariff.price_plan import Band, PricePeriod, Tariff
+from logger.tariff.prices import Prices
 from tests.energy.counted import MINUTE, NO_BATTERY, Counted
 from tests.readings.site import CONSUMPTION, PRODUCTION, Body, meter
 from tests.sizes import sized
@@ -327,3 +330,18 @@ def test_the_balance_is_that_of_each_poll_and_what_a_gap_hides_is_marked(
         assert -1e-3 <= truth[place] - told[place] <= marked + unmarked + 1e-3
         if not any(minutes > 5 for minutes, _ in flown):
             assert marked == pytest.approx(0.0, abs=1e-6) or len(days) > 1
+
+
+@pytest.mark.parametrize("export_wh", [5e5, 0.0], ids=["both count", "export is zero for an hour"])
+@pytest.mark.parametrize("unknown", [0, 90])
+def test_energy_is_billed_once_though_the_phases_are_known_only_later(unknown: int, export_wh: float) -> None:
+    """Until then import and export are billed as the meter counts them."""
+    period = PricePeriod(date(2020, 1, 1), None, "EUR", rest=Band("flat", 1.0, 0.0), is_balanced=True)
+    state = EnergyState(zone="UTC")
+    for minute in range(181):
+        wiring = Wiring(net=True, total=False, storage=False, batteries=0, phases=None if minute < unknown else 3)
+        counters = {"production": 9e6, "import": 1e6 + 10.0 * minute, "export": export_wh}
+        tick = Tick(MIDNIGHT + 36_000 + 60 * minute, counters, wiring, 75_000.0)
+        state = account(state, tick, Prices(Tariff((period,)))).state
+    assert state.today.energy["import_balanced"].wh == pytest.approx(1800.0)
+    assert state.today.bands["flat"].import_wh == pytest.approx(1800.0)
