@@ -111,9 +111,8 @@ class TariffFiles:
             return self._prices
         stamp = self._read_stamp()
         if stamp != self._stamp:
-            self._stamp = stamp
+            self._stamp = stamp  # taken before the reading, so that a change meanwhile is found by the next call
             self._read_again()
-            self._stamp = self._read_stamp()
         return self._prices
 
     def _read_again(self) -> None:

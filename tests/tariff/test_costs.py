@@ -231,6 +231,24 @@ def test_price_files_are_read_again_as_they_grow_and_a_broken_tariff_replaces_no
     assert files.current() is known
 
 
+def test_a_file_that_changes_while_it_is_read_is_read_again(tmp_path: Path) -> None:
+    file, prices = tmp_path / "tariff.toml", tmp_path / "p.csv"
+    file.write_text(HOURLY, encoding="utf-8")
+    prices.write_text("", encoding="utf-8")
+
+    class Overtaken(TariffFiles):
+        """Another program writes the prices while the files are read."""
+
+        def _read_again(self) -> None:
+            super()._read_again()
+            if not prices.read_bytes():
+                prices.write_text("2025-06-01T00:00Z,0.2,0.1\n", encoding="utf-8")
+
+    files = Overtaken(str(file), log.Changes(log.get("collect")))
+    assert files.current().table.times == []
+    assert len(files.current().table.times) == 1
+
+
 @contextmanager
 def without_rights() -> Iterator[None]:
     """Root, too, may read only what everybody may read."""
