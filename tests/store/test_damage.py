@@ -154,6 +154,20 @@ def test_damage_that_shows_in_use_replaces_the_file_and_the_tick_in_hand_is_stor
     store.close()
 
 
+def test_a_lease_of_the_damaged_file_marks_no_row_of_the_new_file(tmp_path: Path) -> None:
+    _filled(tmp_path, 40)
+    store = make_store(tmp_path)
+    lease = store.lease("totals", newest=False)
+    assert lease is not None
+    path = tmp_path / "store.sqlite3"
+    path.write_bytes(path.read_bytes()[:4096] + random.Random(1).randbytes(path.stat().st_size - 4096))
+    store._file._connection.execute("PRAGMA cache_size=0")
+    store.put(commit(START + 60 * 1000))
+    store.ack(lease)
+    assert START + 60 * 1000 in drain(store)
+    store.close()
+
+
 @pytest.mark.parametrize("is_damaged", [True, False])
 def test_a_disk_that_is_gone_ends_no_call_of_the_loops_otherwise_than_a_full_one(
     tmp_path: Path, is_damaged: bool
