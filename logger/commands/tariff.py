@@ -127,7 +127,7 @@ def propose_file(env_file: Path, serial: str) -> int:
     text = write_proposal(body, datetime.now(zone).date().replace(day=1).isoformat())
     if not text:
         click.echo(
-            "The gateway has no price.\nTry: write the file by hand, from the examples in docs/tariffs.md.",
+            "The gateway gives no price.\nTry: write the file by hand, from the examples in docs/tariffs.md.",
             err=True,
         )
         return 75

@@ -128,7 +128,8 @@ class Poller:
                 self._info_due = 0.0
                 return
         elif info.firmware != self.info.firmware:
-            self._events.record(Event(tick, "firmware_changed", f"{self.info.firmware} → {info.firmware}"))
+            text = f"the gateway's firmware changed from {self.info.firmware} to {info.firmware}"
+            self._events.record(Event(tick, "firmware_changed", text))
             self.states = self._plan_states(info, self.states)
         self.info = info
 

@@ -17,7 +17,7 @@ from logger.files import is_read_only
 from logger.model import GatewayInfo, Json, number_or_zero
 from logger.places import RESTART, STATUS_FILE
 from logger.provision.detect import Server
-from logger.store.folder import describe_lost_target, find_lost_target, is_demo
+from logger.store.folder import describe_lost_target, find_lost_target, is_demo, name_host
 
 _MIB: Final = 1024 * 1024
 _LEAST_FREE: Final = 64 * _MIB
@@ -130,7 +130,7 @@ def _judge_folder(folder: Path) -> CheckResult | None:
         return bad(_STATE, f"{folder} is on a file system that is mounted read-only", cure)
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
         cure = "run doctor as the recorder's user, or as root (sudo envoy-logger doctor)"
-        own = f"if the recorder runs as this user, run sudo chown -R {who} {folder} on the host"
+        own = f"if the recorder runs as this user, run {name_host(f'sudo chown -R {who} {folder}')}"
         return bad(_STATE, f"this user ({who}) cannot use {folder}", f"{cure}; {own}.")
     if is_demo(folder):
         return bad(_STATE, f"{folder} contains the demo's invented data", "set LOGGER_STATE_DIR to another folder.")
@@ -144,7 +144,7 @@ def _judge_missing_folder(folder: Path, who: str) -> CheckResult:
         text = f"{folder} belongs to the recorder's user, and this user ({who}) cannot read it"
         return bad(_STATE, text, "sudo envoy-logger doctor")
     if not os.access(_find_existing(folder), os.W_OK | os.X_OK):
-        cure = f"sudo mkdir -p {folder} && sudo chown {who} {folder}"
+        cure = name_host(f"sudo mkdir -p {folder} && sudo chown {who} {folder}")
         return bad(_STATE, f"{folder} does not exist, and this user cannot make it", cure)
     return skip(_STATE, f"{folder} does not exist yet; the first poll makes it")
 
@@ -160,7 +160,7 @@ def _find_wrong_modes(folder: Path) -> Iterator[CheckResult]:
         except OSError:
             continue
         if entry.st_uid != own.st_uid:
-            cure = f"sudo chown -R {own.st_uid}:{own.st_gid} {folder}"
+            cure = name_host(f"sudo chown -R {own.st_uid}:{own.st_gid} {folder}")
             yield bad(_STATE, f"{path} does not belong to the folder's owner", cure)
         elif entry.st_mode & stat.S_IROTH and stat.S_ISREG(entry.st_mode) and path.name != STATUS_FILE:
             yield bad(_STATE, f"{path} can be read by other users", f"chmod 600 {path}")

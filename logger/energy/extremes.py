@@ -85,7 +85,7 @@ def _count_unseen(known: Grid, at: int, interval_s: int) -> int:
 
 def _describe(seconds: int) -> str:
     hours, minutes = divmod(seconds // 60, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min" if minutes else f"{seconds} s"
 
 
 def _count_off_grid(day: Day, since: int, until: int) -> Day:

@@ -72,7 +72,8 @@ async def _ask(address: str, clock: Clock) -> FoundGateway | Silent:
         async with asyncio.timeout(_ANSWER_S):
             return await probe_gateway(address, clock)
     except TimeoutError:
-        return Silent(address, f"{address} gave no answer in {_ANSWER_S:g} s\nTry: restart that device.")
+        hint = "check the address; restart the device if the address is right."
+        return Silent(address, f"{address} gave no answer in {_ANSWER_S:g} s\nTry: {hint}")
     except EnvoyLoggerError as error:
         return Silent(address, str(error))
 

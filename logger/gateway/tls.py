@@ -69,8 +69,8 @@ def trust_pin(pin: Pin, host: str) -> ssl.SSLContext:
                 f"the certificate of {host} is not the pinned one: pinned {pin.describe()}, first seen "
                 f"{format_day(pin.first_seen)}; now {format_fingerprint(fingerprint_of(certificate))} "
                 f"(ends {format_day(end_of(certificate))}). Nothing was sent",
-                "run envoy-logger accept-certificate if you replaced or reset the gateway; "
-                "else find out which device answers.",
+                "run envoy-logger accept-certificate if you replaced or reset the gateway, or if the pinned "
+                "certificate ends soon or has ended; else find out which device answers.",
             )
 
     return check_each_handshake(check)

@@ -67,7 +67,7 @@ class Trust:
         """
         old = self._trusted
         if old is not None and old.fingerprint != pin.fingerprint:
-            self._record_change(old, pin, "accepted by a person")
+            self._record_change(old, pin, "accepted by an envoy-logger command")
         if pin.address != self._access.host:
             pin = replace(pin, address=self._access.host)
             self._keep(pin)

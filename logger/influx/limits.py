@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-KEPT: Final = "nothing is lost meanwhile."
+KEPT: Final = "meanwhile the readings wait in the store."
 _LIMIT: Final = re.compile(
     r"limits? (of|is|reached|exceeded)|(exceed(s|ed)?|reached|over) [^.;,]{0,60}\b(limit|quota)|would exceed|"
     r"max-(series|values)|\b(plan|cardinality|rate) limit|quota exceeded|upgrade your plan",

@@ -218,6 +218,7 @@ async def check_read(target: Target, token: str, dialect: Dialect, bucket: str, 
     if answer.status == 404:
         raise InfluxMissingError(
             f"{refusal} (InfluxDB also sends this answer if the token may not read)",
-            "run envoy-logger setup, which makes the bucket, and on 2.x a token that may read the bucket.",
+            "run envoy-logger setup, which makes the bucket; on 2.x, --backfill-token-file FILE also makes a token "
+            "that may read it.",
         )
     raise InfluxError(refusal, "see InfluxDB's own log.")

@@ -133,7 +133,7 @@ def _describe(when: str, found: CtSample, wiring: Wiring) -> dict[str, SiteWarni
         f"the production CT shows {ct_w:.0f} W{when}, the inverters report {reported_w:.0f} W; "
         f"probably {_suggest_cause(found)}"
     )
-    over = "the production CT and the inverters agree again"
+    over = "the production CT and the inverters have not contradicted each other for a day"
     is_useless = ct_w < _NOTHING * reported_w or (bool(found.reversed) and ct_w < reported_w)
     made_of_it = ("net",) if wiring.total else ("consumption", "load") if wiring.net else ()
     leaves_out = made_of_it if is_useless else ()

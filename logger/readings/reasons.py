@@ -26,7 +26,9 @@ _MOST: Final = 4
 """The greatest number of causes that a reason names."""
 _FIELDS: Final = {(m.name, item.name): item for m in MEASUREMENTS for item in m.fields}
 _HOUSE: Final = ("consumption_power_w", "load_power_w")
-_CANNOT_BE: Final = "its figures cannot be right today, so it is left out; status and doctor name likely causes"
+_CANNOT_BE: Final = (
+    "its figures cannot be right today, so it is left out; the warnings about the site name likely causes"
+)
 _BEYOND: Final = "its value is impossible at this site"
 _NO_HOUSE: Final = "a house cannot use less than zero"
 _KINDS: Final = {
@@ -143,7 +145,7 @@ def _explain_impossible(quantity: str, written: Written) -> str:
     ever = add_up(sign * known.get(name, 0.0) for name, sign in written.made_of[quantity].items())
     if quantity in ("consumption", "load") and ever < -noise_of(known.values()):
         return f"its counters give {ever / 1000:.0f} kWh, and {_NO_HOUSE}"
-    return "its counter fell a little, or has no base yet; its power is integrated meanwhile"
+    return "its counter fell a little, or has no base yet"
 
 
 def _explain_reports(view: View) -> Iterator[str]:

@@ -76,10 +76,10 @@ def compare_storage(samples: Sequence[StorageSample], wiring: Wiring) -> dict[st
 
 
 def _describe(last: StorageSample, wiring: Wiring, cause: str) -> dict[str, SiteWarning]:
-    computed, words = ("net", "the power at the grid") if wiring.total else ("load", "the house")
+    computed, words = ("net", "the power at the grid") if wiring.total else ("load", "the power of the house")
     text = (
         f"the storage CT shows {last.ct_w:.0f} W, the batteries report {last.own_w:.0f} W (+ is discharging); "
         f"probably {cause}; {words} is not computed from it"
     )
-    over = "the storage CT and the batteries agree again"
+    over = "the storage CT and the batteries have not contradicted each other for a day"
     return {KEY: SiteWarning(text, over, _CHECK_CT, "storage_ct", leaves_out=(computed,))}

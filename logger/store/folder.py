@@ -115,6 +115,13 @@ def prepare(folder: Path) -> None:
         raise _translate(folder, error) from error
 
 
+def name_host(command: str, marks: Iterable[Path] = _CONTAINER_MARKS) -> str:
+    """Return a command about the state folder. In a container also say where the command must run."""
+    if not any(os.path.exists(mark) for mark in marks):
+        return command
+    return f"{command} (on the container's host, for the folder that is mounted there)"
+
+
 def is_in_container(folder: Path, marks: Iterable[Path] = _CONTAINER_MARKS) -> bool:
     """Return whether `folder` is in a container's own file system, which is deleted with the container."""
     if not any(os.path.exists(mark) for mark in marks):
@@ -186,7 +193,7 @@ def _translate(folder: Path, error: OSError) -> StateError:
     if isinstance(error, (FileExistsError, NotADirectoryError)):
         return StateError(message, "set LOGGER_STATE_DIR to a folder.")
     if os.path.isdir(folder):
-        return StateError(message, f"sudo chown -R {owner} {folder}")
+        return StateError(message, name_host(f"sudo chown -R {owner} {folder}"))
     if os.path.lexists(folder) or not os.access(folder.parent, os.X_OK) and os.path.lexists(folder.parent):
         return StateError(message, "run the same command with sudo.")
-    return StateError(message, f"sudo mkdir -p {folder} && sudo chown {owner} {folder}")
+    return StateError(message, name_host(f"sudo mkdir -p {folder} && sudo chown {owner} {folder}"))

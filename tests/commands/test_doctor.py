@@ -367,7 +367,7 @@ FAULTS = {
     "a kept token open to all": Induced(_token_is_open, "state folder", "^chmod 600 /.*token-", 78),
     "the demo's state folder": Induced(_state_is_the_demo, "state folder", "another folder", 78),
     "a daemon that stands still": Induced(
-        _daemon_stands_still, "daemon", "then restart it .systemctl restart envoy-logger", 69
+        _daemon_stands_still, "daemon", "then restart the recorder .systemctl restart envoy-logger", 69
     ),
     "a daemon in trouble": Induced(_daemon_has_trouble, "daemon", "^envoy-logger status"),
     "a secret open to all": Induced(_secret_is_open, "settings", "^chmod 600 /.*password"),

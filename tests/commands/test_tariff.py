@@ -118,6 +118,6 @@ def test_propose_prints_a_file_that_is_good(site: BackgroundSimulator, tmp_path:
     done = program(tmp_path, "tariff", "propose", settings=site.settings)
     assert done.code in (0, 75), done.err
     if done.code == 75:
-        assert "The gateway has no price." in done.err
+        assert "The gateway gives no price." in done.err
     else:
         assert parse_tariff(done.out.encode())[1] == ()

@@ -173,6 +173,6 @@ def test_a_state_folder_without_permission_names_the_chown(
     )  # fmt: skip
     assert done.returncode == 78, done.stderr
     assert f"the state folder {folder} cannot be used: Permission denied\n" in done.stderr
-    assert f"Try: sudo chown -R {os.geteuid()}:{os.getegid()} {folder}\n" in done.stderr
+    assert f"Try: sudo chown -R {os.geteuid()}:{os.getegid()} {folder}" in done.stderr
     assert "Traceback" not in done.stderr
     assert site.journal == []

@@ -475,7 +475,7 @@ async def test_in_strict_mode_no_tick_is_lost_after_the_certificate_is_accepted(
         await accept_certificate(made.here.access(), made.here.clock)
         assert [await made.minute() for _ in range(3)] == [True] * 3
         assert len(made.events("certificate_changed")) == 1
-        assert "by a person" in made.events("certificate_changed")[0]
+        assert "by an envoy-logger command" in made.events("certificate_changed")[0]
 
 
 async def test_with_a_short_interval_too_the_first_tick_after_accepting_is_there(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from logger.doctor.check_result import CheckResult
 from logger.doctor.machine_checks import check_state_folder
 from logger.errors import StateError, StoreHeldError
 from logger.files import write_atomically
-from logger.store.folder import claim, is_demo, is_in_container, mark_demo, prepare, refuse_demo
+from logger.store.folder import claim, is_demo, is_in_container, mark_demo, name_host, prepare, refuse_demo
 from logger.store.store import Store
 from tests.store.samples import HandClock, make_store
 
@@ -162,3 +162,10 @@ def test_a_folder_in_a_containers_own_file_system_is_told_from_a_volume(
     assert is_in_container(tmp_path / "own", (mark,))
     assert not is_in_container(tmp_path / "volume", (mark,))
     assert not is_in_container(tmp_path / "volume" / "folder" / "below", (mark,))
+
+
+def test_a_command_names_the_containers_host_only_in_a_container(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    assert name_host("sudo chown x y", [mark]) == "sudo chown x y"
+    mark.touch()
+    assert name_host("sudo chown x y", [mark]).startswith("sudo chown x y (on the container's host")
