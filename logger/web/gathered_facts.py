@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from logger.model import Json, Reading
 from logger.web import json_answers, site_answers, span_answers
+from logger.web.day_curve import SERIES
 from logger.web.json_answers import CURVE
 from logger.web.question import Question
 
@@ -62,9 +63,11 @@ class PageFacts:
 
     @property
     def point(self) -> dict[str, float]:
-        """Return the newest point of the curve: `at` and the powers; empty before the first point."""
-        totals: Mapping[str, float] = self.now["totals"]
-        return {"at": self.now["at"], **{n: totals[n] for n in CURVE if n in totals}} if self.now["at"] else {}
+        """Return the newest point of today's curve: `at` and the powers; empty without a power of today."""
+        at, totals = self.now["at"], self.now["totals"]
+        if at is None or at < self.span[0] or not any(name in totals for name in SERIES):
+            return {}
+        return {"at": at, **{name: totals[name] for name in CURVE if name in totals}}
 
 
 def only_true_now(answer: Mapping[str, Any]) -> Mapping[str, Any]:

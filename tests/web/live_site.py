@@ -118,6 +118,11 @@ class LiveSite:
         assert isinstance(self.stage.gateway, _AwayGateway)
         self.stage.gateway.is_away = True
 
+    def find_gateway(self) -> None:
+        """Let the gateway answer again."""
+        assert isinstance(self.stage.gateway, _AwayGateway)
+        self.stage.gateway.is_away = False
+
     def ask(self, path: str) -> dict[str, Any]:
         """Ask the API."""
         return self.do(lambda: self.stage.get(path))

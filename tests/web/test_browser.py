@@ -161,6 +161,29 @@ def test_a_visitor_whose_connection_is_lost_is_told(tmp_path: Path) -> None:
         assert "Verbindung verloren" in visit.text("#state")
 
 
+@pytest.mark.parametrize("hours", [13, 30])
+def test_a_page_without_a_curve_of_today_is_loaded_once_and_again_with_the_first_reading(
+    tmp_path: Path, hours: int
+) -> None:
+    """The gateway is silent since yesterday, so there is no curve of today."""
+    with visits(tmp_path, KINDS["gateway away"]) as (site, browser):
+        site.lose_gateway()
+        site.minute = hours * 60
+        site.tick()
+        visit = Visit(browser, site.url, "phone", "light", "en")
+        assert visit.page.locator("#live-curve").count() == 0
+        loads: list[str] = []
+        visit.page.on("load", lambda page: loads.append(page.url))
+        visit.page.wait_for_timeout(1500)
+        assert loads == []
+        site.find_gateway()
+        for _ in range(3):  # the first of them has no power yet
+            site.tick()
+            visit.page.wait_for_timeout(1000)
+        visit.page.wait_for_selector("#live-curve", state="attached")
+        assert len(loads) == 1
+
+
 def test_after_a_lost_connection_the_state_stands_again_although_nothing_changed(tmp_path: Path) -> None:
     words = Wording("en")
     with visits(tmp_path, KINDS["battery"]) as (site, browser):

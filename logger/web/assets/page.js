@@ -5,7 +5,7 @@
   const zone = body.dataset.zone;
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const fields = { production_power_w: "sun", load_power_w: "house", net_power_w: "grid", battery_power_w: "battery" };
-  let plot = null, data = null, shown = [], number = null;
+  let plot = null, data = null, shown = [], number = null, first = null;
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
   const plotHeight = () => (innerWidth < 760 ? 250 : innerWidth < 1100 ? 300 : 330);
@@ -83,9 +83,11 @@
     draw();
   }
 
+  // A page without a curve is loaded again when a newer point arrives than that of its first message.
   function add(point) {
     const place = holder();
-    if (!place) { if (point.at) location.reload(); return; }
+    if (first === null) first = point.at || 0;
+    if (!place) { if (point.at > first) location.reload(); return; }
     if (!plot || !point.at || point.at <= data[0][data[0].length - 1]) return;
     if (point.at >= Number(place.dataset.to)) { location.reload(); return; }
     if (point.at - data[0][data[0].length - 1] > 900) { fetchCurve(); return; }
