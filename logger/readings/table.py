@@ -137,7 +137,7 @@ TOTALS = Measurement(
 _OF_SITE: Final = "the sum over its gateways, while all of them are heard"
 SITE = Measurement(
     "envoy_site",
-    "A site of several gateways, one point per tick: the sums over its gateways, only while all of them answer.",
+    "A site of several gateways, one point per tick: the sums over its gateways, only while all of them are heard.",
     "totals",
     has_gateway=False,
     fields=(
@@ -145,7 +145,7 @@ SITE = Measurement(
         Field("gateways_heard", "The number of gateways that gave their production power at the tick.",
               made_of="their envoy_totals"),
         Field("missing",
-              "The reasons for missing sums: gateways without an answer, and quantities that a gateway lacks.",
+              "The reasons for missing sums: gateways that are not heard, and quantities that a gateway lacks.",
             kind="string", made_of="their envoy_totals"),
         *(replace(item, keys=(), made_of=_OF_SITE) for item in TOTALS.fields
             if item.name.endswith(("_power_w", "_today_wh")) and "balanced" not in item.name),
