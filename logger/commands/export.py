@@ -18,7 +18,7 @@ import click
 from logger.clock import SystemClock
 from logger.commands.ui.chosen import gateway_option
 from logger.commands.ui.options import env_file as env_file_option
-from logger.commands.ui.options import parse_moment, zone_of
+from logger.commands.ui.options import list_similar, parse_moment, zone_of
 from logger.commands.ui.output import describe_refusal
 from logger.commands.ui.start import begin
 from logger.control.api import Ask, reach
@@ -35,6 +35,14 @@ _HOW_TO = b"""\
 """
 
 
+def _check_measurements(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> frozenset[str]:
+    known = [measurement.name for measurement in MEASUREMENTS]
+    for name in names:
+        if name not in known:
+            raise click.BadParameter(f"there is no measurement {name}{list_similar(name, known)}")
+    return frozenset(names)
+
+
 @click.command("export", short_help="Write the store's data as line protocol or CSV.")
 @env_file_option
 @gateway_option
@@ -43,7 +51,8 @@ _HOW_TO = b"""\
 @click.option(
     "--role", "roles", multiple=True, type=click.Choice(ROLES), help="Only this role; all roles by default."
 )
-@click.option("--measurement", "measurements", multiple=True, help="Only this measurement, such as envoy_totals.")
+@click.option("--measurement", "measurements", multiple=True, callback=_check_measurements,
+              help="Only this measurement, such as envoy_totals.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["lp", "csv"]), default="lp", show_default=True,
               help="Line protocol with times in seconds, or one table with one row for each point.")  # fmt: skip
 @click.option(
@@ -56,7 +65,7 @@ def command(
     since: str | None,
     until: str | None,
     roles: tuple[Role, ...],
-    measurements: tuple[str, ...],
+    measurements: frozenset[str],
     form: str,
     output: Path | None,
     refused: bool,
@@ -80,7 +89,7 @@ def command(
             with _open(output) as file:
                 if refused:
                     return await _write_refused(ask, file, serial)
-                lines = _Lines(ask, wanted, start, end, frozenset(measurements), serial)
+                lines = _Lines(ask, wanted, start, end, measurements, serial)
                 return await (_write_table(lines, file) if form == "csv" else _write_lines(lines, file))
 
     count = asyncio.run(run())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 from logger.commands.ui.chosen import choose_gateway, gateway_option
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
+from logger.commands.ui.options import list_similar
 from logger.commands.ui.start import begin_polling, poll
 from logger.daemon import one_poll
 from logger.daemon.config import site_of
@@ -45,10 +45,7 @@ def command(env_file: Path, as_json: bool, explained: bool, serial: str, device:
     every = [(m, f) for m in MEASUREMENTS for f in m.fields]
     found = field_texts.find(name) if name else every
     if not found:
-        near = difflib.get_close_matches(name, field_texts.names(), n=3, cutoff=0.5)
-        raise click.BadParameter(
-            f"there is no field {name}" + (f"; similar names: {', '.join(near)}" if near else "")
-        )
+        raise click.BadParameter(f"there is no field {name}{list_similar(name, field_texts.names())}")
     if explained:
         if len(found) != 1:
             several = ", ".join(f"{m.name}.{f.name}" for m, f in found[:3])

@@ -133,6 +133,9 @@ def test_everything_stored_can_be_exported_as_lines_and_as_a_table(tmp_path: Pat
         assert len(rows) == 8
         assert rows[0] == {"time": FIRST, "measurement": "envoy_totals", "n": "0", "v": f"{START}.0",
                            "t": "it's 5 €, fine"}  # fmt: skip
+        unknown = program(tmp_path, "export", "--measurement", "envoy_totls")
+        assert unknown.code == 2
+        assert "there is no measurement envoy_totls; similar names: envoy_totals" in unknown.err
         nothing = program(tmp_path, "export", "--role", "devices", "--since", "2m")
         assert (nothing.code, nothing.out, nothing.err) == (0, "", "0 points: nothing to export\n")
 

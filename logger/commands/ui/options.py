@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -93,6 +93,14 @@ def parse_date(context: click.Context, parameter: click.Parameter, text: str) ->
         return parse_day(text).isoformat() if text else ""
     except ValueError:
         raise click.BadParameter(f"{text!r} is no date such as 2026-05-01") from None
+
+
+def list_similar(name: str, known: Iterable[str]) -> str:
+    """Return the known names that are similar to a mistyped name, as the end of an error message; else nothing."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f"; similar names: {', '.join(near)}" if near else ""
 
 
 def zone_of(configured: Settings) -> ZoneInfo:
