@@ -71,6 +71,7 @@ def test_q_p26_a_ct_that_measures_something_else_is_told_after_two_hours(
     warnings = [warning for warning in told if warning is not None]
     assert warnings
     assert cause in warnings[-1].message
+    assert ("not computed from it" in warnings[-1].message) is bool(warnings[-1].leaves_out)
     assert warnings[-1].event == "production_ct"
     assert len(set(warnings)) == 1, "it is told once"
     if share > 0:
