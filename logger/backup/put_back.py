@@ -22,7 +22,7 @@ from logger.store.copies import StoreCopy, check_copy, put_in_place
 from logger.store.folder import LOCK, claim, refuse_demo
 from logger.store.tables import FILE
 
-_CURE: Final = "give --force to replace the present files; they stay under other names."
+_CURE: Final = "give --force to replace the present files; earlier settings and readings stay under other names."
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ _PATH = click.Path(dir_okay=False, path_type=Path)
     "--env-file", type=_PATH, help="Settings file to write; by default /etc/envoy-logger or .env, as in the backup."
 )
 @click.option("--state-only", is_flag=True, help="Restore only the state folder, not settings and secrets.")
-@click.option("--force", is_flag=True, help="Replace present settings and readings, and rename the old files.")
+@click.option("--force", is_flag=True, help="Replace present files; settings and readings stay under other names.")
 @click.argument("file", metavar="FILE|-")
 def command(env_file: Path | None, state_only: bool, force: bool, file: str) -> None:
     """Restore settings, secrets and state folder from a backup, while no recorder runs.

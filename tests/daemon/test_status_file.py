@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from logger.daemon.news import News
-from logger.daemon.recorder import build_recorder
-from logger.daemon.status_file import RENEWED_WITHIN_S, describe
+from logger.daemon.recorder import Recorder, build_recorder
+from logger.daemon.status_file import RENEWED_WITHIN_S, describe, describe_health
 from logger.log import Changes
-from logger.model import number_or_zero
+from logger.model import Json, number_or_zero
 from logger.store.store import Store
 from logger.store.thread import StoreThread
 from tests.store.samples import HandClock
@@ -50,3 +52,20 @@ def test_a_status_holds_until_the_next_one_is_due(
         return number_or_zero(status["alive_until"]) - number_or_zero(status["written_at"])
 
     assert least_s <= asyncio.run(run()) <= most_s
+
+
+def test_a_recorder_that_is_not_ready_names_each_gateway_without_a_stored_poll() -> None:
+    def collector(address: str, ticks: int) -> SimpleNamespace:
+        return SimpleNamespace(address=address, collected=SimpleNamespace(ticks=ticks), is_second_entry=False)
+
+    def reasons_of(*collectors: SimpleNamespace) -> Json:
+        progress = SimpleNamespace(is_alive=True)
+        return describe_health(
+            cast(Recorder, SimpleNamespace(collectors=collectors, shipper=None, progress=progress))
+        )["reasons"]
+
+    assert reasons_of(collector("10.0.0.5", 0)) == ["no poll was stored since the start"]
+    assert reasons_of(collector("10.0.0.5", 3), collector("10.0.0.6", 0)) == [
+        "no poll of 10.0.0.6 was stored since the start"
+    ]
+    assert reasons_of(collector("10.0.0.5", 3), collector("10.0.0.6", 1)) == []
