@@ -134,7 +134,8 @@ def _describe(when: str, found: CtSample, wiring: Wiring) -> dict[str, SiteWarni
         f"probably {_suggest_cause(found)}"
     )
     over = "the production CT and the inverters have not contradicted each other for a day"
-    is_useless = ct_w < _NOTHING * reported_w or (bool(found.reversed) and ct_w < reported_w)
+    is_reversed = ct_w < -_NOTHING * reported_w or (bool(found.reversed) and ct_w < reported_w)
+    is_useless = is_reversed or (bool(when) and ct_w < _NOTHING * reported_w)  # a roof may have stopped just now
     made_of_it = ("net",) if wiring.total else ("consumption", "load") if wiring.net else ()
     leaves_out = made_of_it if is_useless else ()
     if leaves_out:

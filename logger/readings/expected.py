@@ -144,10 +144,11 @@ def _lists_nothing(view: View) -> bool:
 
 def _list_devices(view: View) -> Iterator[Expected]:
     """List the values of each battery, of the controller and of the generator."""
-    for rows in (ensemble.encharge_inventory(view), batteries.inventory_ac_batteries(view)):
+    by_kind = ((ensemble.encharge_inventory(view), ()), (batteries.inventory_ac_batteries(view), ("power_w",)))
+    for rows, others in by_kind:
         for row in rows or ():
             if row.serial:
-                yield Expected("envoy_battery", "charge_percent", row.serial, ("power_w",), "devices")
+                yield Expected("envoy_battery", "charge_percent", row.serial, others, "devices")
     if any(bool(_controllers(view, kind)) for kind in ensemble.CONTROLLER_TYPES):
         yield Expected("envoy_grid", "grid_state")
     if ensemble.has_generator(view):

@@ -17,6 +17,7 @@ from logger.readings.ct_comparison import take_sample
 from logger.readings.derive import Shortfall, derive_powers, drop_impossible_powers, site_powers
 from logger.readings.drift import Shape, watch_all
 from logger.readings.emptied import doubt_emptied
+from logger.readings.emptied_batteries import Charges, doubt_emptied_batteries, follow_charges
 from logger.readings.equipment import Equipment, count_inverters, notice_equipment
 from logger.readings.extract import Extraction
 from logger.readings.layout import NONE, Layout
@@ -64,8 +65,9 @@ class ReadingsState:
 
     `reports`: the last reports of each inverter, by serial. `waiting`: early reports by serial. `contradictions`:
     figures that cannot all be true. `times`: the readings' own times, and the intervals of slow meters. `sums`: the
-    sums over the inverters. `absences`: absent values that should be present. A restart of the recorder loses
-    `waiting`, `contradictions`, `sums`, `absences` and the readings' own times; the store keeps everything else.
+    sums over the inverters. `charges`: the last charge of each battery. `absences`: absent values that should be
+    present. A restart of the recorder loses `waiting`, `contradictions`, `sums`, `charges`, `absences` and the
+    readings' own times; the store keeps everything else.
     """
 
     sources: Sources = field(default_factory=Sources)
@@ -77,6 +79,7 @@ class ReadingsState:
     contradictions: Contradictions = field(default_factory=Contradictions)
     times: OwnTimes = field(default_factory=OwnTimes)
     sums: Sums = field(default_factory=Sums)
+    charges: Charges = field(default_factory=dict)
     absences: Absences = field(default_factory=Absences)
 
 
@@ -113,6 +116,7 @@ def observe(
     sums = follow_sums(state.sums, snapshot)
     snapshot = doubt_unheard(replace(snapshot, doubts=times.doubts))
     snapshot = doubt_sums(doubt_emptied(snapshot, energy), sums)
+    snapshot = doubt_emptied_batteries(snapshot, state.charges)
     equipment, is_other = notice_equipment(state.equipment, snapshot)
     snapshot = hide_lost_meters(snapshot, equipment)
     extraction = Extraction(snapshot, replace(state.sources, fields={}) if is_other else state.sources)
@@ -160,6 +164,7 @@ def observe(
         contradictions,
         times,
         sums,
+        follow_charges(state.charges, snapshot),
         state.absences,
     )
     return Observed(

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 TESTS: Final = Path(__file__).parents[1]
-NUMBERS: Final = {"C": 18, "P": 27, "L": 8, "M": 20, "N": 9, "I": 15, "B": 25, "T": 6}
+NUMBERS: Final = {"C": 18, "P": 27, "L": 8, "M": 20, "N": 9, "I": 15, "B": 26, "T": 6}
 """How many of each letter: transport, production, lifetimes, meters, new stack, inverters, batteries, time."""
 QUIRKS: Final = [f"{letter}{number}" for letter, last in NUMBERS.items() for number in range(1, last + 1)]
 ELSEWHERE: Final = {

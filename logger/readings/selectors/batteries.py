@@ -158,8 +158,16 @@ def _has_ac_batteries_alone(view: View) -> bool | None:
 # --- all batteries together -----------------------------------------------------------------------------------
 
 
-def _site_batteries(view: View) -> Rows:
+def _read_site(view: View) -> Rows:
+    """Select `/ivp/ensemble/secctrl`, with a doubt while it is not filled yet: IQ Batteries without any capacity."""
     rows = object_at(paths.SECCTRL)(view)
+    if not rows or rows[0].number("Enc_commissioned_capacity") != 0 or not _count_iq_batteries(view):
+        return rows
+    return [replace(row, doubt="its figures are all zero, as after a restart") for row in rows]
+
+
+def _site_batteries(view: View) -> Rows:
+    rows = _read_site(view)
     installed = [*(encharge_inventory(view) or ()), *(inventory_ac_batteries(view) or ())]
     doubts = {serial: text for path in _REPORTS for serial, text in view.snapshot.doubts.get(path, {}).items()}
     if not rows or not installed or not all(row.serial in doubts for row in installed):
@@ -172,7 +180,7 @@ site_batteries = only_if(_has_any(infer_batteries), _site_batteries)
 
 The document has no time of its own. It is doubted while no battery reports.
 """
-site_iq_batteries = only_if(_has_any(_count_iq_batteries), object_at(paths.SECCTRL))
+site_iq_batteries = only_if(_has_any(_count_iq_batteries), _read_site)
 """Select `/ivp/ensemble/secctrl`, only if an IQ Battery is installed, because AC Batteries have no reserve."""
 
 
