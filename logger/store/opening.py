@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from pathlib import Path
@@ -69,7 +70,7 @@ def make_full_error(folder: Path) -> StoreFullError:
 def explain_unopened(folder: Path, error: sqlite3.Error | OSError) -> StateError | StoreHeldError | StoreFullError:
     """Return the error for a store that could not be opened at the start."""
     path, name = folder / FILE, getattr(error, "sqlite_errorname", "")
-    if name in NO_ROOM:
+    if name in NO_ROOM or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
         return make_full_error(folder)
     if isinstance(error, OSError):
         return StateError(

@@ -202,13 +202,46 @@ print("kept", len(kept))
 """
 
 
-def test_on_a_full_disk_recording_stops_delivery_drains_and_recording_goes_on(tmp_path: Path) -> None:
-    script = tmp_path / "full.py"
-    script.write_text(_FULL_DISK)
+_NO_INODES = """
+import sys
+from pathlib import Path
+import pytest
+from logger.errors import StoreFullError
+from tests.store.samples import START, commit, drain, make_store
+folder = Path(sys.argv[1])
+make_store(folder / "state").close()
+(folder / "state" / "store.sqlite3").write_bytes(b"damaged" * 1000)
+count = 0
+try:
+    while True:
+        (folder / str(count)).touch()
+        count += 1
+except OSError:
+    pass
+with pytest.raises(StoreFullError):
+    make_store(folder / "state")
+for number in range(count):
+    (folder / str(number)).unlink()
+store = make_store(folder / "state")
+store.put(commit(START))
+assert drain(store) == [START]
+store.close()
+print("kept 1")
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "options"),
+    [(_FULL_DISK, "size=48m"), (_NO_INODES, "size=48m,nr_inodes=40")],
+    ids=["recording stops, delivery drains, and recording goes on", "the start waits"],
+)
+def test_on_a_full_disk(script: str, options: str, tmp_path: Path) -> None:
+    program = tmp_path / "full.py"
+    program.write_text(script)
     mount = tmp_path / "disk"
     mount.mkdir()
     probe = subprocess.run(
-        ["unshare", "-rm", "mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(mount)],
+        ["unshare", "-rm", "mount", "-t", "tmpfs", "-o", options, "tmpfs", str(mount)],
         capture_output=True,
         text=True,
     )
@@ -220,11 +253,12 @@ def test_on_a_full_disk_recording_stops_delivery_drains_and_recording_goes_on(tm
             "-rm",
             "sh",
             "-c",
-            'mount -t tmpfs -o size=48m tmpfs "$1" && exec "$2" "$3" "$1"',
+            'mount -t tmpfs -o "$4" tmpfs "$1" && exec "$2" "$3" "$1"',
             "sh",
             str(mount),
             sys.executable,
-            str(script),
+            str(program),
+            options,
         ],
         capture_output=True,
         text=True,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from logger.errors import StoreHeldError
+from logger.errors import StoreFullError, StoreHeldError
+from logger.log import Changes
 from logger.model import RefusedLine, Report
 from logger.store.store import Store
 from logger.store.thread import StoreThread
@@ -102,5 +105,42 @@ def test_a_call_after_close_fails_and_does_not_wait_for_ever(tmp_path: Path) -> 
         await store.close()
         with pytest.raises(RuntimeError, match="has ended"):
             await asyncio.wait_for(store.call(Store.list_gateways), LONGEST_S)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("calls", "is_open"),
+    [
+        ("-lease", True),
+        ("-lease +put", True),
+        ("-lease +lease", False),
+        ("-lease -put +lease", True),
+        ("-put -lease +lease", True),
+        ("-put -lease +put", False),
+        ("-ack +put", False),
+        ("-ack -put +ack", True),
+        ("-discard", False),
+    ],
+)
+def test_a_store_without_space_is_a_problem_until_what_failed_succeeds(
+    calls: str, is_open: bool, tmp_path: Path
+) -> None:
+    def make(name: str, *, fails: bool) -> Callable[[Store], None]:
+        def call(store: Store) -> None:
+            if fails:
+                raise StoreFullError("no room")
+
+        call.__name__ = name
+        return call
+
+    async def scenario() -> None:
+        changes = Changes(None)
+        store = await StoreThread.open(tmp_path, max_mb=64, keep_days=30, clock=HandClock(), changes=changes)
+        for word in calls.split():
+            with contextlib.suppress(StoreFullError):
+                await store.call(make(word[1:], fails=word[0] == "-"))
+        assert ("store" in changes.troubles) is is_open
+        await store.close()
 
     asyncio.run(scenario())
