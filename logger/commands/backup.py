@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import click
 
 from logger.backup.collect import CollectedFiles, write_backup
 from logger.commands.ui.options import env_file as env_file_option
+from logger.commands.ui.output_file import open_output
 from logger.commands.ui.start import begin
-from logger.errors import StateError
-from logger.files import open_private
 from logger.store.folder import refuse_demo
 
 
@@ -33,34 +27,11 @@ def command(env_file: Path, file: str) -> None:
     refuse_demo(configured.state_dir)
     output = None if file == "-" else Path(file).absolute()
     scratch = output.parent if output else configured.state_dir
-    with _open(output) as opened:
+    with open_output(output, private=True) as opened:
         found = write_backup(configured, opened, scratch, time.time())
     click.echo("\n".join(_describe(found, str(configured.env_file), str(configured.state_dir))), err=True)
     if output is not None:
         click.echo(f"written to {output}; only its owner may read it (0600), because secrets are inside", err=True)
-
-
-@contextlib.contextmanager
-def _open(output: Path | None) -> Iterator[IO[bytes]]:
-    """Open standard output, or a private file that gets its final name when its content is complete.
-
-    Raises StateError if the file cannot be written.
-    """
-    if output is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    part = output.with_name(f".{output.name}.part")
-    try:
-        with open_private(part) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(output)
-    except OSError as error:
-        raise StateError(f"{output} cannot be written: {error.strerror or error}", "name another file.") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _describe(found: CollectedFiles, env_file: str, state_dir: str) -> list[str]:

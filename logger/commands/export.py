@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import csv
 import io
-import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -20,10 +18,10 @@ from logger.commands.ui.chosen import gateway_option
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.options import list_similar, parse_moment, zone_of
 from logger.commands.ui.output import describe_refusal
+from logger.commands.ui.output_file import open_output
 from logger.commands.ui.start import begin
 from logger.control.api import Ask, reach
 from logger.control.pages import read_refused_lines, read_stored_lines
-from logger.errors import EnvoyLoggerError
 from logger.influx.read_back import read_back
 from logger.model import ROLES, Reading, Role, Value
 from logger.readings.table import MEASUREMENTS
@@ -86,7 +84,7 @@ def command(
 
     async def run() -> int:
         async with reach(configured, SystemClock()) as ask:
-            with _open(output) as file:
+            with open_output(output) as file:
                 if refused:
                     return await _write_refused(ask, file, serial)
                 lines = _Lines(ask, wanted, start, end, measurements, serial)
@@ -168,26 +166,3 @@ def _format_cell(value: Value | None) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)
-
-
-@contextlib.contextmanager
-def _open(output: Path | None) -> Iterator[BinaryIO]:
-    """Open standard output, or a file that gets its final name only when its content is complete.
-
-    Raises EnvoyLoggerError if the file cannot be written.
-    """
-    if output is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    part = output.with_name(f".{output.name}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-        part.replace(output)
-    except OSError as error:
-        raise EnvoyLoggerError(
-            f"{output} cannot be written: {error.strerror or error}", "name another file, or free some space."
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)

@@ -7,6 +7,8 @@ import contextlib
 import csv
 import io
 import json
+import os
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,9 +150,21 @@ def test_where_nothing_can_be_exported_from_or_to_that_is_said(tmp_path: Path) -
         "Try: envoy-logger run, or start the recorder's container.",
     ]
     filled(tmp_path / "state")
-    nowhere = program(tmp_path, "export", "--output", str(tmp_path / "no" / "such" / "file"))
-    assert nowhere.code == 1
-    assert "cannot be written: No such file or directory\nTry: " in nowhere.err
+    (tmp_path / "file").write_text("no folder")
+    for place, reason in (("no/such/file", "No such file or directory"), ("file/below", "Not a directory"),
+                          ("x" * 255, "File name too long"), (".", "Is a directory")):  # fmt: skip
+        for words in (["export", "--output"], ["backup"]):
+            nowhere = program(tmp_path, *words, str(tmp_path / place))
+            assert nowhere.code in (78, 2), nowhere.err
+            assert reason.lower() in nowhere.err.lower()
+            assert nowhere.said[-1].startswith("Try: ")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+        assert program(tmp_path, "export", "--output", str(pipe)).code == 0
+        assert reader.stdout is not None
+        assert b"envoy_totals" in reader.stdout.read()
+    assert pipe.is_fifo()
     with claim(tmp_path / "state"):  # held by one that does not answer
         held = program(tmp_path, "outbox")
     assert held.code == 69
