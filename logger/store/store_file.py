@@ -134,7 +134,8 @@ class StoreFile:
         at_cap = _is_near_cap(self._connection)
         if not at_cap and self.ballast.release():
             self.notes.append(
-                f"the disk of {self._folder} is full, so the reserved space (the file ballast) was released"
+                f"the disk of {self._folder} is full, so the reserved space (the file ballast) was released\n"
+                "Try: free some space on that disk."
             )
             yield
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -157,7 +158,8 @@ class StoreFile:
             )
             self.notes.append(
                 f"the store reached its {self._max_mb} MB: {dropped.lines} undelivered lines "
-                f"from {first} to {last} (UTC) were dropped"
+                f"from {first} to {last} (UTC) were dropped\n"
+                "Try: raise LOGGER_STORE_MAX_MB, or let an InfluxDB take the waiting readings."
             )
             yield
 
