@@ -156,7 +156,7 @@ class _Entry:
             counter = self.counters.get(name) or Counter(0.0, at, BALANCED, first_day=first_day)
             grown = replace(counter, accepted_wh=counter.accepted_wh + wh, at=at, rose_at=at)
             self.counters[name], self.accepted[name] = grown, grown.accepted_wh
-        if known is None and not self.was_balanced:
+        if not self.was_balanced:
             self.bookings = [*booked, *self._balance_bookings(booked)]
         self.unbalanced = Unbalanced()
 
