@@ -21,17 +21,22 @@ _SIZES: Final = (250, 500, *(size * 10**power for power in range(3, 9) for size 
 """The steps of the scale in W. A scale has about six steps."""
 _STEP_S: Final = 300
 _GAP_S: Final = 900
+"""The least time in seconds without a reading that is drawn as a gap."""
 _LEAST_POINTS: Final = 2
 """The least number of points for a line."""
 
 
-def draw_curve(curve: Mapping[str, Any], span: tuple[int, int], words: Wording) -> Markup:
-    """Draw the curve of today's powers, from the first to the last instant of today, with legend and scale."""
+def draw_curve(curve: Mapping[str, Any], span: tuple[int, int], words: Wording, interval_s: int) -> Markup:
+    """Draw the curve of today's powers, from the first to the last instant of today, with legend and scale.
+
+    `interval_s`: the time between two readings in seconds. A longer time than two intervals may be a gap.
+    """
     names = [name for name in SERIES if any(value is not None for value in curve.get(name, ()))]
     if not names:
         return el("p", words.say("nothing"), class_="empty")
     top, bottom = _find_scale([value for name in names for value in curve[name] if value is not None])
-    lines = [_draw_line(curve["at"], curve[name], span, (bottom, top), SERIES[name]) for name in names]
+    gap_s = max(_GAP_S, 2 * interval_s)
+    lines = [_draw_line(curve["at"], curve[name], span, (bottom, top), SERIES[name], gap_s) for name in names]
     zero = _HEIGHT * top / (top - bottom)
     svg = el(
         "svg",
@@ -54,6 +59,7 @@ def draw_curve(curve: Mapping[str, Any], span: tuple[int, int], words: Wording) 
             id="live-curve",
             data_from=f"{span[0]}",
             data_to=f"{span[1]}",
+            data_gap=f"{gap_s}",
             data_names=" ".join(f"{SERIES[name]}={words.say(SERIES[name])}" for name in names),
         ),
         el("div", legend, class_="legend", id="curve-legend"),
@@ -71,19 +77,24 @@ def _find_scale(watts: Sequence[float]) -> tuple[float, float]:
 
 
 def _draw_line(
-    at: Sequence[int], values: Sequence[float | None], span: tuple[int, int], scale: tuple[float, float], kind: str
+    at: Sequence[int],
+    values: Sequence[float | None],
+    span: tuple[int, int],
+    scale: tuple[float, float],
+    kind: str,
+    gap_s: int,
 ) -> Markup:
     """Draw one series as a line: the mean of each five minutes, with a gap where no value was read."""
     sums: dict[int, list[float]] = {}
     for time, value in zip(at, values, strict=True):
         if value is not None:
             sums.setdefault(time // _STEP_S, []).append(value)
-    path, last = [], -_GAP_S
+    path, last = [], -gap_s
     bottom, top = scale
     for place, found in sorted(sums.items()):
         time = place * _STEP_S
         x = _WIDTH * (time - span[0]) / (span[1] - span[0])
         y = _HEIGHT * (top - sum(found) / len(found)) / (top - bottom)
-        path.append(f"{'L' if time - last <= _GAP_S else 'M'}{x:.0f} {y:.0f}")
+        path.append(f"{'L' if time - last <= gap_s else 'M'}{x:.0f} {y:.0f}")
         last = time
     return el("path", d="".join(path), class_=f"line {kind}")

@@ -45,7 +45,7 @@ class FrontPage:
         texts = {
             **shown.parts,
             **{f"h_{name}": join(words.say(name)) for name in _HEADINGS},
-            "curve": draw_curve(curve, facts.span, words),
+            "curve": draw_curve(curve, facts.span, words, site.collector.site.totals_s),
             "language": language,
             "title": join(f"{name} · envoy-logger"),
             "heading": join(name),

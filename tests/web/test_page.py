@@ -392,6 +392,20 @@ def test_a_part_is_drawn_again_only_when_what_it_shows_changes() -> None:
     assert changed == {"whole"}
 
 
+@pytest.mark.parametrize(
+    ("interval_s", "step_s", "lines"), [(60, 900, 1), (60, 1200, 0), (1800, 1800, 1), (3600, 3600, 1)]
+)
+def test_only_a_time_longer_than_two_intervals_is_a_gap_of_the_curve(
+    interval_s: int, step_s: int, lines: int
+) -> None:
+    curve = {"at": [step_s, 2 * step_s], "production_power_w": [5.0, 6.0]}
+    drawn = str(draw_curve(curve, (0, 86_400), Wording("en"), interval_s))
+    path = re.search(r'<path d="([^"]*)" class="line sun">', drawn)
+    assert path is not None
+    assert (path[1].count("M"), path[1].count("L")) == (2 - lines, lines)
+    assert f'data-gap="{max(900, 2 * interval_s)}"' in drawn
+
+
 def test_months_are_told_apart_by_their_labels() -> None:
     site = replace(facts([]), months=[{"local_month": "2026-06", "production_wh": 7140.0}])
     for language in LANGUAGES:
@@ -405,7 +419,7 @@ def test_months_are_told_apart_by_their_labels() -> None:
 )
 def test_the_scale_of_the_curve_says_the_powers_at_its_ends(greatest: float, least: float, labels: list[str]) -> None:
     curve = {"at": [300, 600], "net_power_w": [greatest, least]}
-    drawn = str(draw_curve(curve, (0, 86_400), Wording("en")))
+    drawn = str(draw_curve(curve, (0, 86_400), Wording("en"), 60))
     scale = re.search(r"<div><span>(.*?)</span><span>(.*?)</span></div>", drawn.replace(' class="scale"', ""))
     assert scale is not None
     assert [each.partition("\N{NO-BREAK SPACE}")[0] for each in scale.groups()] == labels
@@ -416,4 +430,4 @@ def test_the_scale_of_the_curve_says_the_powers_at_its_ends(greatest: float, lea
 def test_a_curve_of_one_reading_says_when_its_line_begins(language: Language, readings: int, is_told: bool) -> None:
     words = Wording(language)
     curve = {"at": [300, 600][:readings], "production_power_w": [5.0, 6.0][:readings]}
-    assert (words.say("curve_begins") in str(draw_curve(curve, (0, 86_400), words))) is is_told
+    assert (words.say("curve_begins") in str(draw_curve(curve, (0, 86_400), words, 60))) is is_told

@@ -29,12 +29,13 @@
     return text.replace("-", "\u2212");
   }
 
-  // A gap of more than a quarter of an hour is drawn as one.
+  const isGap = (at, last) => at - last > Number(holder().dataset.gap);
+
   function withGaps(curve) {
     const columns = [[], ...shown.map(() => [])];
     curve.at.forEach((at, i) => {
       const last = columns[0][columns[0].length - 1];
-      if (last !== undefined && at - last > 900) {
+      if (last !== undefined && isGap(at, last)) {
         columns[0].push(last + 1);
         shown.forEach((_, n) => columns[n + 1].push(null));
       }
@@ -90,7 +91,7 @@
     if (!place) { if (point.at > first) location.reload(); return; }
     if (!plot || !point.at || point.at <= data[0][data[0].length - 1]) return;
     if (point.at >= Number(place.dataset.to)) { location.reload(); return; }
-    if (point.at - data[0][data[0].length - 1] > 900) { fetchCurve(); return; }
+    if (isGap(point.at, data[0][data[0].length - 1])) { fetchCurve(); return; }
     data[0].push(point.at);
     shown.forEach((field, n) => data[n + 1].push(point[field] === undefined ? null : point[field]));
     plot.setData(data);
