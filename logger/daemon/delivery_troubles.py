@@ -29,6 +29,8 @@ class DeliveryTroubles:
         self.of_roles: dict[Role, Wait | Blocked] = {}
         self._backoff, self._changes, self._credentials = backoff, changes, credentials
         self._is_server_well = False
+        self._own: set[str] = set()
+        """The lanes (roles and backlogs) that failed in a round in which the server accepted another delivery."""
 
     def begin_round(self) -> None:
         """Begin a round of deliveries, in which the server has not accepted a delivery yet."""
@@ -40,6 +42,7 @@ class DeliveryTroubles:
         self.of_roles.pop(role, None)
         for key in (SERVER, role, *(() if live else (backlog_of(role),))):
             self._backoff.succeed(key)
+            self._own.discard(key)
         self._changes.end("influx", "InfluxDB accepts deliveries again")
         self._changes.end(f"influx {role}", f"InfluxDB accepts writes to the {role} bucket again")
         if not live:
@@ -64,13 +67,13 @@ class DeliveryTroubles:
     def begin_wait(self, role: Role, outcome: Wait, *, live: bool) -> None:
         """Log a failure that can end by itself, and plan the next delivery with back-off."""
         self.of_roles[role] = outcome
-        asked_s = outcome.retry_after_s or 0.0
-        if asked_s or (outcome.status in _OF_THE_SERVER and not self._is_server_well):
+        lane, asked_s = role if live else backlog_of(role), outcome.retry_after_s or 0.0
+        if self._is_server_well:
+            self._own.add(lane)
+        if asked_s or (outcome.status in _OF_THE_SERVER and lane not in self._own):
             key, trouble = SERVER, "influx"
-        elif live:
-            key, trouble = role, f"influx {role}"
         else:
-            key, trouble = backlog_of(role), f"influx {role} backlog"
+            key, trouble = lane, f"influx {lane}"
         self._backoff.fail(key, asked_s)
         cure = f"\nTry: {outcome.hint}" if outcome.hint else ""
         reason = outcome.reason if "InfluxDB" in outcome.reason else f"InfluxDB: {outcome.reason}"

@@ -260,6 +260,27 @@ def test_trouble_of_the_server_is_said_once_for_all_and_tried_once_for_all(
     assert figures.rows == 0
 
 
+def test_a_bucket_that_the_server_cannot_serve_delays_no_other_and_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work() -> list[int]:
+        clock, prompt = VirtualClock(START), list[int]()
+        writer = ScriptedWriter(clock, lambda role, at: Wait("HTTP 503", status=503) if role == "devices" else Done())
+        with InlineStore(tmp_path, clock) as store:
+            async with delivering(store, writer, Changes(log.get("ship"))) as shipper:
+                for number in range(60):
+                    await asyncio.sleep(60)
+                    shipper.wake({"totals", "devices"}, await store.call(Store.put, tick(number)))
+                    await asyncio.sleep(1)
+                    prompt += [number] if numbers(writer, "totals")[-1:] == [number] else []
+                return prompt
+
+    with caplog.at_level("INFO", logger="logger"):
+        prompt = run_virtually(work())
+    assert len(prompt) >= 58
+    assert len(caplog.records) <= 3
+
+
 def test_a_server_that_is_too_slow_for_a_batch_is_given_smaller_ones_and_now_stays_live(tmp_path: Path) -> None:
     sizes: list[int] = []
     live: list[int] = []
