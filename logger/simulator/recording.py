@@ -42,9 +42,14 @@ class Recording:
                 )
                 for route in manifest["routes"]
             }
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except OSError as error:
             raise StateError(
-                f"{folder} holds no recording: {error!r}",
+                f"{folder} holds no recording: {error.filename} cannot be read: {error.strerror}",
+                "name a folder with a manifest.json and the bodies that it lists.",
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise StateError(
+                f"{folder} holds no recording: its manifest.json is wrong: {type(error).__name__}: {error}",
                 "name a folder with a manifest.json and the bodies that it lists.",
             ) from error
         self.at = _newest(self.replies)

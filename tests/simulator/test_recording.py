@@ -105,7 +105,8 @@ def test_unknown_documents_of_old_gateways_are_not_found_in_their_own_way(
 def test_a_folder_without_a_recording_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(StateError, match=str(tmp_path)) as caught:
         Recording(tmp_path)
+    assert caught.value.message.endswith("manifest.json cannot be read: No such file or directory")
     assert "manifest.json" in caught.value.hint
     (tmp_path / "manifest.json").write_text('{"serial": "1"}')
-    with pytest.raises(StateError):
+    with pytest.raises(StateError, match=r"its manifest\.json is wrong: KeyError: 'routes'"):
         Recording(tmp_path)
