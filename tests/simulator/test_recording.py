@@ -108,5 +108,5 @@ def test_a_folder_without_a_recording_is_named_in_the_error(tmp_path: Path) -> N
     assert caught.value.message.endswith("manifest.json cannot be read: No such file or directory")
     assert "manifest.json" in caught.value.hint
     (tmp_path / "manifest.json").write_text('{"serial": "1"}')
-    with pytest.raises(StateError, match=r"its manifest\.json is wrong: KeyError: 'routes'"):
+    with pytest.raises(StateError, match=r"its manifest\.json is wrong: KeyError: 'software'"):
         Recording(tmp_path)
