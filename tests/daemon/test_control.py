@@ -159,13 +159,13 @@ def test_errors_arrive_as_what_they_are_and_do_not_end_the_conversation(tmp_path
                 await there.ask(Odd.fill)
             assert str(told.value) == "no room for the next tick\nTry: free some space."
             for function, name in ((Newer.dance, "dance"), (Odd._hide, "_hide")):
-                with pytest.raises(EnvoyLoggerError, match=rf"does not know '{name}'\nTry: run systemctl restart"):
+                with pytest.raises(EnvoyLoggerError, match=rf"does not know '{name}'\nTry: restart the recorder"):
                     await there.ask(function)
             with pytest.raises(EnvoyLoggerError, match="does not understand the request: n: Missing required"):
                 await there.ask(Newer.double)
             with pytest.raises(
                 EnvoyLoggerError,
-                match="answers 'answer' in a form that this command does not know\nTry: run systemctl restart",
+                match="answers 'answer' in a form that this command does not know\nTry: restart the recorder",
             ):
                 await there.ask(Newer.answer)
             assert await there.ask(Odd.double, 7) == [7, 7]

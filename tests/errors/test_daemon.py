@@ -307,7 +307,7 @@ def test_a_refusing_influxdb_is_said_and_gets_everything_later(
     # The last rows may not have been sent; an inverter's points in them are as old as its report, not as the row.
     grace_s = {"envoy_inverter": 720}
     assert {place for place in kept if place.time < late - grace_s.get(place.measurement, 120)} <= got.keys()
-    assert re.search("InfluxDB (accepts writes to the totals bucket|answers) again", recorder.log)
+    assert re.search("InfluxDB (accepts writes to the totals bucket|accepts deliveries) again", recorder.log)
 
 
 def test_a_database_that_is_down_at_the_start_gets_everything_later(
@@ -360,6 +360,8 @@ def test_once_says_what_waits_for_which_reason(
     assert done.said[-1].startswith("Try: ")
     assert "no-such-token-here" not in done.err
     right = program(tmp_path, "once", settings=site.settings | influxdb(fake_influx2.target(buckets)))
-    assert (right.code, right.said[-1]) == (0, "stored and delivered"), right.err
+    assert right.code == 0, right.err
+    # within the same minute only what waits is delivered
+    assert right.said[-1] in ("stored and delivered", "nothing stored; no points wait for InfluxDB")
     got = {place.measurement for place in in_database(fake_influx2, buckets)}
     assert {"envoy_totals", "envoy_inverter", "envoy_battery"} <= got
