@@ -118,8 +118,8 @@ class Contradictions:
             is_due = tick.at - known.told_at >= _DAY_S if warning.is_daily else not known.told_at
             if is_due and (not energy.days or known.ticks >= _TOLD_AFTER):
                 known = replace(known, warning=warning, told_at=tick.at)
-            elif warning.is_daily and warning.leaves_out:  # the cause is known better now than when it was reported
-                known = replace(known, warning=replace(known.warning, leaves_out=warning.leaves_out))
+            elif known.told_at and warning.is_daily and warning.leaves_out and not known.warning.leaves_out:
+                known = replace(known, warning=warning)  # the cause is certain now, and values are left out
             lasting[key] = known
         return Contradictions(lasting, by_ct, by_storage)
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Final
 
+from logger.energy.state import POWER
 from logger.model import add_up, noise_of
 from logger.readings import paths
 from logger.readings import rowsets as s
@@ -141,6 +142,8 @@ def _explain_impossible(quantity: str, written: Written) -> str:
     if quantity in written.energy.today.left_out:
         return _CANNOT_BE
     counters = {name: written.energy.counters.get(name) for name in written.made_of[quantity]}
+    if all(counter is not None and counter.source == POWER for counter in counters.values()):
+        return "no document counts this energy; it is integrated from power, and written from the next local day on"
     known = {name: counter.accepted_wh for name, counter in counters.items() if counter is not None}
     ever = add_up(sign * known.get(name, 0.0) for name, sign in written.made_of[quantity].items())
     if quantity in ("consumption", "load") and ever < -noise_of(known.values()):

@@ -337,3 +337,12 @@ def test_meters_are_joined_by_their_number_also_if_it_is_text_and_said_if_it_is_
     assert playing.play(lambda at: answer(at, str), 3).last["load_power_w"] == 500.0
     found = playing.play(lambda at: answer(at, lambda eid: None), 21)
     assert "number, kind or state cannot be read" in found.absences["meters"]
+
+
+def test_an_energy_that_no_document_counts_is_said_to_be_integrated() -> None:
+    def answer(at: int) -> Bodies:
+        return {paths.METERS: [], paths.V1_INVERTERS: playing.roof(at), **playing.NO_BATTERIES}
+
+    found = playing.play(answer, 21)
+    assert found.last["production_power_w"] == 2000.0
+    assert "integrated from power" in found.absences["production_lifetime_wh"]
