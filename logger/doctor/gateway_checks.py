@@ -92,7 +92,7 @@ async def _check_name(access: Access, clock: Clock) -> CheckResult:
     except ValueError:
         pass
     else:
-        return good(NAME, f"{host} is an address")
+        return good(NAME, f"{host} is an IP address")
     try:
         async with clock.timeout(_CONNECT_S):
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)

@@ -90,8 +90,8 @@ def _explain(quantity: str, counting: Counting, clock: str) -> str:
         return "the counter waits for its first value above zero, or for an hour of zeros"
     if quantity in counting.begun:
         return (
-            "this gateway reports no energy of today, so on the first day of the recording the energy of the whole "
-            f"day is unknown; the energy is counted since {clock}"
+            "this gateway gives no plausible figure of today for this energy, so the energy of the whole first day "
+            f"is unknown; the energy is counted since {clock}"
         )
     if counting.measured is not None and quantity not in counting.measured:
         return (

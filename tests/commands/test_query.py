@@ -134,7 +134,7 @@ def test_on_the_first_day_the_reason_is_the_gateways_silence_about_today(
     recorded: dict[str, str], tmp_path: Path
 ) -> None:
     told = " ".join(program(tmp_path, "query", "today", settings=recorded).out.split())
-    assert "this gateway reports no energy of today" in told
+    assert "no plausible figure of today for this energy" in told
     assert "Recording began today at " in told
     assert "does not measure" not in told
     whole, counted = json.loads(program(tmp_path, "query", "today", "--json", settings=recorded).out)
