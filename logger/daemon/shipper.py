@@ -138,9 +138,8 @@ class Shipper:
         for role in ROLES:
             if role in self._news and self._backoff.may_try(SERVER, role):
                 delivered |= await self._ship(role, live=True)
-        failed = set(self.troubles)
         for role in _BACKLOG:
-            if role in self._older - failed and self._backoff.may_try(SERVER, role, backlog_of(role)):
+            if role in self._older and self._backoff.may_try(SERVER, role, backlog_of(role)):
                 delivered |= await self._ship(role, live=False)
         return delivered
 

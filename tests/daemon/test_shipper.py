@@ -114,6 +114,25 @@ def test_the_newest_tick_goes_first_then_the_backlog_from_its_oldest_end(tmp_pat
     assert figures.rows == 0
 
 
+def test_a_backlog_that_failed_in_the_middle_goes_on_from_its_oldest_end(tmp_path: Path) -> None:
+    class Small(ScriptedWriter):
+        most_lines = 2
+
+    async def work() -> ScriptedWriter:
+        clock = VirtualClock(START)
+        writer = Small(clock, lambda role, at: Wait("busy", status=500) if len(writer.asked) == 4 else Done())
+        with InlineStore(tmp_path, clock) as store:
+            for number in range(9):
+                await store.call(Store.put, tick(number))
+            async with delivering(store, writer):
+                await asyncio.sleep(60)
+        return writer
+
+    writer = run_virtually(work())
+    assert numbers(writer, "totals") == [8, *range(8)]
+    assert numbers(writer, "devices") == [8, *range(8)]
+
+
 def test_new_rows_are_sent_without_being_read_again_and_older_ones_after_them(tmp_path: Path) -> None:
     async def work() -> tuple[list[str], ScriptedWriter, StoreFigures]:
         clock, calls = VirtualClock(START), list[str]()
