@@ -35,6 +35,8 @@ _EVENT: Final = (
 A row of a day proves that the recorder ran on that day and could write events. If the row has no `off_grid_s`, the
 state of the grid was not measured.
 """
+_MEASURED: Final = ("production_power_w", "net_power_w", "battery_power_w", "production_lifetime_wh")
+"""Measured totals. A tick with any of them is no gap, for example while the production CT measures nothing."""
 _ONLY_GATEWAY: Final = (
     "This site does not measure the state of the grid, so only outages of the gateway are known. During a power cut "
     "the gateway is usually silent, too."
@@ -219,7 +221,7 @@ GRID_QUERIES: Final = (
     NamedQuery(
         "gaps",
         "When was nothing recorded for more than five minutes?",
-        (Need("totals", "envoy_totals", ("production_power_w",)),),
+        (Need("totals", "envoy_totals", _MEASURED),),
         _answer_gaps,
         if_none="There is no gap",
     ),

@@ -26,6 +26,7 @@ _NO_TARIFF: Final = "No costs are recorded. Try: set LOGGER_TARIFF_FILE; docs/ta
 _NO_PRICE: Final = "--price is missing, or is in another currency"
 _NO_CURRENCY: Final = "the tariff file names no currency"
 _NO_HOUSE: Final = "the savings are known only if the energy of the house is known"
+_NO_SAVINGS: Final = f"No savings are recorded: {_NO_HOUSE}."
 _BAND: Final = Need(
     "daily", "envoy_band_day", ("local_date", "grid_import_wh", "grid_export_wh", *_AMOUNTS, "currency")
 )
@@ -101,7 +102,8 @@ def _answer_payback(rows: Rows, scope: Scope) -> AnswerTable:
         Column("paid_back_percent", "paid back", "%", _NO_PRICE),
         Column("currency", "in", absent=_NO_CURRENCY),
     )
-    return AnswerTable(columns, found, notes=() if found else (_NO_TARIFF,))
+    without = _NO_SAVINGS if newest else _NO_TARIFF
+    return AnswerTable(columns, found, notes=() if found else (without,))
 
 
 MONEY_QUERIES: Final = (

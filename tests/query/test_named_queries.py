@@ -447,6 +447,13 @@ def test_outages_of_a_grid_that_is_not_measured_are_not_denied() -> None:
     assert ask("outages", rows).notes == ()
 
 
+@pytest.mark.parametrize("name", ["net_power_w", "battery_power_w", "production_lifetime_wh"])
+def test_a_minute_with_any_measured_total_is_no_gap(name: str) -> None:
+    """The rows of a query hold only points with one of its fields."""
+    (need,) = QUERIES["gaps"].needs
+    assert name in need.fields
+
+
 def test_gaps_of_more_than_five_minutes_and_the_open_one() -> None:
     points = [point(f"2026-05-20T11:{minute:02}", production_power_w=1.0) for minute in (0, 1, 2, 3, 4, 5, 11)]
     assert ask("gaps", {"envoy_totals": points}).rows == [
@@ -484,6 +491,17 @@ def test_payback_adds_up_the_years() -> None:
         ("2025", 100.0, 100.0, 10.0, None),
         ("2026", 150.0, 250.0, 25.0, None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "note"),
+    [({"currency": "EUR"}, "No savings are recorded: the savings are known only if the energy of the house"),
+     ({}, "No costs are recorded. Try: set LOGGER_TARIFF_FILE")],
+)  # fmt: skip
+def test_payback_without_savings_says_what_is_missing(fields: dict[str, Value], note: str) -> None:
+    found = ask("payback", {"envoy_day": [day("2026-05-01", **fields)]}, price=1000.0)
+    assert not found.rows
+    assert found.notes[0].startswith(note)
 
 
 def test_amounts_of_different_currencies_are_never_added() -> None:
