@@ -274,6 +274,12 @@ PANEL_QUERIES: Final = (
         "heat", "Does heat cost power?", _inverter("power_w", "temperature_c"), _answer_heat, is_by_panel=True
     ),
     NamedQuery(
-        "trips", "Which inverters did the grid switch off?", (_INVERTER_DAY,), _answer_trips, "year", is_by_panel=True
+        "trips",
+        "Which inverters did the grid switch off?",
+        (_INVERTER_DAY,),
+        _answer_trips,
+        "year",
+        is_by_panel=True,
+        if_none="No inverter has reported that the grid switched it off",
     ),
 )
