@@ -61,7 +61,7 @@ def _judge_collar(row: Row, view: View) -> str | None:
         return _ON if by_admin else _OFF
     by_switch, by_grid = is_closed(row, "mid_state"), is_on_grid(row.text("grid_state"))
     if by_grid is None:
-        return (row.text("grid_state") or "").lower().replace("_", "-") or None
+        return _known_word(row, "grid_state")
     if by_switch not in (by_grid, None) or (by_grid and are_off_grid(view)):
         return None
     return _ON if by_grid else _OFF
@@ -82,9 +82,16 @@ def judge_enpower(row: Row, view: View) -> str | None:
     return _ON if closed else _OFF
 
 
+def _known_word(row: Row, key: str) -> str | None:
+    """Return the gateway's own word in small letters; None for `unknown`, which is no state."""
+    word = (row.text(key) or "").lower().replace("_", "-")
+    return None if word in ("", "unknown") else word
+
+
 _ON: Final = "on-grid"
 _OFF: Final = "off-grid"
-MODES: Final = ("Enpwr_grid_mode", "Enchg_grid_mode")
+MODES: Final = ("Enpwr_grid_mode", "Enchg_grid_mode", "Enchg_grid_mode ")
+"""The keys of the grid modes. In early firmware the name of one key ends with a blank."""
 _JUDGES: Final[Mapping[str, Callable[[Row, View], str | None]]] = {"ENPOWER": judge_enpower, "COLLAR": _judge_collar}
 
 
@@ -161,11 +168,11 @@ def read_generator_state(row: Row, view: View) -> str | None:
 
     Return None if a controller contradicts the state.
     """
-    state = row.text("oper_state")
-    if not state or find_deniers(row, view):
+    state = _known_word(row, "oper_state")
+    if state is None or find_deniers(row, view):
         return None
-    closed = _CLOSED.get(state.lower())
-    return state.lower() if closed is None else "connected" if closed else "disconnected"
+    closed = _CLOSED.get(state)
+    return state if closed is None else "connected" if closed else "disconnected"
 
 
 def find_deniers(row: Row, view: View) -> list[Row]:

@@ -267,3 +267,21 @@ def test_inverters_under_one_serial_in_two_documents_are_one() -> None:
     assert len(points(found, "envoy_inverter")) == len(points(found, "envoy_inverter_status")) == 5
     more = {**bodies, paths.V1_INVERTERS: [*bodies[paths.V1_INVERTERS], inverter("122999999999", NOON - 60)]}
     assert len(points(polled(INFO, more), "envoy_inverter")) == 6
+
+
+@pytest.mark.parametrize("config", [{"generator_settings": {}}, {"generator_settings": {}, "gen_type": ""}])
+def test_a_configuration_with_nothing_in_it_is_no_generator(config: Json) -> None:
+    bodies = {**controller(mains_oper_state="closed"), paths.GENERATOR_CONFIG: config}
+    assert "generator_state" not in grid(once({**bodies, paths.GENERATOR: {"oper_state": "open", "present": 1}}))
+
+
+def test_unknown_is_the_state_of_no_generator_and_of_no_grid() -> None:
+    bodies = {**controller(mains_oper_state="closed"), paths.GENERATOR_CONFIG: {"model": "x"}}
+    assert "generator_state" not in grid(once({**bodies, paths.GENERATOR: {"oper_state": "unknown"}}))
+    collar: Json = {"type": "COLLAR", "devices": [{"serial_num": "4825", "grid_state": "unknown", "temperature": 31}]}
+    assert grid(once({**METERED, paths.ENSEMBLE: [collar]})) == {"controller_temperature_c": 31.0}
+
+
+def test_a_key_of_early_firmware_that_ends_with_a_blank_is_read() -> None:
+    odd = {"Enchg_grid_mode ": "multimode-offgrid"}
+    assert "grid_state" not in grid(once(controller(mains_oper_state="closed", **odd)))

@@ -139,11 +139,18 @@ def encharge_status(view: View) -> Rows:
 
 
 def has_generator(view: View) -> bool | None:
-    """Return whether a generator is configured; the key `present` is unreliable (Q-B9)."""
+    """Return whether a generator is configured; the key `present` is unreliable (Q-B9).
+
+    A configuration whose values are all empty is none, such as an empty object below one key.
+    """
     config = view.find_fact(paths.GENERATOR_CONFIG)
     if isinstance(config, Missing) or not config.body:
         return None if config is UNKNOWN else False
-    return True if isinstance(config.body, dict) else None
+    return (
+        any(value not in ({}, [], "", None) for value in config.body.values())
+        if isinstance(config.body, dict)
+        else None
+    )
 
 
 def _generator(view: View) -> Rows:
