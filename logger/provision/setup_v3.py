@@ -7,6 +7,7 @@ the recorder writes with the given token.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
@@ -27,11 +28,17 @@ _NS: Final = 1_000_000_000
 _TIMEOUT_S: Final = 20.0
 _DATABASES: Final = TypeAdapter(list[dict[str, JsonValue]])
 """Type of the answer with the databases, such as `[{"iox::database": "envoy"}, …]`."""
-_PERIODS: Final = TypeAdapter(list[dict[str, str | int | None]])
-"""Type of the answer with the retentions, such as `[{"database_name": "envoy", "retention_period_ns": 86400…}, …]`.
 
-A database without a limit has no `retention_period_ns`.
-"""
+
+@dataclass(frozen=True, slots=True)
+class _Retention:
+    """A database, and for how many nanoseconds it keeps data; None without a limit."""
+
+    database_name: str
+    retention_period_ns: int | None = None
+
+
+_PERIODS: Final = TypeAdapter(list[_Retention])
 
 
 async def set_up_v3(url: str, admin: Admin, plan: SetupPlan, clock: Clock) -> SetupResult:
@@ -97,7 +104,7 @@ class _Setup:
             rows = _PERIODS.validate_json(answer.body) if answer.status == 200 else []
         except ValidationError:
             return {}
-        return {str(row.get("database_name")): int(row.get("retention_period_ns") or 0) // _NS for row in rows}
+        return {row.database_name: (row.retention_period_ns or 0) // _NS for row in rows}
 
     async def _get(self, path: str, params: Mapping[str, str]) -> Answer:
         return await self.wire.request("GET", path, params=params, headers=self._headers, timeout_s=_TIMEOUT_S)

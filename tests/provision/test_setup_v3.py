@@ -104,6 +104,9 @@ def test_a_server_that_does_not_tell_its_retentions_is_not_said_to_keep_data_as_
     assert setup_steps(core, {"envoy": None}) == ["exists database 'envoy'"]
     (kept,) = setup_steps(core, {"envoy": 90 * 86400})
     assert "does not tell its retention" in kept
+    core.tells_retention = True
+    core.listing = b'[{"iox::database": "envoy", "database_name": "envoy", "retention_period_ns": "soon"}]'
+    assert setup_steps(core, {"envoy": 90 * 86400}) == [kept]
 
 
 async def written(writer: Writer, lines: bytes) -> list[Outcome]:
