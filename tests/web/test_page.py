@@ -406,13 +406,6 @@ def test_only_a_time_longer_than_two_intervals_is_a_gap_of_the_curve(
     assert f'data-gap="{max(900, 2 * interval_s)}"' in drawn
 
 
-def test_months_are_told_apart_by_their_labels() -> None:
-    site = replace(facts([]), months=[{"local_month": "2026-06", "production_wh": 7140.0}])
-    for language in LANGUAGES:
-        labels = re.findall(r"<span>(\w)<i>(\w*)</i></span>", KeptParts(language).draw(site).parts["months"])
-        assert len(set(labels)) == 12
-
-
 @pytest.mark.parametrize(
     ("greatest", "least", "labels"),
     [(1_240.0, 0.0, ["1.25", "0"]), (900.0, -700.0, ["1", "−1"]), (190_000.0, -210_000.0, ["200", "−300"])],
