@@ -252,9 +252,9 @@ class EnergyState:
     `days`: oldest first. The last day is open; the end of a gap can change the other days. `samples`: the last power
     of each flow. `unbalanced`: the energy that is not balanced over the phases yet. `held_ticks`: ticks with a value
     that is not accepted yet. `refused`: the gateway's refused figures of today, in Wh by quantity. `bases`: the first
-    accepted value of each counter; points written before that value are not part of this state. `unpriced`: energy
-    that waits for its price. `quarter`: the present quarter of an hour. `marks`: the highest values so far of each
-    quantity that is the sum of several counters. `hours`: the hours that are not written yet. `periods`: months
+    accepted value of each counter; this state counts no energy from before that value. `unpriced`: energy that waits
+    for its price. `quarter`: the sums of the powers in the present quarter of an hour. `marks`: the marks of the
+    quantities that are sums of several counters. `hours`: the hours that are not written yet. `periods`: months
     (`2026-11`) and years (`2026`); a month holds the sums of its days that are no longer in `days`.
     """
 

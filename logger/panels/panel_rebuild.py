@@ -128,9 +128,9 @@ def restore_tags(state: PanelState, day: str, written: Mapping[str, Mapping[str,
 
 
 def _lead_up(past: PanelState, live: PanelState, site: Site) -> PanelState:
-    """Advance the `past` state to the beginning of `live`: add each inverter's rise up to its first report in `live`.
+    """Add to `past` the energy that each inverter made between its last report there and its first report in `live`.
 
-    Only this rise is added. The first report itself, with its power, is already counted in `live`.
+    Nothing else is added, because `live` already counts that first report, with its power.
     """
     bases = [
         Reading(

@@ -14,7 +14,7 @@ def _of_day(name: str, meaning: str) -> tuple[Field, ...]:
         Field(f"{name}_wh", f"{meaning} in the time of the row.",
             made_of="accepted rises of its counters, else its power"),
         Field(f"{name}_estimated_wh",
-            f"The part of {name}_wh that was attributed over a gap or integrated from power.",
+            f"The part of {name}_wh that is estimated: shared between the days of a gap, or integrated from power.",
             made_of="the energy state"),
     )
 
@@ -111,10 +111,10 @@ BAND_DAY = Measurement(
     fields=(
         Field("local_date", "The local day, as YYYY-MM-DD.", kind="string", made_of="the site's time zone"),
         Field("grid_import_wh", "Imported in the band.", made_of=_OF_BAND),
-        Field("grid_import_estimated_wh", "The part of grid_import_wh that was attributed over a gap.",
+        Field("grid_import_estimated_wh", "The part of grid_import_wh that is estimated.",
             made_of="the energy state"),
         Field("grid_export_wh", "Exported in the band.", made_of=_OF_BAND),
-        Field("grid_export_estimated_wh", "The part of grid_export_wh that was attributed over a gap.",
+        Field("grid_export_estimated_wh", "The part of grid_export_wh that is estimated.",
             made_of="the energy state"),
         *_MONEY,
     ),

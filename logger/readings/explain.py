@@ -117,7 +117,8 @@ def _is_of(row: Row, tags: Sequence[str], point: Reading | None) -> bool:
 def raw_of(key: Key, row: Row) -> str:
     """Return the raw value of a key as JSON.
 
-    If the key's name contains several keys of the row, return the value of each.
+    The name of a computed key, such as "a + b", names the keys of the row that it is computed from. Then return the
+    value of each of these keys.
     """
     value = dig(row.values, key.name)
     if value is None:

@@ -75,7 +75,8 @@ class EarlyReport:
 class ReportLog:
     """Collect the inverters' reports of one tick.
 
-    `known`: all reports by serial. `new`: the reports of this tick. `waiting`: reports that wait for more fields.
+    `known`: the last reports of each inverter, by serial, including those of this tick. `new`: the reports that first
+    arrived at this tick. `waiting`: the reports that wait for more fields, by serial.
     """
 
     def __init__(

@@ -102,7 +102,8 @@ ACB_SUMS: Final = Rowset("AC Battery device data, summed", f"{paths.DEVICE_DATA}
     batteries.ac_battery_sums, resolution_s=_REPORTS_S, is_seldom=True)
 ACB_BLOCK: Final = Rowset("AC Battery block", f"{paths.BLOCKS}, storage, younger than 20 minutes",
     batteries.acb_block, grain="report")
-BOTH_KINDS: Final = Rowset("both kinds of batteries, summed", f"{paths.ENSEMBLE_POWER} and {paths.BLOCKS}, storage",
+BOTH_KINDS: Final = Rowset("both kinds of batteries, summed",
+    f"{paths.ENSEMBLE_POWER} plus {paths.BLOCKS}, storage, if both kinds are installed",
     batteries.both_kinds_power_sum, grain="report")
 SITE_BATTERIES: Final = Rowset("site's batteries", paths.SECCTRL, batteries.site_batteries)
 SITE_IQ_BATTERIES: Final = Rowset("site's IQ Batteries", f"{paths.SECCTRL}, with an IQ Battery",

@@ -242,7 +242,7 @@ INVERTER_STATUS = Measurement(
             (formula(s.DATA_INVERTERS, "age of lastReading.endDate", v.read_report_age),
              formula(s.V1_INVERTERS, "age of lastReportDate", v.read_report_age)), kind="int"),
         Field("report_interval_s", "Seconds between the inverter's last two reports.", kind="int",
-            made_of="the last two reports"),
+            made_of="the times of the inverter's last two reports"),
         Field("inventory_age_s", AGE.help,
             (formula(s.INVENTORY, "age of the inventory", v.read_inventory_age),
              formula(s.LISTED, "age of the list", v.read_inventory_age),
@@ -362,7 +362,7 @@ GATEWAY = Measurement(
         Field("last_cloud_report_age_s", "Age of the gateway's last report to Enphase.",
             (formula(s.HOME, "network.last_enlighten_report_time", v.read_cloud_report_age),)),
         Field("inverter_report_interval_s", "Usual seconds between an inverter's reports.",
-            made_of="the median of the inverters' last two reports"),
+            made_of="the seconds between an inverter's last two reports, as the median over all inverters"),
     ),
 )
 

@@ -49,9 +49,9 @@ class PhaseDays:
         here = nets[min(int(within_s // 60), len(nets) - 1)]
         return [PhaseFlow(*flow) for flow in zip(here, imported, exported, strict=True)]
 
-    def _nets(self, place: int) -> list[tuple[float, ...]]:
-        """Return the power in W of each phase in each minute of a slot, positive for import."""
-        site, (day, number) = self._site, divmod(place, SLOTS)
+    def _nets(self, slot: int) -> list[tuple[float, ...]]:
+        """Return the power in W of each phase in each minute of the slot with this number, positive for import."""
+        site, (day, number) = self._site, divmod(slot, SLOTS)
         row, _ = self._days.day(self._days.first + day)[number]
         parts = LOAD_PARTS[site.phases]
         return [

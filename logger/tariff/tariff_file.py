@@ -255,6 +255,8 @@ def _compare_periods(periods: list[_Period]) -> list[tuple[Place, str]]:
             )
             found.append((("period", after, "from"), said))
         elif end < begin:
-            said = f"{begin} leaves a gap after the period that ends on {end}; until is the first day after a period"
+            said = (
+                f"{begin} leaves a gap after the period that ends on {end}; `until` is the first day after a period"
+            )
             found.append((("period", after, "from"), said))
     return found

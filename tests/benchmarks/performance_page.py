@@ -42,7 +42,7 @@ def _goals(kept: Mapping[str, Any]) -> str:
     start = min(kept["startup"]["wall_s"])
     rows = [
         (
-            f"a tick, as a multiple of pyenphase's update, {each['recording']}",
+            f"processor time of a tick, as a multiple of an update of pyenphase, recording {each['recording']}",
             "2.0",
             f"{(found := median(each['windows_ms']['recorder']) / median(each['windows_ms']['pyenphase'])):.2f}",
             found <= 2.0,

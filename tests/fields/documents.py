@@ -17,7 +17,8 @@ from logger.readings.table import MEASUREMENTS
 from tests.readings import recordings
 
 DOCS = Path(__file__).parents[2] / "docs"
-_OWN = ("envoy_event", "envoy_logger")
+_OWN = ("envoy_event", "envoy_logger", "envoy_site")
+"""Measurements that are made of more than the documents of one gateway."""
 _HEAD = """\
 # Supported gateways
 
