@@ -25,7 +25,7 @@ _APART: Final = ("type", "devName", "measurementType")
 
 
 _STRUCTURE: Final = frozenset({
-    "ACB_agg_soc", "Enc_commissioned_capacity",
+    "ACB_agg_soc", "Enc_commissioned_capacity", "Enchg_grid_mode ",
     "active", "activeCount", "admin_state", "agg_avail_energy", "carrier", "channels", "consumption", "created_date",
     "devName", "devType", "deviceCount", "device_type", "devices", "devices:", "dry_contacts", "eid", "eim", "id",
     "load_name", "measurementType", "modGone", "pcu", "phaseCount", "production", "readingTime",
