@@ -57,16 +57,19 @@ def notice_equipment(equipment: Equipment, snapshot: Snapshot) -> tuple[Equipmen
     """Compare the equipment with the snapshot. Return the equipment, and True if sources must be chosen again.
 
     Changed firmware is confirmed immediately. Changed hardware is confirmed after it has been listed for half an
-    hour, so one odd answer has no effect.
+    hour, so neither one odd answer nor the empty lists of a gateway that starts with new firmware have an effect.
     """
     known, doubted = equipment.known, equipment.doubted
     seen = _list_installed(snapshot)
+    if known and seen[_FIRMWARE] != known[_FIRMWARE]:
+        renewed = replace(equipment, known={**known, _FIRMWARE: seen[_FIRMWARE]})
+        return notice_equipment(renewed, snapshot)[0], True
     now = {**known, **seen}
     if now == known:
         return (replace(equipment, doubted={}, doubted_since=0) if doubted else equipment), False
     is_same_doubt = {**doubted, **seen} == doubted
     lasts = is_same_doubt and snapshot.tick - equipment.doubted_since >= LASTS_S
-    if lasts or not known or now[_FIRMWARE] != known[_FIRMWARE]:
+    if lasts or not known:
         return replace(equipment, known=now, doubted={}, doubted_since=0), bool(known)
     fresh = {part: there for part, there in seen.items() if part not in known}
     if now == {**known, **fresh}:

@@ -112,14 +112,15 @@ def observe(
     layout: Layout = NONE,
 ) -> Observed:
     """Read the measurements of the due `roles` from the snapshot. `energy`: the energy state before this tick."""
+    equipment, is_other = notice_equipment(state.equipment, snapshot)
+    before = replace(state.sources, fields={}) if is_other else state.sources
+    snapshot = hide_lost_meters(snapshot, equipment)
     times = follow_times(state.times, snapshot)
     sums = follow_sums(state.sums, snapshot)
     snapshot = doubt_unheard(replace(snapshot, doubts=times.doubts))
     snapshot = doubt_sums(doubt_emptied(snapshot, energy), sums)
     snapshot = doubt_emptied_batteries(snapshot, state.charges)
-    equipment, is_other = notice_equipment(state.equipment, snapshot)
-    snapshot = hide_lost_meters(snapshot, equipment)
-    extraction = Extraction(snapshot, replace(state.sources, fields={}) if is_other else state.sources)
+    extraction = Extraction(snapshot, before)
     log = ReportLog(state.reports, state.waiting, snapshot.gateway.clock_skew_s)
     points = Points(snapshot.tick, log, state.gateway_point, site.tags(snapshot.gateway.serial), layout)
     for device in extraction.devices(roles):
@@ -140,7 +141,7 @@ def observe(
             find_contradictions(short, tick, energy, totals, view), new, tick, energy
         )
         drop_powers(totals, contradictions.warnings)
-    sources = keep_sources(extraction.sources(), state.sources) if is_lost else extraction.sources()
+    sources = keep_sources(extraction.sources(), before) if is_lost else extraction.sources()
     if tick is not None:
         polled_s = site.totals_s if tick.is_polled else 0
         is_night = is_quiet(snapshot.tick, energy.zone or site.zone)

@@ -81,6 +81,7 @@ def play(
     *,
     start: int = NOW,
     skew_s: Callable[[int], float] = lambda at: 0.0,
+    firmware: Callable[[int], str] = lambda at: INFO.firmware,
     recorder: Recorder | None = None,
     unknown: Iterable[str] = (),
 ) -> Played:
@@ -88,7 +89,7 @@ def play(
     played, since = Played(recorder or Recorder(Site(zone="UTC"))), float("-inf")
     for at in range(start, start + 60 * minutes, 60):
         documents = {path: Document(path, body, at + 1.0, 0.1) for path, body in answer(at).items()}
-        info = GatewayInfo(INFO.serial, INFO.firmware, INFO.part_number, True, True, skew_s(at))
+        info = GatewayInfo(INFO.serial, firmware(at), INFO.part_number, True, True, skew_s(at))
         absent = paths.PATHS - documents.keys() - set(unknown)
         snapshot = Snapshot(info, at, documents, {"totals": since, "devices": since}, absent)
         played.minutes.append(played.recorder.read(snapshot, BOTH if at % 300 == 0 else TOTALS))

@@ -11,6 +11,7 @@ from logger.readings import paths
 from tests.readings.playing import NO_BATTERIES, metered, play, unmetered
 from tests.readings.site import (
     CONSUMPTION,
+    INFO,
     NOW,
     PRODUCTION,
     STORAGE,
@@ -70,8 +71,13 @@ def both(at: int) -> Bodies:
 
 
 def lose(site: Callable[[int], Bodies], *lost: str, minutes: int) -> Callable[[int], Bodies]:
-    """Let the documents at the `lost` paths list no battery for some minutes."""
-    empty = {paths.ENSEMBLE: [], paths.ENSEMBLE_POWER: {"devices:": []}, paths.INVENTORY: inventory()}
+    """Let the documents at the `lost` paths list no battery and no meter for some minutes."""
+    empty: Bodies = {
+        paths.ENSEMBLE: [],
+        paths.ENSEMBLE_POWER: {"devices:": []},
+        paths.INVENTORY: inventory(),
+        paths.METERS: [],
+    }
 
     def answer(at: int) -> Bodies:
         found = dict(site(at))
@@ -146,3 +152,24 @@ def test_q_c18_meters_that_are_not_listed_for_minutes_are_not_gone(
 def test_the_reason_is_the_empty_list() -> None:
     found = play(lambda at: {**metered(at), **({paths.METERS: []} if at >= LOST else {})}, 36)
     assert "lists no meter now" in found.absences["net_power_w"]
+
+
+@pytest.mark.parametrize(
+    ("site", "lost"),
+    [(metered, (paths.METERS,)), (iq_by_meter, (paths.METERS,)), (iq, IQ), (both, (paths.INVENTORY,))],
+)
+def test_nothing_is_gone_while_a_gateway_starts_with_new_firmware(
+    site: Callable[[int], Bodies], lost: tuple[str, ...]
+) -> None:
+    """An update ends with a restart, so the new firmware's first lists may be empty."""
+
+    def update(at: int) -> str:
+        return "D8.3.5270" if at >= LOST else INFO.firmware
+
+    true, found = play(site, 60, firmware=update), play(lose(site, *lost, minutes=12), 60, firmware=update)
+    for name in ("production_power_w", "load_power_w", "net_power_w", "batteries", "battery_power_w",
+                 "battery_charge_percent"):  # fmt: skip
+        pairs = [*zip(found.series(name), true.series(name), strict=True)]
+        assert all(value in (None, right) for value, right in pairs), name
+        assert found.series(name)[40:] == true.series(name)[40:], name
+    assert not [event for minute in found.minutes for event in minute.events if event.kind == "meters_changed"]
