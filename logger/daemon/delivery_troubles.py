@@ -8,7 +8,7 @@ from typing import Final
 from logger import log
 from logger.daemon.influxdb_credentials import Credentials
 from logger.influx.classify import Blocked, Wait
-from logger.model import Role
+from logger.model import ROLES, Role
 from logger.retry import Backoff
 
 SERVER: Final = "server"
@@ -22,7 +22,7 @@ _OF_THE_SERVER: Final = frozenset({0, 408, 425, 429, 502, 503, 504})
 class DeliveryTroubles:
     """The present failure of each role. A failure concerns the server, a bucket, or the backlog of a bucket.
 
-    `of_roles`: the outcome of the last failed delivery, for each role that fails now.
+    `of_roles`: the outcome of the last failed delivery, for each role that fails now, in the order of the failures.
     """
 
     def __init__(self, backoff: Backoff, changes: log.Changes, credentials: Credentials | None) -> None:
@@ -35,6 +35,13 @@ class DeliveryTroubles:
     def begin_round(self) -> None:
         """Begin a round of deliveries, in which the server has not accepted a delivery yet."""
         self._is_server_well = False
+
+    def list_roles(self) -> list[Role]:
+        """List the roles in the order of the next deliveries: the role that failed last is the last one.
+
+        So a bucket that the server cannot serve does not hide that the server serves the other buckets.
+        """
+        return [*(role for role in ROLES if role not in self.of_roles), *self.of_roles]
 
     def end(self, role: Role, *, live: bool) -> None:
         """End the failures that a successful delivery disproves. `live`: new rows were delivered, not backlog."""
@@ -53,7 +60,7 @@ class DeliveryTroubles:
 
         Return True if the credentials were renewed, so that the delivery can be tried immediately.
         """
-        self.of_roles[role] = outcome
+        self._note(role, outcome)
         hint, is_renewed = outcome.hint, False
         self._backoff.pause(role, _BLOCKED_S)
         if outcome.kind == "credentials" and self._credentials is not None:
@@ -66,7 +73,7 @@ class DeliveryTroubles:
 
     def begin_wait(self, role: Role, outcome: Wait, *, live: bool) -> None:
         """Log a failure that can end by itself, and plan the next delivery with back-off."""
-        self.of_roles[role] = outcome
+        self._note(role, outcome)
         lane, asked_s = role if live else backlog_of(role), outcome.retry_after_s or 0.0
         if self._is_server_well:
             self._own.add(lane)
@@ -78,6 +85,10 @@ class DeliveryTroubles:
         cure = f"\nTry: {outcome.hint}" if outcome.hint else ""
         reason = outcome.reason if "InfluxDB" in outcome.reason else f"InfluxDB: {outcome.reason}"
         self._changes.begin(trouble, f"{reason}; the readings wait in the store{cure}")
+
+    def _note(self, role: Role, outcome: Wait | Blocked) -> None:
+        self.of_roles.pop(role, None)
+        self.of_roles[role] = outcome
 
 
 def backlog_of(role: Role) -> str:

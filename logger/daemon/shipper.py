@@ -135,10 +135,10 @@ class Shipper:
         """Send new rows, then one batch of backlog for each role. Return True if anything was delivered."""
         self._troubles.begin_round()
         delivered = False
-        for role in ROLES:
+        for role in self._troubles.list_roles():
             if role in self._news and self._backoff.may_try(SERVER, role):
                 delivered |= await self._ship(role, live=True)
-        for role in _BACKLOG:
+        for role in self._troubles.list_roles():
             if role in self._older and self._backoff.may_try(SERVER, role, backlog_of(role)):
                 delivered |= await self._ship(role, live=False)
         return delivered

@@ -30,6 +30,9 @@ class SiteMembers:
         self._tick = 0
         self._reported: set[str] = set()
         self._dates: set[str] = set()
+        """The dates of day rows that changed since `list_rows` made the site's rows."""
+        self._unstored: set[str] = set()
+        """The dates of the site's rows that `list_rows` made and that are not stored yet."""
 
     @property
     def names(self) -> list[str]:
@@ -81,11 +84,13 @@ class SiteMembers:
         """
         if name != next(iter(self._members)) or self._known < self._members.keys():
             return []
-        return sum_days(self.site, self._dates, [*self._members.values()])
+        rows = sum_days(self.site, self._unstored | self._dates, [*self._members.values()])
+        self._unstored, self._dates = {row.day for row in rows}, set()
+        return rows
 
     def mark_stored(self, rows: Iterable[DayRow]) -> None:
-        """Record that the site's rows among `rows` are stored."""
-        self._dates -= {row.day for row in rows if row.reading.measurement == SITE_DAY}
+        """Record that the site's rows among `rows` are stored. Days that changed after `list_rows` stay changed."""
+        self._unstored -= {row.day for row in rows if row.reading.measurement == SITE_DAY}
 
     def _finish(self) -> list[Reading]:
         """Make the site's point of the tick. A gateway without a report at this tick counts as silent."""

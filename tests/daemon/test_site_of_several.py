@@ -13,10 +13,10 @@ from logger.commands.ui.status_text import write_lines
 from logger.daemon.site_members import SiteMembers
 from logger.daemon.status_file import describe
 from logger.energy.site_sums import SiteMember, sum_totals
-from logger.energy.state import EnergyState, Wiring
+from logger.energy.state import Day, DayEnergy, EnergyState, Wiring
 from logger.errors import StoreFullError
 from logger.influx.read_back import read_back
-from logger.model import Reading, Value
+from logger.model import DayRow, Reading, Value
 from logger.store.store import Store
 from tests.daemon.test_two_gateways import BARN, HOUSE, NOON, by_hand, tick
 
@@ -150,3 +150,25 @@ def test_a_row_of_the_site_that_a_full_store_refused_is_written_at_the_next_tick
             assert row.fields["local_date"] == "2026-06-21"
 
     asyncio.run(run())
+
+
+def _with_row(members: SiteMembers, name: str, wh: float, *dates: str) -> None:
+    """Let a gateway of a site report changed rows of its days, each with this production."""
+    days = tuple(Day(date, NOON, NOON + 60, energy={"production": DayEnergy(wh)}) for date in dates)
+    rows = [DayRow(Reading("envoy_day", {}, {}, NOON, "daily"), date, False) for date in dates]
+    state = EnergyState(days=days)
+    members.note(name, NOON, FULL, state)
+    members.renew(name, state, rows)
+
+
+def test_a_day_that_changes_while_the_row_of_the_site_is_being_stored_gets_another_row() -> None:
+    members = SiteMembers("farm", ["house", "barn"])
+    _with_row(members, "house", 100.0, "2026-06-20")
+    _with_row(members, "barn", 100.0, "2026-06-20", "2026-06-19")
+    rows = members.list_rows("house")
+    assert [row.day for row in rows] == ["2026-06-20"], "the house has no day before"
+    _with_row(members, "barn", 200.0, "2026-06-20")
+    members.mark_stored(rows)
+    assert [row.day for row in members.list_rows("house")] == ["2026-06-20"]
+    members.mark_stored(rows)
+    assert members.list_rows("house") == []
