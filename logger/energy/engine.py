@@ -8,7 +8,7 @@ grid's meter measures several phases, import and export are also balanced over t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -40,7 +40,7 @@ from logger.energy.state import (
 )
 from logger.energy.totals import energy_fields
 from logger.energy.validate import Decision
-from logger.model import DayRow, Event, Reading, add_up
+from logger.model import DayRow, Event, Reading
 from logger.tariff.prices import Prices
 
 
@@ -69,6 +69,7 @@ def account(before: EnergyState, tick: Tick, prices: Prices = NO_PRICES) -> Acco
     """Account for one tick: update the state with its energy and money, and make the rows and the energy fields."""
     opened, events = open_day(before, tick)
     entry = _Entry(opened, tick, was_balanced=is_balanced(before.wiring))
+    entry.settle_balance()
     for name, decision in decide_counters(opened, tick, entry.flows).items():
         entry.enter(name, decision)
     entry.balance()
@@ -126,7 +127,7 @@ class _Entry:
         if known is not None and decision.bridged_wh:
             until = decision.confirmed[0].at if decision.confirmed else at
             self._book(name, known.at, until, decision.bridged_wh, is_guess=True)
-        if name in GRID and IMPORT in self.counters:
+        if name in GRID and (IMPORT in self.counters or is_balanced(self.state.wiring)):
             self.unbalanced = add_rises(self.unbalanced, name, decision)
         self.counters[name] = counter
         if decision.accepted:
@@ -138,41 +139,49 @@ class _Entry:
         if known is not None:
             self.events += describe_decision(name, known, decision, self.tick.counters[name], at)
 
+    def settle_balance(self) -> None:
+        """Balance the energy of earlier ticks at which the meter counted one phase, if it counts several phases now.
+
+        This energy is billed already, as the meter counted it.
+        """
+        known = self.counters.get(IMPORT)
+        if known is not None and is_balanced(self.state.wiring) and not self.was_balanced:
+            self._book_balance(self.unbalanced, known.at, self.state.last_tick, is_billed=True)
+            self.unbalanced = Unbalanced()
+
     def balance(self) -> None:
         """Balance import and export over the phases, if both were accepted at this tick.
 
-        At the first balance after ticks without phases, only this tick's energy is a booking: the costs of earlier
-        energy were booked as the meter counts it.
+        The first balance includes the energy of the open day before the phases were known, which is billed already.
         """
         if not is_balanced(self.state.wiring) or not self.accepted.keys() >= set(GRID):
             return
-        at, known = self.tick.at, self.counters.get(IMPORT)
-        since, flown = (known.at, self.unbalanced) if known else self._flown_today()
-        found = balance(flown, since, at)
-        first_day = max(self.counters[name].first_day for name in GRID)
-        booked = list(self.bookings)
-        for name, wh in ((IMPORT, found.import_wh), (EXPORT, found.export_wh)):
-            self._book(name, since, at, wh, hidden_wh=found.hidden_wh, is_guess=flown.is_guess)
-            counter = self.counters.get(name) or Counter(0.0, at, BALANCED, first_day=first_day)
-            grown = replace(counter, accepted_wh=counter.accepted_wh + wh, at=at, rose_at=at)
-            self.counters[name], self.accepted[name] = grown, grown.accepted_wh
-        if not self.was_balanced:
-            self.bookings = [*booked, *self._balance_bookings(booked)]
+        at, known, flown = self.tick.at, self.counters.get(IMPORT), self.unbalanced
+        if known is None:
+            earlier, flown = self._divide_today()
+            self._book_balance(earlier, max(self._begins, self.state.first_tick), at, is_billed=True)
+        begun = self.state.first_tick if self.was_balanced else self.state.last_tick
+        self._book_balance(flown, known.at if known else max(self._begins, begun), at)
+        self.accepted |= {name: self.counters[name].accepted_wh for name in (IMPORT, EXPORT)}
         self.unbalanced = Unbalanced()
 
-    def _balance_bookings(self, booked: Sequence[Booking]) -> Iterator[Booking]:
-        """Yield the balance of this tick's bookings of import and export."""
-        own = [item for item in booked if item.name in GRID]
-        imported, exported = (add_up(item.wh for item in own if item.name == name) for name in GRID)
-        if own:
-            since, is_estimated = min(item.since for item in own), any(item.is_estimated for item in own)
-            yield Booking(IMPORT, since, self.tick.at, max(0.0, imported - exported), is_estimated)
-            yield Booking(EXPORT, since, self.tick.at, max(0.0, exported - imported), is_estimated)
+    def _book_balance(self, flown: Unbalanced, since: int, until: int, *, is_billed: bool = False) -> None:
+        """Book the balance of import and export between two unix times. `is_billed`: its cost is booked already."""
+        found, booked = balance(flown, since, until), list(self.bookings)
+        first_day = max(self.counters[name].first_day for name in GRID)
+        for name, wh in ((IMPORT, found.import_wh), (EXPORT, found.export_wh)):
+            self._book(name, since, until, wh, hidden_wh=found.hidden_wh, is_guess=flown.is_guess)
+            counter = self.counters.get(name) or Counter(0.0, until, BALANCED, first_day=first_day)
+            self.counters[name] = replace(counter, accepted_wh=counter.accepted_wh + wh, at=until, rose_at=until)
+        if is_billed:
+            self.bookings = booked
 
-    def _flown_today(self) -> tuple[int, Unbalanced]:
-        """Return the unix time at which counting began on the open day, and import and export since that time."""
-        imported, exported = (self.today.energy.get(name, DayEnergy()).wh for name in GRID)
-        return max(self._begins, self.state.first_tick), Unbalanced(imported, exported)
+    def _divide_today(self) -> tuple[Unbalanced, Unbalanced]:
+        """Divide the open day's import and export: before the phases were known, and since then."""
+        energy, known = self.today.energy, self.unbalanced
+        imported, exported = (energy.get(name, DayEnergy()).wh for name in GRID)
+        since = replace(known, import_wh=min(known.import_wh, imported), export_wh=min(known.export_wh, exported))
+        return Unbalanced(imported - since.import_wh, exported - since.export_wh), since
 
     def integrate(self) -> None:
         """Integrate power for flows without a counter, and for counters that have no value at this tick."""

@@ -339,17 +339,23 @@ def test_the_balance_is_that_of_each_poll_and_what_a_gap_hides_is_marked(
         pytest.param({0: 3}, 0.0, id="known, and export is zero for an hour"),
         pytest.param({0: None, 90: 3}, 5e5, id="known later"),
         pytest.param({0: None, 90: 3}, 0.0, id="known later, and export is zero for an hour"),
+        pytest.param({0: None, 30: 3}, 0.0, id="known before export counts"),
         pytest.param({0: 3, 60: 1, 120: 3}, 5e5, id="one for an hour"),
     ],
 )
 def test_energy_is_billed_once_whenever_the_phases_are_known(phases: dict[int, int | None], export_wh: float) -> None:
-    """Without several phases import and export are billed as the meter counts them."""
+    """Without several phases import and export are billed as the meter counts them.
+
+    At two of the changes the meter's export is unknown.
+    """
     period = PricePeriod(date(2020, 1, 1), None, "EUR", rest=Band("flat", 1.0, 0.0), is_balanced=True)
     state = EnergyState(zone="UTC")
     for minute in range(181):
         now = phases[max(since for since in phases if since <= minute)]
         wiring = Wiring(net=True, total=False, storage=False, batteries=0, phases=now)
         counters = {"production": 9e6, "import": 1e6 + 10.0 * minute, "export": export_wh}
+        if minute in (90, 120):
+            del counters["export"]
         tick = Tick(MIDNIGHT + 36_000 + 60 * minute, counters, wiring, 75_000.0)
         state = account(state, tick, Prices(Tariff((period,)))).state
     assert state.today.energy["import_balanced"].wh == pytest.approx(1800.0)
