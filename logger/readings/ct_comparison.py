@@ -64,7 +64,7 @@ def take_sample(at: int, totals: Mapping[str, Value], read_from: ReadFrom, view:
     if not rows or (reported := rows[0].number("sum")) is None:
         return None
     is_silent = rows[0].whole("heard") != rows[0].whole("listed")
-    grid_w = totals.get(NET_W)
+    grid_w = totals.get(NET_W) if NET_W in read_from else None  # a computed power proves nothing
     return CtSample(
         at,
         watts,

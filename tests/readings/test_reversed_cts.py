@@ -156,6 +156,13 @@ def test_q_p26_no_grid_is_computed_with_such_a_ct_either() -> None:
     assert found.last["load_power_w"] == 500.0
 
 
+def test_q_p26_a_house_that_uses_as_much_as_the_roof_makes_is_no_swapped_ct() -> None:
+    """A total CT does not measure at the grid, and a grid power that is computed from it proves nothing."""
+    found = play(lambda at: metered(at, 1.0, 2000.0, kind="total-consumption"), 160, start=MORNING)
+    assert "the production CT is not clamped" in found.warnings
+    assert "swapped" not in found.warnings
+
+
 def test_q_p26_a_ct_that_counts_twice_is_named_and_the_house_stays() -> None:
     found = play(lambda at: metered(at, 4000.0, -1500.0), 180, start=MORNING)
     assert "counts twice" in found.warnings
