@@ -145,6 +145,7 @@ class Poller:
         """
         self.ask_clock()
         if jump_s < 0:
+            self.requests.move_times(jump_s)
             for state in self.states.values():
                 state.move_times(jump_s)
 

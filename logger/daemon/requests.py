@@ -72,6 +72,7 @@ class Requests:
         self._answered_at = 0.0
         self._away_since: int | None = None
         self._is_expected = False
+        """True while an outage lasts that began in the quiet window and is reported only as information."""
 
     def count_last_hour(self, now: float) -> Counter[Lane]:
         """Count the requests of the hour before `now`, in unix seconds, by lane. `/info` belongs to the fast lane."""
@@ -83,6 +84,10 @@ class Requests:
         if self._answered_at > at:
             return True
         return False if self._sent and self._sent[-1][0] > at else None
+
+    def move_times(self, seconds: float) -> None:
+        """Add `seconds` to the time of the newest answer, because this machine's clock was set by so many seconds."""
+        self._answered_at += seconds
 
     def _forget_earlier(self, now: float) -> None:
         while self._sent and not 0 <= now - self._sent[0][0] < _HOUR_S:
@@ -133,7 +138,8 @@ class Requests:
         is_beyond = self._is_expected and not expected
         if self._changes.begin("gateway", str(error), level) and (self.reachable or is_beyond):
             self._events.record(Event(tick, "gateway_unreachable", error.message, severity))
-        self.reachable, self._is_expected = False, expected
+        self._is_expected = expected and (self.reachable or self._is_expected)
+        self.reachable = False
         self._away_since = tick if self._away_since is None else self._away_since
 
     def _report_reached(self, tick: int) -> None:

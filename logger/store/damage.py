@@ -90,11 +90,17 @@ def list_set_aside(folder: Path) -> Iterator[Path]:
     return (path for path in folder.glob(f"{_MARK}*") if not path.name.endswith(("-wal", "-shm", "-journal")))
 
 
-def delete(path: Path) -> None:
-    """Delete a damaged file that was renamed. Its log is deleted first, so that it is never alone."""
-    with contextlib.suppress(OSError):  # the next call tries again
+def delete(path: Path) -> bool:
+    """Delete a damaged file that was renamed. Return whether this succeeded.
+
+    Its log is deleted first, so that it is never alone.
+    """
+    try:
         for suffix in ("-wal", "-shm", ""):
             Path(f"{path}{suffix}").unlink(missing_ok=True)
+    except OSError:  # a later call tries again
+        return False
+    return True
 
 
 def decode(raw: bytes) -> str:

@@ -173,9 +173,11 @@ def delete_saved(connection: sqlite3.Connection, folder: Path) -> list[str]:
     """
     saved = {name for (name,) in connection.execute("SELECT name FROM rescue WHERE next > last")}
     older = sorted(path for path in damage.list_set_aside(folder) if path.name in saved)[:-1]
-    for path in older:
-        damage.delete(path)
-    return [f"{path.name} is deleted, because its rows are saved and a newer damaged file is kept" for path in older]
+    return [
+        f"{path.name} is deleted, because its rows are saved and a newer damaged file is kept"
+        for path in older
+        if damage.delete(path)
+    ]
 
 
 _Row = tuple[int, str, str, int, int, int, int, "int | None", bytes]

@@ -156,6 +156,29 @@ def test_an_outage_that_lasts_beyond_the_quiet_window_becomes_a_warning(caplog: 
     assert said == ["INFO", "WARNING"]
 
 
+def test_an_outage_from_before_the_quiet_window_is_one_event_although_its_reason_changes_in_the_window() -> None:
+    start = NOON + 10 * 3600 + 1800  # 22:30 in Madrid
+
+    def away(collector: Collector, gateway: PlantGateway, clock: VirtualClock) -> object:
+        async def refuse() -> GatewayInfo:
+            is_early = clock.time() < start + 32 * 60
+            raise UnreachableError(
+                "the gateway does not answer" if is_early else "the gateway refuses the connection"
+            )
+
+        async def script() -> None:
+            await asyncio.sleep(9 * 60)
+            gateway.fails |= {e.path: UnreachableError("the gateway does not answer") for e in ENDPOINTS}
+            gateway.identify = refuse  # type: ignore[method-assign]
+            await asyncio.sleep(23 * 60)
+            gateway.fails |= {e.path: UnreachableError("the gateway refuses the connection") for e in ENDPOINTS}
+
+        return asyncio.create_task(script())
+
+    _, store, _ = poll(plant("8-battery", 6), 1, start=start, meanwhile=away)
+    assert events(store) == ["gateway_unreachable"]
+
+
 def test_a_gateway_with_one_process_for_everything_is_served_in_one_lane_and_keeps_its_minutes(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

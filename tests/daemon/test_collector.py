@@ -18,6 +18,7 @@ from logger.errors import (
     NameUnknownError,
     StoreFullError,
     TimedOutError,
+    UnreachableError,
     UnreadableError,
 )
 from logger.gateway.endpoints import ENDPOINTS
@@ -344,6 +345,20 @@ def test_after_our_clock_was_set_back_every_minute_is_polled_and_shown_at_its_ne
         "/ivp/meters/readings",
         "/inventory.json?deleted=1",
     }
+
+
+def test_a_gateway_that_falls_silent_when_our_clock_is_set_back_counts_as_silent(tmp_path: Path) -> None:
+    def meanwhile(collector: Collector, gateway: ScriptedGateway, clock: VirtualClock) -> None:
+        async def script() -> None:
+            await asyncio.sleep(20 * 60)
+            clock.step = -7200.0
+            gateway.fails |= {path: UnreachableError("no device answers") for path in (*site(), "/info")}
+
+        collector.script = asyncio.ensure_future(script())  # type: ignore[attr-defined]
+
+    store, _, collector = record(tmp_path, 40, meanwhile=meanwhile)
+    assert not collector.newest.is_heard(SITE, collector.collected.last_tick)
+    assert not any("endpoint_lost" in line for line in store.lines("envoy_event"))
 
 
 def test_a_machine_that_slept_says_once_what_is_missing_and_stamps_nothing_wrongly(tmp_path: Path) -> None:

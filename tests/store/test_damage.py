@@ -304,3 +304,20 @@ def test_of_the_damaged_stores_whose_rows_are_saved_only_the_newest_is_kept(tmp_
         _rescue_all(store)
         assert [each.name[-7:] for each in tmp_path.glob("*.damaged-*Z")] == [f"{20 + hour}2700Z"]
         store.close()
+
+
+def test_a_damaged_store_that_cannot_be_deleted_is_not_called_deleted_again_and_again(tmp_path: Path) -> None:
+    clock, path = HandClock(), tmp_path / "store.sqlite3"
+    for hour in range(2):
+        clock.now = START + 3600 * hour
+        _filled(tmp_path, 40)
+        path.write_bytes(path.read_bytes()[:8192])
+        store = make_store(tmp_path, clock=clock)
+        older = min(tmp_path.glob("*.damaged-*Z"))
+        if hour:
+            older.unlink()
+            older.mkdir()  # cannot be deleted as a file
+            store.take_notes()
+        _rescue_all(store)
+        assert not any("is deleted" in note for note in store.take_notes())
+        store.close()
