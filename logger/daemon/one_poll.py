@@ -121,7 +121,11 @@ def list_warnings(result: TickResult) -> list[SiteWarning]:
 def list_missing(result: TickResult) -> dict[str, str]:
     """Return the values that this site should have and that are absent in one poll, each with the reason."""
     totals = next((point.fields for point in result.readings if point.measurement == "envoy_totals"), {})
-    return explain_all(describe_written(result.snapshot, totals, result.readings, result.state.energy))
+    return explain_all(
+        describe_written(
+            result.snapshot, totals, result.readings, result.state.energy, result.state.readings.equipment
+        )
+    )
 
 
 async def store(found: Poll, site: Site, into: StoreCalls) -> bool:

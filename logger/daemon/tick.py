@@ -17,8 +17,10 @@ from logger.energy.quantities import terms
 from logger.energy.state import EnergyState
 from logger.model import DayRow, Event, Reading, Report, Role, Snapshot, Value, round_value
 from logger.panels.panel_tick import PanelResult, account_for_panels
+from logger.readings.equipment import Equipment
 from logger.readings.expected import Written
 from logger.readings.layout import NONE, Layout
+from logger.readings.lost_equipment import has_lost_batteries
 from logger.readings.missing import follow_absences
 from logger.readings.observe import Observed, observe
 from logger.readings.rows import View
@@ -81,7 +83,7 @@ def run_tick(
     totals = {**seen.totals, **energy.fields}
     readings = seen.state
     if "totals" in roles:
-        written = describe_written(seen.snapshot, totals, seen.points, energy.state)
+        written = describe_written(seen.snapshot, totals, seen.points, energy.state, readings.equipment)
         readings = replace(readings, absences=follow_absences(readings.absences, written, roles))
     return TickResult(
         readings=[
@@ -100,10 +102,16 @@ def run_tick(
 
 
 def describe_written(
-    snapshot: Snapshot, totals: Mapping[str, Value], points: Sequence[Reading], energy: EnergyState
+    snapshot: Snapshot,
+    totals: Mapping[str, Value],
+    points: Sequence[Reading],
+    energy: EnergyState,
+    equipment: Equipment,
 ) -> Written:
     """Collect all values that a tick writes, to find missing values. `energy`: the state after the tick."""
-    return Written(View(snapshot, "totals"), totals, points, energy, terms(energy.wiring))
+    view = View(snapshot, "totals")
+    is_lost = has_lost_batteries(equipment, view)
+    return Written(view, totals, points, energy, terms(energy.wiring), has_lost_batteries=is_lost)
 
 
 def _gather_points(

@@ -69,7 +69,7 @@ def account(before: EnergyState, tick: Tick, prices: Prices = NO_PRICES) -> Acco
     """Account for one tick: update the state with its energy and money, and make the rows and the energy fields."""
     opened, events = open_day(before, tick)
     entry = _Entry(opened, tick, was_balanced=is_balanced(before.wiring))
-    entry.settle_balance()
+    entry.balance_earlier()
     for name, decision in decide_counters(opened, tick, entry.flows).items():
         entry.enter(name, decision)
     entry.balance()
@@ -139,7 +139,7 @@ class _Entry:
         if known is not None:
             self.events += describe_decision(name, known, decision, self.tick.counters[name], at)
 
-    def settle_balance(self) -> None:
+    def balance_earlier(self) -> None:
         """Balance the energy of earlier ticks at which the meter counted one phase, if it counts several phases now.
 
         This energy is billed already, as the meter counted it.

@@ -45,7 +45,7 @@ class Written:
     """What one tick writes: `totals`, `points`, and the energy state after the tick.
 
     `view` gives the documents from which the values were read. `made_of` maps each quantity of energy to its
-    primitive counters with their signs.
+    primitive counters with their signs. `has_lost_batteries`: batteries that were listed before are not listed now.
     """
 
     view: View
@@ -53,6 +53,7 @@ class Written:
     points: Sequence[Reading]
     energy: EnergyState
     made_of: Mapping[str, Mapping[str, int]]
+    has_lost_batteries: bool = False
 
     def has(self, expected: Expected) -> bool:
         """Return True if an expected value is among the written values."""

@@ -31,6 +31,7 @@ _CANNOT_BE: Final = (
     "its figures cannot be right today, so it is left out; the warnings about the site name likely causes"
 )
 _BEYOND: Final = "its value is impossible at this site"
+_NO_BATTERIES: Final = "the gateway lists no batteries now, and listed batteries less than half an hour ago"
 _NO_HOUSE: Final = "a house cannot use less than zero"
 _KINDS: Final = {
     s.PRODUCTION_METER.name: "production",
@@ -63,12 +64,20 @@ def explain_absence(expected: Expected, written: Written) -> str:
         found = [f"{paths.READINGS} does not give each phase that {paths.METERS} lists for this meter"]
     elif expected.field.endswith("_lifetime_wh"):
         found = _explain_energy(expected.field.removesuffix("_lifetime_wh"), written)
+    elif expected.measurement == TOTALS and written.has_lost_batteries and _needs_batteries(expected.field, written):
+        found = [_NO_BATTERIES]
     elif expected.measurement == TOTALS and expected.field in _MADE_OF:
         found = _explain_power(expected.field, written)
     else:
         found = _explain_field(_FIELDS[expected.measurement, expected.field], view, expected.device)
     known = [text for text in dict.fromkeys(found) if text]
     return "; ".join(known[:_MOST]) or "no document of this gateway gives this value"
+
+
+def _needs_batteries(name: str, written: Written) -> bool:
+    """Return True if a value is a figure of all batteries, or is computed from their absent power."""
+    parts = _list_parts(name, written) if name in _MADE_OF else ()
+    return name.startswith("battery") or ("battery_power_w" in parts and "battery_power_w" not in written.totals)
 
 
 def _explain_power(name: str, written: Written) -> list[str]:

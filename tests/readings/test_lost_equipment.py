@@ -173,3 +173,15 @@ def test_nothing_is_gone_while_a_gateway_starts_with_new_firmware(
         assert all(value in (None, right) for value, right in pairs), name
         assert found.series(name)[40:] == true.series(name)[40:], name
     assert not [event for minute in found.minutes for event in minute.events if event.kind == "meters_changed"]
+
+
+@pytest.mark.parametrize(
+    ("site", "lost"), [(iq, IQ), (both, (paths.INVENTORY,)), (both, (*IQ, paths.INVENTORY)), (iq_by_meter, IQ)]
+)
+def test_the_reason_is_that_no_battery_is_listed(site: Callable[[int], Bodies], lost: tuple[str, ...]) -> None:
+    found = play(lose(site, *lost, minutes=25), 34)
+    metered_too = {"battery_charge_percent"} if site is iq_by_meter else set[str]()
+    assert found.absences.keys() == (metered_too or {"battery_charge_percent", "battery_power_w", "load_power_w"})
+    assert {*found.absences.values()} == {
+        "the gateway lists no batteries now, and listed batteries less than half an hour ago"
+    }
