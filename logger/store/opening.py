@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -70,7 +71,7 @@ def make_full_error(folder: Path) -> StoreFullError:
 def explain_unopened(folder: Path, error: sqlite3.Error | OSError) -> StateError | StoreHeldError | StoreFullError:
     """Return the error for a store that could not be opened at the start."""
     path, name = folder / FILE, getattr(error, "sqlite_errorname", "")
-    if name in NO_ROOM or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
+    if name in NO_ROOM or _is_no_room(error) or (name == "SQLITE_CANTOPEN" and not _can_make_file(folder)):
         return make_full_error(folder)
     if isinstance(error, OSError):
         return StateError(
@@ -82,6 +83,19 @@ def explain_unopened(folder: Path, error: sqlite3.Error | OSError) -> StateError
         f"the store {path} cannot be opened: {error}",
         f"check that {folder} is on a healthy local disk and belongs to this user.",
     )
+
+
+def _is_no_room(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _can_make_file(folder: Path) -> bool:
+    """Return False if the disk has no room for another file. SQLite does not name this reason."""
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        return not _is_no_room(error)
+    return True
 
 
 def _open_undamaged(path: Path, max_mb: int, notes: list[str]) -> sqlite3.Connection:

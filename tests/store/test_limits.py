@@ -232,8 +232,16 @@ print("kept 1")
 
 @pytest.mark.parametrize(
     ("script", "options"),
-    [(_FULL_DISK, "size=48m"), (_NO_INODES, "size=48m,nr_inodes=40")],
-    ids=["recording stops, delivery drains, and recording goes on", "the start waits"],
+    [
+        (_FULL_DISK, "size=48m"),
+        (_NO_INODES, "size=48m,nr_inodes=40"),
+        (_NO_INODES.replace('.write_bytes(b"damaged" * 1000)', ""), "size=48m,nr_inodes=40"),
+    ],
+    ids=[
+        "recording stops, delivery drains, and recording goes on",
+        "the start with a damaged store waits",
+        "the start waits",
+    ],
 )
 def test_on_a_full_disk(script: str, options: str, tmp_path: Path) -> None:
     program = tmp_path / "full.py"
