@@ -138,6 +138,8 @@ def _count_report(
     shares: list[DayShare] = []
     waiting: Waiting = "stays"
     if wh is not None:
+        if counter is None:  # the base counts nothing of the report's own interval
+            shares = _integrate(known, power_w, point.time, interval_s, zone)
         decision = _validate(counter, wh, point.time, interval_s, zone)
         counter = decision.counter
         for increment in decision.increments:

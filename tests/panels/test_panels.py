@@ -202,9 +202,10 @@ def test_a_counter_that_is_no_longer_given_takes_no_energy_with_it(away_s: int) 
         assert fields(seen.rows[serial, day])["energy_wh"] == pytest.approx(truth, rel=0.03)
 
 
-def test_a_counter_that_is_given_again_counts_once_what_was_made_meanwhile() -> None:
+@pytest.mark.parametrize("back", [1300, 2200], ids=["on that day", "after more than a day"])
+def test_a_counter_that_is_given_again_counts_once_what_was_made_meanwhile(back: int) -> None:
     seen = Watched(sunny(3), panels_of(**ROOF))
-    for begin, end in pairwise((0, 700, 1300, seen.house.minutes)):
+    for begin, end in pairwise((0, 700, back, seen.house.minutes)):
         seen.lifetimes = begin != 700
         seen.run(range(begin, end))
     for serial in {serial for _, serial in seen.reports.days}:
