@@ -16,7 +16,6 @@ from logger.query.named_query import (
     Need,
     Rows,
     Scope,
-    group_by,
     mean,
     note_sums,
     number,
@@ -26,7 +25,7 @@ from logger.query.named_query import (
 from logger.query.shares import SHARES, compute_shares, explain_shares
 from logger.query.today_query import TODAY
 
-_ENERGIES: Final = (
+ENERGIES: Final = (
     Column("production_wh", "made", "wh"),
     Column("load_wh", "used", "wh"),
     Column("grid_import_wh", "bought", "wh"),
@@ -36,7 +35,7 @@ _BATTERY: Final = (
     Column("battery_charged_wh", "charged", "wh"),
     Column("battery_discharged_wh", "discharged", "wh"),
 )
-_NAMES: Final = tuple(column.name for column in (*_ENERGIES, *_BATTERY))
+_NAMES: Final = tuple(column.name for column in (*ENERGIES, *_BATTERY))
 DAY: Final = Need("daily", "envoy_day", ("local_date", *_NAMES, "coverage_percent"))
 MONTH: Final = Need("daily", "envoy_month", ("local_month", *_NAMES, "days", "coverage_percent"))
 YEAR: Final = Need("daily", "envoy_year", ("local_year", *_NAMES, "days", "coverage_percent"))
@@ -49,7 +48,6 @@ _PARTLY: Final = (
     "A day below 100 % recorded was not recorded from midnight to midnight, because it has not ended, the recording "
     "began in it, or the recorder or the gateway was away."
 )
-_NO_HOUR: Final = "the month has no row for this hour"
 _NOW_S: Final = 3600
 """An older value than this many seconds is not a power of now. The longest interval between readings is an hour."""
 _NO_READING: Final = (
@@ -69,11 +67,11 @@ def _list_spans(points: Sequence[Point], label: str, title: str) -> AnswerTable:
     rows: list[tuple[Cell, ...]] = []
     every: list[list[float | None]] = []
     for point in points:
-        energies = [number(point, column.name) for column in (*_ENERGIES, *_BATTERY)]
+        energies = [number(point, column.name) for column in (*ENERGIES, *_BATTERY)]
         every.append(energies[:4])
         rows.append((text(point, label), *energies, *compute_shares(energies), number(point, "coverage_percent")))
-    columns = (Column(label, title), *_ENERGIES, *_BATTERY, *SHARES, Column("coverage_percent", "recorded", "%"))
-    sums = {column.title: total(number(point, column.name) for point in points) for column in (*_ENERGIES, *_BATTERY)}
+    columns = (Column(label, title), *ENERGIES, *_BATTERY, *SHARES, Column("coverage_percent", "recorded", "%"))
+    sums = {column.title: total(number(point, column.name) for point in points) for column in (*ENERGIES, *_BATTERY)}
     notes = note_sums(sums, {}) if len(rows) > 1 else ()
     return AnswerTable(columns, rows, curve="production_wh", notes=notes, reasons=explain_shares(every))
 
@@ -135,7 +133,7 @@ def _sum_same_days(points: Sequence[Point], year: int, month: int | None, day: d
         at = date.fromisoformat(text(point, "local_date"))
         if at.year == year and (month in (None, at.month)) and (at.month, at.day) <= (day.month, day.day):
             chosen.append(point)
-    return [total(number(point, column.name) for point in chosen) for column in _ENERGIES]
+    return [total(number(point, column.name) for point in chosen) for column in ENERGIES]
 
 
 def _compare(rows: Rows, day: date, months: tuple[int | None, ...]) -> AnswerTable:
@@ -150,7 +148,7 @@ def _compare(rows: Rows, day: date, months: tuple[int | None, ...]) -> AnswerTab
             found.append((f"{year}{name}", *sums, *compute_shares(sums)))
     spans = [str(row[0]) for row in found]
     notes = (f"Each row ends on {day:%m-%d}; this day may not be complete.", *_note_begin(points, spans))
-    energies = tuple(replace(column, absent=_NOTHING_THEN) for column in _ENERGIES)
+    energies = tuple(replace(column, absent=_NOTHING_THEN) for column in ENERGIES)
     return AnswerTable((Column("span", ""), *energies, *SHARES), found, notes=notes, reasons=explain_shares(every))
 
 
@@ -208,28 +206,6 @@ def _answer_co2(rows: Rows, scope: Scope) -> AnswerTable:
         Column("co2_kg", "avoided", "kg"),
     )
     return AnswerTable(columns, found, curve="co2_kg")
-
-
-def _answer_shape(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each hour of the day, with the mean production in each month of the time span."""
-    by_month = group_by(rows.of("envoy_hour"), lambda point: f"{scope.local(point.time):%Y-%m}")
-    hours = {month: group_by(points, lambda p: p.tags.get("hour", "")) for month, points in by_month.items()}
-    found: list[tuple[Cell, ...]] = []
-    for hour in (f"{each:02}" for each in range(24)):
-        cells = (mean(number(point, "production_wh") for point in hours[month].get(hour, ())) for month in by_month)
-        found.append((hour, *cells))
-    columns = (Column("hour", "hour"), *(Column(month, month, "wh", _NO_HOUR) for month in by_month))
-    return AnswerTable(columns, found if by_month else [], curve=columns[-1].name if by_month else "")
-
-
-def _answer_hours(rows: Rows, _scope: Scope) -> AnswerTable:
-    """Make a row for each hour of the day, with the mean of each energy in the time span."""
-    by_hour = group_by(rows.of("envoy_hour"), lambda point: point.tags.get("hour", ""))
-    found = [
-        (hour, *(mean(number(point, column.name) for point in points) for column in _ENERGIES))
-        for hour, points in by_hour.items()
-    ]
-    return AnswerTable((Column("hour", "hour"), *_ENERGIES), found, curve="grid_import_wh")
 
 
 ENERGY_QUERIES: Final = (
@@ -291,17 +267,5 @@ ENERGY_QUERIES: Final = (
         _answer_co2,
         "ever",
         {"kg-per-kwh": (0.4, "CO2 of a kWh from your grid, in kg")},
-    ),
-    NamedQuery(
-        "shape",
-        "What does a usual day look like, hour by hour?",
-        (Need("daily", "envoy_hour", ("production_wh",)),),
-        _answer_shape,
-    ),
-    NamedQuery(
-        "hours",
-        "At which hours is energy bought and sold?",
-        (Need("daily", "envoy_hour", tuple(column.name for column in _ENERGIES)),),
-        _answer_hours,
     ),
 )

@@ -107,7 +107,7 @@ async def main(answers: int, plain: int, secure: int, serial: str) -> object:
             "peak_mib": peak,
             "grown_mib": memory("VmRSS") - before,
             "files": (files, len(os.listdir("/proc/self/fd"))),
-            "longest_turn_s": turns.longest_s,
+            "longest_turn": turns.compare(),
         }
 
 

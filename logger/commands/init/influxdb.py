@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 import click
@@ -15,10 +13,11 @@ import click
 from logger.clock import Clock
 from logger.commands.init.answers import Answers
 from logger.commands.init.draft import Draft
+from logger.commands.init.further_tokens import keep_admin_token, keep_read_token
 from logger.commands.init.terminal import Terminal, missing_answer
 from logger.errors import InfluxError, InfluxRefusedError
 from logger.influx.classify import Blocked, Done, Outcome
-from logger.influx.dialects import CREATE_ADMIN, Target
+from logger.influx.dialects import Target
 from logger.influx.write import Writer
 from logger.model import ROLES, Role
 from logger.provision.detect import Server, SignIn, detect_server, list_sign_ins
@@ -90,9 +89,9 @@ def _set_up_server(terminal: Terminal, draft: Draft, answers: Answers, url: str,
     _put_target(draft, signed_in, known.buckets)
     draft.put("INFLUXDB_API", server.dialect if server.is_guarded else api, default="auto")
     if result is not None:
-        _keep_admin_token(terminal, draft, answers, result)
+        keep_admin_token(terminal, draft, answers, result)
     if answers.read_token_file is not None:
-        _keep_read_token(terminal, draft, answers.read_token_file, server, result)
+        keep_read_token(terminal, draft, answers.read_token_file, server, result)
 
 
 def _detect(
@@ -274,30 +273,3 @@ def _put_target(draft: Draft, target: Target, defaults: Mapping[Role, str]) -> N
         draft.put_secret("INFLUXDB_TOKEN", target.token)
     if target.password:
         draft.put_secret("INFLUXDB_PASSWORD", target.password)
-
-
-def _keep_admin_token(terminal: Terminal, draft: Draft, answers: Answers, result: SetupResult) -> None:
-    """Put the token of a new server's first user into the draft, if an option names a file for it."""
-    if result.admin_token and answers.keep_admin_token:
-        draft.further[answers.keep_admin_token] = result.admin_token
-    elif result.admin_token and terminal.asks:
-        terminal.show_note("the first user's own token, shown this once: keep it where you keep passwords")
-        click.echo(f"     {result.admin_token}")
-    elif result.admin_token:
-        terminal.show_note(
-            "the first user's own token is not kept (--keep-admin-token); name and password make another"
-        )
-
-
-def _keep_read_token(
-    terminal: Terminal, draft: Draft, file: Path, server: Server, result: SetupResult | None
-) -> None:
-    """Put Grafana's secret into the draft. If no secret was made, and `file` is missing, explain how to make one."""
-    reading = None if result is None else result.credentials.get("read")
-    if reading is not None:
-        draft.further[file] = reading.secret
-        user = f" of user {reading.username}" if reading.username else ""
-        terminal.show_note(f"for Grafana: the secret{user} in {file} may only read")
-    elif not (server.is_open or os.path.exists(file)):
-        by = f"{CREATE_ADMIN} grafana" if server.dialect == "3" else f"envoy-logger setup --read-token-file {file}"
-        terminal.show_note(f"{file} was not written, because no token was made for Grafana; `{by}` makes one")
