@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from logger.clock import Clock
-from logger.errors import StoreFullError
+from logger.errors import StateError, StoreFullError
 from logger.store import damage, outbox_rows, refused_rows
 from logger.store.ballast import Ballast
 from logger.store.opening import NO_ROOM, explain_unopened, make_full_error, open_file
@@ -206,6 +206,8 @@ class StoreFile:
         """Raise StoreFullError if the file or the disk fails in this context, because the failure may pass."""
         try:
             yield
+        except StateError as error:  # a new file cannot be opened, which ends the recorder only at its start
+            raise StoreFullError(error.message, error.hint) from error
         except (sqlite3.DatabaseError, OSError) as error:
             if getattr(error, "sqlite_errorname", "") in NO_ROOM:
                 raise make_full_error(self._folder) from error

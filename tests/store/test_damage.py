@@ -13,8 +13,10 @@ import pytest
 
 from logger.errors import StateError, StoreFullError
 from logger.model import Report
+from logger.store import damage
 from logger.store.records import Commit, Lease
 from logger.store.store import Store
+from logger.store.tables import Torn
 from tests.store.samples import (
     GATEWAY,
     START,
@@ -196,6 +198,29 @@ def test_a_disk_that_is_gone_ends_no_call_of_the_loops_otherwise_than_a_full_one
         with contextlib.suppress(StoreFullError):
             call()
     away.rename(folder)
+    store.put(commit(START + 60 * 1001))
+    assert store.read_state(GATEWAY)["last_tick"] == str(START + 60 * 1001)
+    store.close()
+
+
+def test_new_files_that_are_damaged_as_soon_as_they_are_made_end_the_recorder_only_at_its_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _filled(tmp_path, 40)
+    store = make_store(tmp_path)
+    path = tmp_path / "store.sqlite3"
+    path.write_bytes(path.read_bytes()[:4096] + random.Random(1).randbytes(path.stat().st_size - 4096))
+    store._file._connection.execute("PRAGMA cache_size=0")
+
+    def find_damage(connection: sqlite3.Connection, path: Path) -> None:
+        raise Torn("a bad disk")
+
+    with monkeypatch.context() as bad_disk:
+        bad_disk.setattr(damage, "check", find_damage)
+        for _ in range(2):
+            with pytest.raises(StoreFullError, match="damaged each time it is made") as caught:
+                store.put(commit(START + 60 * 1000))
+            assert caught.value.hint == "check the disk for faults."
     store.put(commit(START + 60 * 1001))
     assert store.read_state(GATEWAY)["last_tick"] == str(START + 60 * 1001)
     store.close()
