@@ -32,7 +32,7 @@ from tests.databases.fixtures import (  # noqa: F401  the databases, for every f
     victoria,
     victoria_session,
 )
-from tests.sizes import LONG
+from tests.sizes import CI, LONG
 from tests.standin import site  # noqa: F401  a gateway, likewise
 
 # A busy machine is no failure: neither a slow example nor slowly made ones.
@@ -48,11 +48,10 @@ HASH_COST = cool_down.HASH_COST
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background: children would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-CI = bool(os.environ.get("ENVOY_LOGGER_CI"))
 ALLOWED_SKIPS = ("needs: InfluxDB 2", "needs: InfluxDB 3", "needs: Grafana", "needs: recorded gateways")
 """What a machine cannot install; everything else that is skipped in CI is a failure."""
 
-_SIZES = {"LONG", "SHARE", "sized"}
+_SIZES = {"LONG", "SHARE", "examples", "sized"}
 """The names of tests/sizes.py that a test's size depends on."""
 collect_ignore = [] if os.environ.get("ENVOY_LOGGER_TEST_BASE") else ["deploy/test_image.py"]
 

@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 
 LONG = bool(os.environ.get("ENVOY_LOGGER_LONG"))
+CI = bool(os.environ.get("ENVOY_LOGGER_CI"))
 SHARE = 1.0 if LONG else 0.1
 
 
 def sized(full: int) -> int:
     """So many kills, months, mutations: all of them, or a tenth."""
     return full if LONG else max(1, round(full * SHARE))
+
+
+def examples(full: int) -> int:
+    """So many examples of Hypothesis: all of them, a tenth in CI, or a twenty-fifth by `make test` at home."""
+    return full if LONG else full // (10 if CI else 25)

@@ -20,7 +20,7 @@ from logger.tariff.price_plan import Band, PricePeriod, Tariff
 from logger.tariff.prices import Prices
 from tests.energy.counted import MINUTE, NO_BATTERY, Counted
 from tests.readings.site import CONSUMPTION, PRODUCTION, Body, meter
-from tests.sizes import sized
+from tests.sizes import examples
 
 DAY_S = 86400
 MIDNIGHT = 1_750_032_000
@@ -293,7 +293,7 @@ spans = st.tuples(st.sampled_from((1, 1, 1, 1, 2, 5, 30, 180, 900)), st.lists(wa
 
 
 @pytest.mark.long
-@settings(max_examples=sized(2000), deadline=None)
+@settings(max_examples=examples(2000), deadline=None)
 @given(st.lists(spans, min_size=1, max_size=40), st.integers(0, 1439))
 def test_the_balance_is_that_of_each_poll_and_what_a_gap_hides_is_marked(
     flown: list[tuple[int, list[float]]], begin: int

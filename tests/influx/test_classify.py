@@ -19,7 +19,7 @@ from logger.influx.classify import (
     Wait,
     classify,
 )
-from tests.sizes import sized
+from tests.sizes import examples
 
 NOW = 1_700_000_000.0
 CLOUD = {"x-platform-error-code": "invalid"}
@@ -377,7 +377,7 @@ SAID = (
 WORDS = st.lists(st.sampled_from(SAID), max_size=12).map(" ".join)
 
 
-@settings(max_examples=sized(2000), deadline=None)
+@settings(max_examples=examples(2000), deadline=None)
 @given(status=st.integers(100, 599), words=WORDS, wrapped=st.booleans())
 def test_whatever_a_server_says_has_a_cure_or_is_waited_for_with_words(
     status: int, words: str, wrapped: bool

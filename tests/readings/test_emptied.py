@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from logger.readings import paths
 from tests.readings.playing import Played, metered, play
 from tests.readings.site import CONSUMPTION, NOW, PRODUCTION, Bodies, Body, meter, reading
-from tests.sizes import sized
+from tests.sizes import examples
 
 RESTART, BACK = NOW + 600, NOW + 900
 
@@ -103,7 +103,7 @@ shown = st.builds(Shown, volts, st.sampled_from((0.0, -3.5, 250.0, -1800.0)), st
 phases = st.integers(1, 3)
 
 
-@settings(max_examples=sized(2000), deadline=None)
+@settings(max_examples=examples(2000), deadline=None)
 @given(st.lists(st.tuples(shown, shown), min_size=1, max_size=6), phases)
 def test_a_power_is_written_exactly_while_its_row_can_be_a_measurement(
     minutes: list[tuple[Shown, Shown]], count: int

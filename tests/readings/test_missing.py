@@ -37,7 +37,7 @@ from tests.readings.site import (
     snapshot,
     totals,
 )
-from tests.sizes import sized
+from tests.sizes import examples
 
 IQ = "492000000001"
 LISTED = inventory(listed("122000000001"), listed("122000000002"))
@@ -182,7 +182,7 @@ FAULTS = st.one_of(st.sampled_from(["refused", "silent"]), st.sampled_from(BROKE
 PATHS = sorted({path for site in SITES.values() for path in site(NOW)} | {paths.PDM, paths.BLOCKS, paths.V1})
 
 
-@settings(max_examples=sized(2000), deadline=None)
+@settings(max_examples=examples(2000), deadline=None)
 @given(
     site=st.sampled_from(sorted(SITES)),
     faults=st.dictionaries(st.sampled_from(PATHS), FAULTS, max_size=len(PATHS)),

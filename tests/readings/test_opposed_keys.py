@@ -24,7 +24,7 @@ from tests.readings.site import (
     snapshot,
     totals,
 )
-from tests.sizes import sized
+from tests.sizes import examples
 
 ACB = "121000000001"
 
@@ -185,7 +185,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=sized(2000), deadline=None)
+@settings(max_examples=examples(2000), deadline=None)
 @given(admin=WORDS, switch=WORDS, state=WORDS)
 def test_a_collar_never_says_on_grid_with_an_open_switch_nor_off_grid_with_a_closed_one(
     admin: Json, switch: Json, state: Json
@@ -204,7 +204,7 @@ MODES = st.sampled_from(["", "multimode-ongrid", "multimode-offgrid", "grid-tied
 SOCS = st.sampled_from([None, 0, 20, 54, 60, 89, 100, "54", -3, 1000])
 
 
-@settings(max_examples=sized(2000), deadline=None)
+@settings(max_examples=examples(2000), deadline=None)
 @given(relay=RELAYS, state=STATES, by_controller=MODES, by_batteries=MODES, generator=RELAYS, ever=SOCS, iq=SOCS)
 def test_what_is_written_of_a_site_never_contradicts_itself(
     relay: str, state: str, by_controller: str, by_batteries: str, generator: str, ever: Json, iq: Json

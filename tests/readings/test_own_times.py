@@ -39,7 +39,7 @@ from tests.readings.site import (
     snapshot,
     totals,
 )
-from tests.sizes import sized
+from tests.sizes import examples
 
 ACB = "121000000001"
 IQ = "492000000001"
@@ -287,7 +287,7 @@ def test_each_doubt_is_a_warning_of_the_site_with_the_same_text_while_it_lasts()
     assert set(find_warnings(silent, ())) == {f"silent {ACB}"}
 
 
-@settings(max_examples=sized(2000), deadline=None)
+@settings(max_examples=examples(2000), deadline=None)
 @given(
     steps=st.lists(st.sampled_from([0, 1, 30, 60, 120, 600, 3600]), min_size=3, max_size=20),
     ahead=st.integers(-7200, 7200),

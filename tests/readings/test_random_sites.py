@@ -28,7 +28,7 @@ from tests.readings.site import (
     power,
     reading,
 )
-from tests.sizes import sized
+from tests.sizes import examples
 
 MINUTE = 60
 SLACK = 1e-6
@@ -147,7 +147,7 @@ def played(site: Site) -> list[Played]:
     return found
 
 
-@settings(max_examples=sized(2000), deadline=None)
+@settings(max_examples=examples(2000), deadline=None)
 @given(sites)
 def test_nothing_that_is_computed_is_below_zero_or_of_two_times(site: Site) -> None:
     for now, totals, rows in played(site):
@@ -174,7 +174,7 @@ def test_nothing_that_is_computed_is_below_zero_or_of_two_times(site: Site) -> N
             assert not {"consumption_power_w", "load_power_w", "net_power_w"} & totals.keys()
 
 
-@settings(max_examples=sized(2000), deadline=None)
+@settings(max_examples=examples(2000), deadline=None)
 @given(sites)
 def test_a_computed_power_is_the_sum_of_what_was_measured_in_that_minute(site: Site) -> None:
     for _, totals, _ in played(site):
@@ -189,7 +189,7 @@ def test_a_computed_power_is_the_sum_of_what_was_measured_in_that_minute(site: S
             assert abs(known["net"] - known["consumption"] + known["production"] + held) < SLACK
 
 
-@settings(max_examples=sized(2000), deadline=None)
+@settings(max_examples=examples(2000), deadline=None)
 @given(
     today=st.integers(0, 60_000),
     maxima=st.lists(st.integers(1, 400), min_size=1, max_size=40),
@@ -219,7 +219,7 @@ def test_a_first_today_is_at_most_what_the_inverters_can_have_made(
         assert written == [None] * 3, "yesterday's figure stays yesterday's as the day grows"
 
 
-@settings(max_examples=sized(2000), deadline=None)
+@settings(max_examples=examples(2000), deadline=None)
 @given(
     roof=st.lists(st.floats(0, 8000), min_size=36, max_size=36),
     share=st.floats(-1.2, 2.5),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.readings.recordings import Recording, first_poll, load, needs_recordings
-from tests.sizes import sized
+from tests.sizes import examples
 
 pytestmark = needs_recordings
 
@@ -26,7 +26,7 @@ def recorded(name: str) -> Recording:
     return load(name)
 
 
-@settings(max_examples=sized(2000), deadline=None)
+@settings(max_examples=examples(2000), deadline=None)
 @given(
     name=st.sampled_from(LEGACY),
     refused=st.sets(st.sampled_from(sorted({*set().union(*SOURCES), INVERTERS}))),

@@ -10,7 +10,7 @@ from logger.readings import paths
 from logger.readings.storage_comparison import StorageSample, compare_storage
 from tests.readings.playing import Played, metered, play
 from tests.readings.site import NOW, STORAGE, Bodies, battery, ensemble, meter, power, reading
-from tests.sizes import sized
+from tests.sizes import examples
 
 NET = Wiring(net=True, batteries=1)
 
@@ -56,7 +56,7 @@ def test_a_battery_that_turns_from_charging_to_discharging_is_not_told() -> None
     assert "storage CT" not in found.warnings
 
 
-@settings(max_examples=sized(2000), deadline=None)
+@settings(max_examples=examples(2000), deadline=None)
 @given(
     own=st.lists(st.floats(-5000, 5000).filter(lambda watts: abs(watts) > 300), min_size=8, max_size=24),
     share=st.sampled_from((-1.2, -1.0, 0.0, 0.5, 1.0, 1.3, 4.0)),
