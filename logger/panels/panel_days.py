@@ -112,6 +112,8 @@ def _add_share(day: PanelDay | None, share: DayShare, point: Reading) -> PanelDa
 
 
 def _add_wh(day: PanelDay, wh: float, estimated_wh: float) -> PanelDay:
+    if not wh and not estimated_wh:
+        return day
     return replace(day, wh=round(day.wh + wh, 4), estimated_wh=round(day.estimated_wh + estimated_wh, 4))
 
 
