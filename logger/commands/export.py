@@ -14,7 +14,7 @@ from typing import BinaryIO
 import click
 
 from logger.clock import SystemClock
-from logger.commands.ui.chosen import gateway_option
+from logger.commands.ui.chosen import check_recorded, gateway_option
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.options import list_similar, parse_moment, zone_of
 from logger.commands.ui.output import describe_refusal
@@ -22,6 +22,7 @@ from logger.commands.ui.output_file import open_output
 from logger.commands.ui.start import begin
 from logger.control.api import Ask, reach
 from logger.control.pages import read_refused_lines, read_stored_lines
+from logger.daemon.amend import StateApi
 from logger.influx.read_back import read_back
 from logger.model import ROLES, Reading, Role, Value
 from logger.readings.table import MEASUREMENTS
@@ -84,6 +85,8 @@ def command(
 
     async def run() -> int:
         async with reach(configured, SystemClock()) as ask:
+            if serial:
+                check_recorded(serial, await ask(StateApi.read_states))
             with open_output(output) as file:
                 if refused:
                     return await _write_refused(ask, file, serial)

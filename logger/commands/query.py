@@ -16,7 +16,7 @@ import click
 from logger.backfill.history import open_history
 from logger.clock import SystemClock
 from logger.commands.ui.answer_table import format_csv, format_json, print_table
-from logger.commands.ui.chosen import find_settings
+from logger.commands.ui.chosen import check_recorded, find_settings
 from logger.commands.ui.named_commands import NamedCommands
 from logger.commands.ui.options import MisuseError, parse_amount, parse_date, parse_year, zone_of
 from logger.commands.ui.options import env_file as env_file_option
@@ -223,12 +223,11 @@ def _choose(query: NamedQuery, asked: Asked, configured: Settings, known: list[s
     Raises MisuseError if the named gateway is not recorded. Raises MisuseError if several gateways are recorded, no
     gateway is named, and the query is about one gateway.
     """
-    names = ", ".join(known)
-    if asked.gateway and known and asked.gateway not in known:
-        raise MisuseError(f"no gateway {asked.gateway} is recorded", f"name one of {names}.")
+    if asked.gateway:
+        check_recorded(asked.gateway, known)
     named = asked.gateway or _find_only(configured)
     if not named and len(known) > 1 and not query.is_by_panel:
-        raise MisuseError(f"there are several gateways: {names}", "give --gateway SERIAL.")
+        raise MisuseError(f"there are several gateways: {', '.join(known)}", "give --gateway SERIAL.")
     return [named] if named else known or [""]
 
 

@@ -88,6 +88,11 @@ def test_once_stores_both_and_export_takes_one_of_them(both: Neighbours, tmp_pat
         assert "envoy_totals" in done.out
         assert f"gateway={serial}" in done.out
         assert f"gateway={other}" not in done.out
+    done = program(tmp_path, "export", "--gateway", "1", "--output", "file", settings=settings)
+    assert (done.code, done.out) == (2, "")
+    assert "no gateway 1 is recorded" in done.err
+    assert f"Try: name one of {', '.join(sorted(both.serials))}." in done.err
+    assert not (tmp_path / "file").exists()
 
 
 def test_panels_of_all_gateways_stand_in_one_table_and_other_questions_ask_which(

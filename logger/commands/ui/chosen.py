@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 import click
@@ -65,6 +65,12 @@ def find_serial(settings: Settings) -> str:
 def find_settings(configured: Settings, serial: str) -> Settings:
     """Return the settings of a gateway. For a gateway that the settings do not list, return all settings."""
     return next((each for each in configured.gateways if find_serial(each) == serial), configured)
+
+
+def check_recorded(serial: str, known: Collection[str]) -> None:
+    """Raise MisuseError if gateways are recorded, but not the gateway with this serial."""
+    if known and serial not in known:
+        raise MisuseError(f"no gateway {serial} is recorded", f"name one of {', '.join(sorted(known))}.")
 
 
 def _list(configured: Settings) -> str:
