@@ -5,36 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from logger.readings.energy_fields import ENERGIES, list_energies, list_estimated_energies
 from logger.readings.schema import Field, Measurement
 
-
 # fmt: off
-def _of_day(name: str, meaning: str) -> tuple[Field, ...]:
-    return (
-        Field(f"{name}_wh", f"{meaning} in the time of the row.",
-            made_of="accepted rises of its counters, else its power"),
-        Field(f"{name}_estimated_wh",
-            f"The part of {name}_wh that is estimated: shared between the days of a gap, or integrated from power.",
-            made_of="the energy state"),
-    )
-
-
-_ENERGIES: Final = (
-    *_of_day("production", "Produced"),
-    *_of_day("consumption", "Consumed, as the gateway counts,"),
-    *_of_day("load", "Consumed by the house itself"),
-    *_of_day("net", "Imported minus exported"),
-    *_of_day("grid_import", "Imported"),
-    *_of_day("grid_export", "Exported"),
-    *_of_day("grid_import_balanced", "Imported, balanced over the phases,"),
-    *_of_day("grid_export_balanced", "Exported, balanced over the phases,"),
-    *_of_day("battery_charged", "Charged into the batteries"),
-    *_of_day("battery_discharged", "Discharged from the batteries"),
-)
-"""The fields of each energy in the rows of days, months and years."""
 _MONEY: Final = (
-    Field("currency", "The currency of the amounts. A row with several currencies has no amounts.", kind="string",
-        made_of="the tariff file"),
+    Field("currency", "The currency of cost, income and saved. Absent if several currencies would mix.",
+        kind="string", made_of="the tariff file"),
     Field("cost", "The cost of the import, with tiers and standing charge.",
           made_of="the tariff's price at each tick"),
     Field("income", "The income from the export.", made_of="the tariff's price at each tick"),
@@ -45,13 +22,13 @@ _MONEY: Final = (
 
 DAY = Measurement(
     "envoy_day",
-    "One local day of the site; its time is the day's first instant. "
-    "The row is written every 15 minutes during the day, and again after each later change.",
+    "One local day of the site. The row is written every 15 minutes during the day, and again after each later "
+    "change.",
     "daily",
     time="day",
     fields=(
         Field("local_date", "The local day, as YYYY-MM-DD.", kind="string", made_of="the site's time zone"),
-        *_ENERGIES,
+        *list_estimated_energies("on the day"),
         Field("peak_production_w", "The greatest power produced at a tick.", made_of="production_power_w"),
         Field("peak_load_w", "The greatest power of the house at a tick.", made_of="load_power_w"),
         *_MONEY,
@@ -76,31 +53,35 @@ DAY = Measurement(
         Field("battery_max_percent", "The greatest charge of the batteries at a tick.",
             made_of="battery_charge_percent"),
         Field("coverage_percent", "Polled ticks, as a percentage of the ticks of the day.", made_of="the recorder"),
-        Field("counter_resets", "How many times a counter was rebaselined.",
-              kind="int", made_of="the energy state"),
+        Field("counter_resets", "The number of accepted counter resets.", kind="int", made_of="the energy state"),
     ),
 )
 
-_CURRENCY: Final = "the rows, if all of them have the same currency"
-_OF_SITE: Final = "the sum of the rows of its gateways, while every gateway that can have the field has it"
+_CURRENCY: Final = "the currency of the summed rows, if all of them have the same"
+_SUMMED: Final = tuple(name for name in ENERGIES if not name.startswith("battery") and "balanced" not in name)
+_SUMMED_BATTERIES: Final = tuple(name for name in ENERGIES if name.startswith("battery"))
+"""The energies that a site's row adds over its gateways: of every gateway, and of the gateways with batteries."""
+_SUM_OF_GATEWAYS: Final = "the sum of the gateways' rows, if all of them have the field"
+_SUM_OF_BATTERIES: Final = "the sum of the rows of the gateways with batteries, if all of them have the field"
 SITE_DAY = Measurement(
     "envoy_site_day",
     "One local day of a site of several gateways: the sums of the gateways' rows. "
-    "A row of the sums is written if every gateway of the site has a row of the day.",
+    "The row is written if every gateway of the site has a row of the day.",
     "daily",
     time="day",
     has_gateway=False,
     fields=(
         Field("local_date", "The local day, as YYYY-MM-DD.", kind="string", made_of="the site's time zone"),
         Field("gateways", "The number of gateways of the site.", made_of="the gateways file"),
-        *(replace(item, made_of=_OF_SITE) for item in _ENERGIES if "balanced" not in item.name),
-        *(replace(item, made_of=_CURRENCY if item.name == "currency" else _OF_SITE) for item in _MONEY),
+        *list_estimated_energies("on the day", _SUMMED, _SUM_OF_GATEWAYS),
+        *list_estimated_energies("on the day", _SUMMED_BATTERIES, _SUM_OF_BATTERIES),
+        *(replace(item, made_of=_CURRENCY if item.name == "currency" else _SUM_OF_GATEWAYS) for item in _MONEY),
         Field("coverage_percent", "The least coverage_percent of the site's gateways.",
-              made_of="the least of the rows of its gateways"),
+              made_of="the least value of the gateways' rows"),
     ),
 )
 
-_OF_BAND: Final = "accepted rises of its counter, balanced over the phases if the tariff says so"
+_OF_BAND: Final = "the accepted rises of the counter; balanced over the phases if the tariff says so"
 BAND_DAY = Measurement(
     "envoy_band_day",
     "Each price band of the tariff file on each local day. The band `standing` holds the standing charge. The band "
@@ -110,10 +91,10 @@ BAND_DAY = Measurement(
     time="day",
     fields=(
         Field("local_date", "The local day, as YYYY-MM-DD.", kind="string", made_of="the site's time zone"),
-        Field("grid_import_wh", "Imported in the band.", made_of=_OF_BAND),
+        Field("grid_import_wh", "Energy imported in the band.", made_of=_OF_BAND),
         Field("grid_import_estimated_wh", "The part of grid_import_wh that is estimated.",
             made_of="the energy state"),
-        Field("grid_export_wh", "Exported in the band.", made_of=_OF_BAND),
+        Field("grid_export_wh", "Energy exported in the band.", made_of=_OF_BAND),
         Field("grid_export_estimated_wh", "The part of grid_export_wh that is estimated.",
             made_of="the energy state"),
         *_MONEY,
@@ -122,29 +103,33 @@ BAND_DAY = Measurement(
 
 INVERTER_DAY = Measurement(
     "envoy_inverter_day",
-    "Each inverter on each local day. The time is the first instant of the day.",
+    "Each inverter on each local day.",
     "daily",
     tags=("serial", "panel_group"),
     time="day",
     fields=(
-        Field("energy_wh", "Energy of the day.", made_of="its own lifetime counter, else the power of its reports"),
+        Field("energy_wh", "Energy of the day.",
+            made_of="the inverter's lifetime counter, else the power in its reports"),
         Field("estimated_wh", "The part of energy_wh that was integrated from reports or split over a gap.",
-            made_of="its reports' mean power, or a gap over midnight"),
-        Field("peak_power_w", "The highest mean power in a report of the day.", made_of="the power of its reports"),
+            made_of="the mean powers in the reports, or the share of a gap over midnight"),
+        Field("peak_power_w", "The highest mean power in a report of the day.",
+            made_of="the power in the inverter's reports"),
         Field("group_ratio",
-              "Energy, divided by the median energy of the group; absent in groups of fewer than three inverters.",
+              "Energy of the day, divided by the median of the group. "
+              "Absent in groups of fewer than three inverters.",
             made_of="the day's energy of all inverters with the same panel_group"),
-        Field("group_ratio_7d", "group_ratio over the seven days that end with this day.",
+        Field("group_ratio_7d",
+              "Energy of the seven days that end with this day, divided by the median of the group.",
             made_of="the energy of seven days of all inverters with the same panel_group"),
         Field("coverage_percent",
               "Arrived reports, as a percentage of the expected reports between the group's first and last report.",
-            made_of="the times of its group's reports"),
+            made_of="the times of the group's reports"),
         Field("panel", "The panel's name; without a layout file its serial number.", kind="string",
             made_of="the layout file"),
         Field("panel_row", "The row of the panel.", kind="string", made_of="the layout file"),
         Field("panel_column", "The column of the panel.", kind="string", made_of="the layout file"),
         Field("silent_days", "Days in a row, up to this day, without a report while other inverters reported.",
-            kind="int", made_of="its reports"),
+            kind="int", made_of="the inverter's reports"),
         Field("low_days",
               "Sunny days in a row, up to this day, below the limit for weak panels (LOGGER_PANEL_ALERT_PERCENT).",
             kind="int", made_of="group_ratio of sunny days"),
@@ -155,38 +140,38 @@ INVERTER_DAY = Measurement(
 )
 
 
-_SUM_OF_DAYS: Final = "the sum of the rows of its days"
-_GREATEST_OF_DAYS: Final = "the greatest of the rows of its days"
+_SUM_OF_DAYS: Final = "the sum of the day rows"
+_GREATEST_OF_DAYS: Final = "the greatest value of the day rows"
 
 
 def _of_period(kind: str, example: str) -> tuple[Field, ...]:
     """Return the fields of a month or a year, which are all computed from the day rows."""
     return (
         Field(f"local_{kind}", f"The local {kind}, as {example}.", kind="string", made_of="the site's time zone"),
-        Field("days", "The number of days with a row.", kind="int", made_of="the number of the rows of its days"),
-        *(replace(field, made_of=_SUM_OF_DAYS) for field in _ENERGIES),
+        Field("days", "The number of days with a row.", kind="int", made_of="the number of day rows"),
+        *list_estimated_energies(f"in the {kind}", made_of=_SUM_OF_DAYS),
         *(replace(field, made_of=_CURRENCY if field.name == "currency" else _SUM_OF_DAYS) for field in _MONEY),
-        Field("peak_production_w", "The greatest peak_production_w of a day.", made_of=_GREATEST_OF_DAYS),
-        Field("peak_load_w", "The greatest peak_load_w of a day.", made_of=_GREATEST_OF_DAYS),
-        Field("peak_import_w", "The greatest peak_import_w of a day.", made_of=_GREATEST_OF_DAYS),
+        Field("peak_production_w", "The greatest peak_production_w of the days.", made_of=_GREATEST_OF_DAYS),
+        Field("peak_load_w", "The greatest peak_load_w of the days.", made_of=_GREATEST_OF_DAYS),
+        Field("peak_import_w", "The greatest peak_import_w of the days.", made_of=_GREATEST_OF_DAYS),
         Field("peak_import_at",
               "The beginning of the quarter of an hour with peak_import_w, as local YYYY-MM-DD HH:MM.",
               kind="string",
-            made_of="the row of the day with peak_import_w"),
-        Field("peak_export_w", "The greatest peak_export_w of a day.", made_of=_GREATEST_OF_DAYS),
+            made_of="the day row with the greatest peak_import_w"),
+        Field("peak_export_w", "The greatest peak_export_w of the days.", made_of=_GREATEST_OF_DAYS),
         Field("off_grid_s", "Seconds without the grid.", made_of=_SUM_OF_DAYS),
         Field("best_day", "The day with the greatest production, as YYYY-MM-DD.", kind="string",
-            made_of="the row with the greatest production_wh"),
+            made_of="the day row with the greatest production_wh"),
         Field("best_day_wh", "The energy produced on best_day.", made_of=_GREATEST_OF_DAYS),
         Field("coverage_percent", "Polled ticks, as a percentage of the ticks of the days with a row.",
-            made_of="the mean of the rows of its days, weighted by the length of each day"),
+            made_of="the mean of the day rows, weighted by the length of each day"),
     )
 
 
 MONTH = Measurement(
     "envoy_month",
     "One local month of the site: the sums and peaks of its days so far. "
-    "The row is written with each row of its days.",
+    "The row is written again with each row of one of these days.",
     "daily",
     time="month",
     fields=_of_period("month", "YYYY-MM"),
@@ -194,7 +179,7 @@ MONTH = Measurement(
 YEAR = Measurement(
     "envoy_year",
     "One local year of the site: the sums and peaks of its days so far. "
-    "The row is written with each row of its days.",
+    "The row is written again with each row of one of these days.",
     "daily",
     time="year",
     fields=_of_period("year", "YYYY"),
@@ -202,36 +187,27 @@ YEAR = Measurement(
 
 HOUR = Measurement(
     "envoy_hour",
-    "One local hour of the site, written once when it is over. `hour` is the hour of the day (00 to 23), `month` the "
+    "One local hour of the site, written once, after its end. `hour` is the hour of the day (00 to 23), `month` the "
     "month of the year (01 to 12), both in the site's time zone. InfluxQL groups only by time and tags, so `hour` "
     "and `month` are tags. An hour has no point if none of its energies is known.",
     "daily",
     tags=("hour", "month"),
     time="hour",
     fields=(
-        Field("production_wh", "Produced in the hour.", made_of="accepted rises of its counters, else its power"),
-        Field("load_wh", "Consumed by the house itself.", made_of="accepted rises of its counters, else its power"),
-        Field("grid_import_wh", "Imported.", made_of="accepted rises of its counter"),
-        Field("grid_export_wh", "Exported.", made_of="accepted rises of its counter"),
-        Field("grid_import_balanced_wh", "Imported, balanced over the phases.", made_of="accepted rises of both"),
-        Field("grid_export_balanced_wh", "Exported, balanced over the phases.", made_of="accepted rises of both"),
-        Field("battery_charged_wh", "Charged into the batteries.",
-            made_of="accepted rises of its counter, else the batteries' power"),
-        Field("battery_discharged_wh", "Discharged from the batteries.",
-            made_of="accepted rises of its counter, else the batteries' power"),
+        *list_energies("in the hour", [name for name in ENERGIES if name not in ("consumption", "net")]),
         Field("coverage_percent", "Polled ticks, as a percentage of the ticks of the hour.", made_of="the recorder"),
     ),
 )
 
 INVERTER_HOUR = Measurement(
     "envoy_inverter_hour",
-    "Each inverter in each local hour that its reports cover, with its group's median. "
-    "An inverter's hour is written once, after the hour.",
+    "Each inverter in each local hour that its reports cover, with the median of its group. "
+    "An hour of an inverter is written once, after its end.",
     "daily",
     tags=("serial", "panel_group", "hour"),
     time="hour",
     fields=(
-        Field("energy_wh", "Energy of the hour.", made_of="the mean power of its reports"),
+        Field("energy_wh", "Energy of the hour.", made_of="the mean powers in the inverter's reports"),
         Field("group_wh",
               "The median energy of the group in the hour; absent in groups of fewer than three inverters.",
             made_of="the energy of the hour of all inverters with the same panel_group"),

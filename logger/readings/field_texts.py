@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from logger.model import Json
@@ -33,6 +34,8 @@ _UNITS: Final = {
     "s": "s",
     "bytes": "bytes",
 }
+_NAME: Final = re.compile(r"(?<![\w/`.])[A-Za-z]\w*_\w+(?:\.\w+)*(?![\w`/])")
+"""A name with an underscore that is neither a part of a path nor in backticks."""
 _HEAD: Final = """\
 # Every field
 
@@ -147,5 +150,10 @@ def _frame(m: Measurement) -> str:
     return f"Tags: {tags}. Time: {_TIMES[m.time]}. Bucket: {_BUCKETS[m.role]}"
 
 
+def mark_names(text: str) -> str:
+    """Put each name with an underscore, such as `power_w` or `envoy_grid.grid_state`, into backticks."""
+    return _NAME.sub(r"`\g<0>`", text)
+
+
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return mark_names(text).replace("|", "\\|")

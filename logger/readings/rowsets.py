@@ -34,11 +34,11 @@ def _meter(kind: str) -> Rowset:
 
 # --- meters ---------------------------------------------------------------------------------------------------
 
-METERS: Final = Rowset("enabled meters", f"{paths.READINGS} joined by eid with {paths.METERS}, enabled ones",
+METERS: Final = Rowset("enabled meters", f"{paths.READINGS}, rows of the meters that {paths.METERS} lists as enabled",
     meters.meters_in_use)
 PHASES: Final = Rowset("phases in use",
     f"{paths.READINGS}, the first phaseCount channels of each enabled meter, "
-    "without legs that never measured anything",
+    "except channels without voltage that never measured energy",
     meters.phases_in_use)
 PRODUCTION_METER: Final = _meter("production")
 NET_METER: Final = _meter("net-consumption")
@@ -56,7 +56,7 @@ INVERTERS_BLOCK: Final = Rowset("inverters block", f"{paths.BLOCKS}, production,
 V1: Final = Rowset("v1 totals", paths.V1, production.v1_totals, resolution_s=_REPORTS_S, grain="mean")
 PDM_PCU: Final = Rowset("interval database, inverters", f"{paths.PDM}, production.pcu",
     production.pdm("production", "pcu"), resolution_s=_REPORTS_S, rolls_over=True, grain="mean")
-PAGE: Final = Rowset("web page", f"{paths.PAGE}, the oldest gateways' only figures", page)
+PAGE: Final = Rowset("web page", f"{paths.PAGE}, the web page of the oldest gateways", page)
 
 # --- inverters ------------------------------------------------------------------------------------------------
 
@@ -64,15 +64,14 @@ V1_INVERTERS: Final = Rowset("v1 list", f"{paths.V1_INVERTERS}, devType 1 or non
 DATA_INVERTERS: Final = Rowset("device data", f"{paths.DEVICE_DATA}, active inverters with a last reading",
     device_data.data_inverters)
 INVENTORY: Final = Rowset("inventory", f"{paths.INVENTORY}, type PCU, not deleted", inventory.inventory_inverters)
-LISTED: Final = Rowset("v1 list as flags", f"{paths.V1_INVERTERS}, heard = reported within 30 minutes",
-    inverters.list_flags)
-DATA_LISTED: Final = Rowset("device data as flags",
-    f"{paths.DEVICE_DATA}, heard = reported within 30 minutes and not modGone, where there is no v1 list",
+LISTED: Final = Rowset("v1 list as flags", paths.V1_INVERTERS, inverters.list_flags)
+DATA_LISTED: Final = Rowset("device data as flags", f"{paths.DEVICE_DATA}, if there is no v1 list",
     inverters.data_listed_inverters)
 LIST_SUM: Final = Rowset("v1 list, summed",
     f"{paths.V1_INVERTERS}, the inverters that reported in the last 20 minutes",
     inverters.inverter_power_sum, grain="mean")
-DATA_SUMS: Final = Rowset("device data, summed", f"{paths.DEVICE_DATA}, all inverters, fewer than 50 devices",
+DATA_SUMS: Final = Rowset("device data, summed",
+    f"{paths.DEVICE_DATA}, sum over all inverters, if it counts fewer than 50 devices",
     device_data.device_data_sums, resolution_s=_REPORTS_S, rolls_over=True, is_seldom=True)
 INSTALLED: Final = Rowset("installed inverters",
     f"{paths.INVENTORY}, else {paths.DEVICE_DATA}, {paths.V1_INVERTERS} or {paths.BLOCKS}", installed.count_inverters)
@@ -98,7 +97,7 @@ ACB_LIST: Final = Rowset("AC Batteries of the v1 list", f"{paths.V1_INVERTERS}, 
     batteries.v1_ac_batteries, kind="acb")
 ACB_DATA: Final = Rowset("AC Battery device data", f"{paths.DEVICE_DATA}, devName acb, active",
     batteries.data_ac_batteries, kind="acb")
-ACB_SUMS: Final = Rowset("AC Battery device data, summed", f"{paths.DEVICE_DATA}, all AC Batteries",
+ACB_SUMS: Final = Rowset("AC Battery device data, summed", f"{paths.DEVICE_DATA}, sum over all AC Batteries",
     batteries.ac_battery_sums, resolution_s=_REPORTS_S, is_seldom=True)
 ACB_BLOCK: Final = Rowset("AC Battery block", f"{paths.BLOCKS}, storage, younger than 20 minutes",
     batteries.acb_block, grain="report")
@@ -106,7 +105,7 @@ BOTH_KINDS: Final = Rowset("both kinds of batteries, summed",
     f"{paths.ENSEMBLE_POWER} plus {paths.BLOCKS}, storage, if both kinds are installed",
     batteries.both_kinds_power_sum, grain="report")
 SITE_BATTERIES: Final = Rowset("site's batteries", paths.SECCTRL, batteries.site_batteries)
-SITE_IQ_BATTERIES: Final = Rowset("site's IQ Batteries", f"{paths.SECCTRL}, with an IQ Battery",
+SITE_IQ_BATTERIES: Final = Rowset("site's IQ Batteries", f"{paths.SECCTRL}, if the site has an IQ Battery",
     batteries.site_iq_batteries)
 INSTALLED_BATTERIES: Final = Rowset("installed batteries",
     f"{paths.ENSEMBLE}, type ENCHARGE, and {paths.INVENTORY}, type ACB, else {paths.V1_INVERTERS} or {paths.BLOCKS}",
@@ -120,7 +119,7 @@ COMBINER: Final = Rowset("C6 combiner controller", f"{paths.ENSEMBLE}, type C6 C
     ensemble.devices_known("C6 COMBINER CONTROLLER"))
 GENERATOR: Final = Rowset("generator", f"{paths.GENERATOR}, where {paths.GENERATOR_CONFIG} is not empty",
     ensemble.generators)
-CONTACTS: Final = Rowset("dry contacts", f"{paths.CONTACTS}, those in use by {paths.CONTACT_SETTINGS}",
+CONTACTS: Final = Rowset("dry contacts", f"{paths.CONTACTS}, contacts that {paths.CONTACT_SETTINGS} gives a type",
     ensemble.contacts)
 INFO: Final = Rowset("info", "/info", lambda _view: [Row({})])
 HOME: Final = Rowset("home", paths.HOME, object_at(paths.HOME))

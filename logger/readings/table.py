@@ -13,6 +13,7 @@ from logger.readings import grid_keys as g
 from logger.readings import rowsets as s
 from logger.readings import values as v
 from logger.readings.daily_table import BAND_DAY, DAY, HOUR, INVERTER_DAY, INVERTER_HOUR, MONTH, SITE_DAY, YEAR
+from logger.readings.energy_fields import list_totals
 from logger.readings.schema import Field, Key, Measurement, Rowset, check, count, flag, formula, number, text
 from logger.readings.selectors.inverters import MOST_W
 
@@ -23,15 +24,16 @@ JOULE: Final = 3600.0
 
 
 # fmt: off
-def _meter_fields(rowset: Rowset, power: Key, power_factor: Key) -> tuple[Field, ...]:
+def _meter_fields(rowset: Rowset, power: Key, power_factor: Key, volts: str, amps: str) -> tuple[Field, ...]:
+    """Make the fields of a meter or a phase. `volts`, `amps`: the help texts of voltage and current."""
     return (
-        Field("power_w", "Active power: + generating, importing, consuming or discharging.", (power,)),
+        Field("power_w", "Active power. Positive while generating, importing, consuming or discharging.", (power,)),
         Field("reactive_power_var", "Reactive power, signed.", (number(rowset, "reactivePower"),)),
         Field("apparent_power_va", "Apparent power.", (number(rowset, "apparentPower"),)),
         Field("power_factor", "Power factor, -1 to 1.", (power_factor,), low=-1, high=1),
-        Field("voltage_v", "Voltage; of a meter the mean of its phases.",
+        Field("voltage_v", volts,
             (formula(rowset, "voltage / legs", v.read_mean_volts),)),
-        Field("current_a", "Current; of a meter the sum of its phases.", (number(rowset, "current"),)),
+        Field("current_a", amps, (number(rowset, "current"),)),
         Field("frequency_hz", "Frequency.", (number(rowset, "freq"),), low=1),
         Field("energy_delivered_wh",
               "Lifetime energy generated, imported, consumed or discharged, as the gateway gave it.",
@@ -49,25 +51,7 @@ def _meter_fields(rowset: Rowset, power: Key, power_factor: Key) -> tuple[Field,
     )
 
 
-def _energies(name: str, meaning: str, how: str, lifetime: tuple[Key, ...] = ()) -> tuple[Field, ...]:
-    return (
-        Field(f"{name}_today_wh", f"{meaning} since local midnight.", made_of=how),
-        Field(f"{name}_7d_wh", f"{meaning} in the seven complete local days before today.", made_of=how),
-        Field(f"{name}_lifetime_wh",
-              f"{meaning} since its counters began, from accepted values; only where measured.",
-              lifetime,
-            made_of=how),
-    )
-
-
-def _balanced(name: str, other: str) -> str:
-    return (
-        f"the rise of {name} minus the rise of {other} at each poll, if above zero; "
-        "only where the net meter has several phases"
-    )
-
-
-AGE = Field("inventory_age_s", "Age of the inventory with the counts or flags.",
+AGE = Field("inventory_age_s", "Age of the inventory from which the counts come.",
     (formula(s.INSTALLED, "age of the inventory", v.read_inventory_age),), kind="int")
 
 TOTALS = Measurement(
@@ -81,13 +65,13 @@ TOTALS = Measurement(
         Field("inverters_producing", "Micro-inverters that produce.", (count(s.INSTALLED, "producing"),), kind="int"),
         Field("batteries", "AC Batteries and IQ Batteries.", (count(s.INSTALLED_BATTERIES, "installed"),),
             kind="int"),
-        Field("battery_state", "charging, discharging or idle; absent without batteries.", kind="string",
-            made_of="battery_power_w, compared with 30 W for each battery"),
+        Field("battery_state", "State of the batteries: charging, discharging or idle. Absent without batteries.",
+            kind="string", made_of="the sign of battery_power_w; idle up to 30 W for each battery"),
         Field("battery_charge_percent", "State of charge of all batteries together.",
             (formula(s.SITE_BATTERIES, "agg_soc, unless ENC_agg_soc or ACB_agg_soc contradicts it",
                      b.read_site_charge),
              number(s.ENCHARGE_TOGETHER, "charge"), number(s.ACB_BLOCK, "percentFull"))),
-        Field("battery_power_w", "Battery power, + discharging.",
+        Field("battery_power_w", "Battery power. Positive while discharging.",
             (number(s.STORAGE_METER, "activePower"), number(s.ENCHARGE_SUM, "sum", MILLI),
              number(s.ACB_BLOCK, "wNow"), number(s.BOTH_KINDS, "sum"))),
         Field("battery_energy_wh", "Energy stored now.",
@@ -101,53 +85,52 @@ TOTALS = Measurement(
             (number(s.SITE_IQ_BATTERIES, "configured_backup_soc"),)),
         Field("battery_health_percent", "State of health of all IQ Batteries together.",
             (number(s.SITE_IQ_BATTERIES, "ENC_agg_soh"),), low=1),
-        *_energies("battery_charged", "Charged into the batteries", "counter charged, else battery_power_w"),
-        *_energies("battery_discharged", "Discharged from the batteries", "counter discharged, else battery_power_w"),
+        *list_totals("battery_charged"),
+        *list_totals("battery_discharged"),
         Field("production_power_w", "Power produced.",
             (number(s.PRODUCTION_METER, "activePower"), number(s.PRODUCTION_BLOCK, "wNow"), number(s.V1, "wattsNow"),
              number(s.PDM_PCU, "wattsNow"), number(s.INVERTERS_BLOCK, "wNow"), number(s.PAGE, "watts"),
              number(s.LIST_SUM, "sum"))),
-        *_energies("production", "Produced", "counter production", (number(s.PAGE, "lifetime"),)),
-        Field("consumption_power_w", "Power consumed as the gateway counts: a charging battery is consumption.",
+        *list_totals("production", (number(s.PAGE, "lifetime"),)),
+        Field("consumption_power_w",
+              "Power consumed, as the gateway counts: a charging battery counts as consumption.",
             (number(s.TOTAL_METER, "activePower"),),
-            made_of="production_power_w + net_power_w with a net CT, if of the same time and not clearly below zero"),
-        *_energies(
-            "consumption",
-            "Consumed, as the gateway counts,",
-            "production + import − export with a net CT, else counter consumption",
-        ),
-        Field("load_power_w", "Power of the house itself.",
+            made_of="production_power_w + net_power_w with a net CT; "
+                    "absent if their times differ, or if clearly below zero"),
+        *list_totals("consumption"),
+        Field("load_power_w", "Power that the house itself uses.",
             made_of="consumption_power_w + battery_power_w with a net CT, else consumption_power_w; "
-                    "not clearly below zero"),
-        *_energies("load", "Consumed by the house itself",
-            "consumption + discharged − charged with a net CT, else consumption"),
-        Field("net_power_w", "Power from the grid, + importing.",
+                    "absent if their times differ, or if clearly below zero"),
+        *list_totals("load"),
+        Field("net_power_w", "Power from the grid. Positive while importing.",
             (number(s.NET_METER, "activePower"), number(s.NET_BLOCK, "wNow")),
-            made_of="consumption_power_w − production_power_w − battery_power_w with a total CT, of the same time"),
-        *_energies("net", "Imported minus exported",
-            "import − export with a net CT, else consumption − production − discharged + charged"),
-        *_energies("grid_import", "Imported", "counter import"),
-        *_energies("grid_export", "Exported", "counter export"),
-        *_energies("grid_import_balanced", "Imported, balanced over the phases,", _balanced("import", "export")),
-        *_energies("grid_export_balanced", "Exported, balanced over the phases,", _balanced("export", "import")),
+            made_of="consumption_power_w − production_power_w − battery_power_w with a total CT; "
+                    "absent if their times differ"),
+        *list_totals("net"),
+        *list_totals("grid_import"),
+        *list_totals("grid_export"),
+        *list_totals("grid_import_balanced"),
+        *list_totals("grid_export_balanced"),
         AGE,
     ),
 )
 
-_OF_SITE: Final = "the sum over its gateways, while all of them are heard"
+_OF_SITE: Final = "the sum over the site's gateways, if all of them give the field"
+_OF_BATTERIES: Final = "the sum over the site's gateways with batteries, if all of them give the field"
 SITE = Measurement(
     "envoy_site",
-    "A site of several gateways, one point per tick: the sums over its gateways, only while all of them are heard.",
+    "A site of several gateways, one point per tick. The point has sums only if all gateways of the site are heard.",
     "totals",
     has_gateway=False,
     fields=(
         Field("gateways", "The number of gateways of the site.", made_of="the gateways file"),
         Field("gateways_heard", "The number of gateways that gave their production power at the tick.",
-              made_of="their envoy_totals"),
+              made_of="envoy_totals of the gateways"),
         Field("missing",
               "The reasons for missing sums: gateways that are not heard, and quantities that a gateway lacks.",
-            kind="string", made_of="their envoy_totals"),
-        *(replace(item, keys=(), made_of=_OF_SITE) for item in TOTALS.fields
+            kind="string", made_of="envoy_totals of the gateways"),
+        *(replace(item, keys=(), made_of=_OF_BATTERIES if item.name.startswith("battery") else _OF_SITE)
+            for item in TOTALS.fields
             if item.name.endswith(("_power_w", "_today_wh")) and "balanced" not in item.name),
     ),
 )
@@ -160,6 +143,8 @@ METER = Measurement(
         s.METERS,
         number(s.METERS, "activePower"),
         formula(s.METERS, "pwrFactor; activePower / apparentPower with the new metering", v.read_power_factor),
+        "Mean voltage of the phases.",
+        "Sum of the currents of the phases.",
     ),
     tags=("meter",),
     one_document=True,
@@ -172,6 +157,8 @@ PHASE = Measurement(
         s.PHASES,
         formula(s.PHASES, "activePower; instantaneousDemand with the new metering", v.read_phase_watts),
         number(s.PHASES, "pwrFactor"),
+        "Voltage.",
+        "Current.",
     ),
     tags=("meter", "phase"),
     one_document=True,
@@ -217,6 +204,9 @@ INVERTER = Measurement(
     ),
 )
 
+_HEARD: Final = "heard (younger than 30 minutes)"
+_DELIVERING: Final = "delivering (younger than 30 minutes, and above zero)"
+
 INVERTER_STATUS = Measurement(
     "envoy_inverter_status",
     "The state of each inverter at the tick.",
@@ -228,22 +218,23 @@ INVERTER_STATUS = Measurement(
         Field("provisioned", "The device is accepted into the site.",
               (flag(s.INVENTORY, "provisioned"),), kind="bool"),
         Field("communicating", "The gateway heard the device recently.",
-            (flag(s.INVENTORY, "communicating"), flag(s.LISTED, "heard"), flag(s.DATA_LISTED, "heard")), kind="bool"),
+            (flag(s.INVENTORY, "communicating"), formula(s.LISTED, _HEARD, v.read_heard),
+             formula(s.DATA_LISTED, f"{_HEARD}, and not modGone", v.read_heard)), kind="bool"),
         Field("producing", "The inverter produces now.",
-            (flag(s.INVENTORY, "producing"), flag(s.LISTED, "delivering"), flag(s.DATA_LISTED, "delivering")),
-            kind="bool"),
+            (flag(s.INVENTORY, "producing"), formula(s.LISTED, _DELIVERING, v.read_delivering),
+             formula(s.DATA_LISTED, f"{_DELIVERING}, and not modGone", v.read_delivering)), kind="bool"),
         Field("operating", "The inverter reports no fault; some firmware gives false for healthy inverters.",
             (flag(s.INVENTORY, "operating"),), kind="bool"),
         Field("conditions", "The gateway's condition flags, joined by commas; empty if none.",
             (formula(s.INVENTORY, "device_status", v.read_conditions),), kind="string"),
-        Field("fault", "The inverter has a condition that healthy inverters do not have, not even at night.",
+        Field("fault", "The inverter has a condition that healthy inverters never have.",
             (formula(s.INVENTORY, "device_status", v.read_fault),), kind="bool"),
         Field("report_age_s", "Age of the last report of the device.",
             (formula(s.DATA_INVERTERS, "age of lastReading.endDate", v.read_report_age),
              formula(s.V1_INVERTERS, "age of lastReportDate", v.read_report_age)), kind="int"),
         Field("report_interval_s", "Seconds between the inverter's last two reports.", kind="int",
             made_of="the times of the inverter's last two reports"),
-        Field("inventory_age_s", AGE.help,
+        Field("inventory_age_s", "Age of the inventory from which the flags come.",
             (formula(s.INVENTORY, "age of the inventory", v.read_inventory_age),
              formula(s.LISTED, "age of the list", v.read_inventory_age),
              formula(s.DATA_LISTED, "age of the data", v.read_inventory_age)), kind="int"),
@@ -265,23 +256,24 @@ BATTERY = Measurement(
         Field("producing", "The battery is discharging.",
             (formula(s.ENCHARGE_POWER, "real_power_mw", v.read_encharge_producing),
              formula(s.ACB_FRESH, "charge_status", b.read_acb_producing)), kind="bool"),
-        Field("operating", "The battery reports no fault; IQ Batteries give this up to firmware 7.",
+        Field("operating",
+              "The battery reports no fault. Only AC Batteries, and IQ Batteries up to firmware 7, give this value.",
             (flag(s.ENCHARGE, "operating"), flag(s.ACB, "operating")), kind="bool"),
-        Field("state", "charging, discharging or idle.",
+        Field("state", "State of the battery: charging, discharging or idle.",
             (formula(s.ENCHARGE_POWER, "real_power_mw", v.read_encharge_state),
              formula(s.ACB_FRESH, "charge_status", b.read_acb_state)), kind="string"),
-        Field("power_w", "Power, + discharging.",
+        Field("power_w", "Power. Positive while discharging.",
             (number(s.ENCHARGE_POWER, "real_power_mw", MILLI),
              formula(s.ACB_DATA, "(joulesProduced − joulesUsed) / duration", v.read_acb_watts))),
         Field("max_power_w", "Rated power of an IQ Battery, or highest reported power of an AC Battery.",
             (number(s.ENCHARGE_STATUS, "encharge_rated_power"), number(s.ACB_LIST, "maxReportWatts")), low=0),
-        Field("apparent_power_va", "Apparent power, + discharging.",
+        Field("apparent_power_va", "Apparent power. Positive while discharging.",
             (number(s.ENCHARGE_POWER, "apparent_power_mva", MILLI),)),
         Field("charge_percent", "State of charge.",
             (number(s.ENCHARGE_POWER, "soc"), formula(s.ENCHARGE_FRESH, "percentFull", v.read_charge_without_power),
              formula(s.ACB_FRESH, "percentFull", b.read_acb_charge), number(s.ACB_DATA, "lastReading.SOC"))),
         Field("health_percent", "State of health.", (number(s.ACB_DATA, "lastReading.SOH"),)),
-        Field("energy_wh", "Energy stored now.", made_of="charge_percent of capacity_wh"),
+        Field("energy_wh", "Energy stored now.", made_of="capacity_wh × charge_percent / 100"),
         Field("capacity_wh", "Energy stored in a full battery; AC Batteries do not report their capacity.",
             (number(s.ENCHARGE, "encharge_capacity"), number(s.ENCHARGE_STATUS, "encharge_capacity")), low=1),
         Field("temperature_c", "Temperature.", (number(s.ENCHARGE_FRESH, "temperature"),)),
@@ -301,8 +293,7 @@ GRID = Measurement(
     "totals",
     fields=(
         Field("grid_state",
-              "on-grid or off-grid, by the controller's relay or by the collar's own state; "
-              "else the collar's own word.",
+              "State of the grid: on-grid, off-grid, or a collar's own word for any other state.",
             (formula(s.ENPOWER, "mains_oper_state, unless Enpwr_grid_mode or Enchg_grid_mode contradicts it",
                      g.read_enpower_grid),
              formula(s.COLLAR, "admin_state_str; else grid_state", g.read_collar_grid)), kind="string"),
@@ -312,7 +303,8 @@ GRID = Measurement(
         Field("controller_temperature_c", "Temperature of the system controller or collar.",
             (formula(s.ENPOWER, "temperature in °F", g.read_fahrenheit), number(s.COLLAR, "temperature"))),
         Field("generator_state",
-            "connected, disconnected, or the gateway's own word; only where a generator is configured.",
+            "State of the generator: connected, disconnected, or the gateway's own word for any other state. "
+            "Absent if no generator is configured.",
             (formula(s.GENERATOR, "oper_state", g.read_generator_state),), kind="string"),
     ),
 )
@@ -354,15 +346,15 @@ GATEWAY = Measurement(
               (formula(s.INFO, "pn", v.read_part_number),), kind="string"),
         Field("interface", "Primary network interface of the gateway.",
             (formula(s.HOME, "network.primary_interface", v.read_interface),), kind="string"),
-        Field("update_status", "Whether the gateway's firmware is up to date; only older firmware.",
+        Field("update_status", "Whether the gateway's firmware is up to date. Only older firmware gives this value.",
               (text(s.HOME, "update_status"),),
             kind="string"),
         Field("wifi_signal", "Bars of the gateway's Wi-Fi signal, 0 to 5.",
             (formula(s.HOME, "network.interfaces", v.read_wifi_signal),), low=0, high=100),
         Field("last_cloud_report_age_s", "Age of the gateway's last report to Enphase.",
             (formula(s.HOME, "network.last_enlighten_report_time", v.read_cloud_report_age),)),
-        Field("inverter_report_interval_s", "Usual seconds between an inverter's reports.",
-            made_of="the seconds between an inverter's last two reports, as the median over all inverters"),
+        Field("inverter_report_interval_s", "Usual number of seconds between two reports of an inverter.",
+            made_of="the median, over all inverters, of the seconds between the last two reports of an inverter"),
     ),
 )
 
@@ -374,7 +366,7 @@ EVENT = Measurement(
     fields=(
         Field("text", "What happened.", kind="string", made_of="the recorder"),
         Field("severity", "info, warning or error.", kind="string", made_of="the recorder"),
-        Field("duration_s", "Only of grid_back and gateway_back: the duration of the outage of grid or gateway.",
+        Field("duration_s", "Duration of the outage that ended. Only the events grid_back and gateway_back have it.",
             made_of="the recorder"),
     ),
 )
@@ -445,10 +437,10 @@ COUNTERS: Final = (
         number(s.PDM_PCU, "wattHoursLifetime"), number(s.INVERTERS_BLOCK, "whLifetime")),
     _counter("import", "Lifetime import from the grid.", number(s.NET_METER, "actEnergyDlvd")),
     _counter("export", "Lifetime export to the grid.", number(s.NET_METER, "actEnergyRcvd")),
-    _counter("consumption", "Lifetime consumption by a total CT.", number(s.TOTAL_METER, "actEnergyDlvd")),
-    _counter("charged", "Lifetime energy charged.",
+    _counter("consumption", "Lifetime consumption, measured by a total CT.", number(s.TOTAL_METER, "actEnergyDlvd")),
+    _counter("charged", "Lifetime energy charged into the batteries.",
         number(s.STORAGE_METER, "actEnergyRcvd"), number(s.ACB_SUMS, "joulesUsed", JOULE)),
-    _counter("discharged", "Lifetime energy discharged.",
+    _counter("discharged", "Lifetime energy discharged from the batteries.",
         number(s.STORAGE_METER, "actEnergyDlvd"), number(s.ACB_SUMS, "joulesProduced", JOULE)),
 )
 """The primitive counters; every other energy is computed from their accepted values."""

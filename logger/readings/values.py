@@ -83,6 +83,16 @@ def read_apparent_energy(row: Row, _view: View) -> float | None:
 # --- inverters ------------------------------------------------------------------------------------------------
 
 
+def read_heard(row: Row, _view: View) -> bool | None:
+    """Return whether the inverter reported recently, from a row with flags."""
+    return row.flag("heard")
+
+
+def read_delivering(row: Row, _view: View) -> bool | None:
+    """Return whether the inverter reported recently and with a power above zero, from a row with flags."""
+    return row.flag("delivering")
+
+
 def _flags_of(row: Row) -> list[str] | None:
     """Return the device's status flags; None if `device_status` is not a list of texts."""
     status = row.values.get("device_status")

@@ -33,6 +33,9 @@ _RECORDED = """\
 The generations are: G0 before firmware 3.9, G1 up to 3.18, G2 firmware 4 and 5, G3 firmware 7, G4 firmware 8 up to
 8.2, G5 firmware 8.3, and G5N firmware 8.3 with the new metering. The letter S means that no meter is in use, and M
 means that meters are in use.
+
+A name in italics, such as *v1 totals*, is the name of a part of a document from which values are read. A part of a
+document is *unknown* at a poll if it is not certain whether the gateway has it.
 """
 
 
@@ -126,12 +129,18 @@ def _absent(one: Explained) -> str:
     """Why a value is not there."""
     if one.candidates:
         return _why(one.candidates)
-    reasons = [
-        f"counter `{counter.name}`: {_why(candidates)}"
-        for counter, candidates in one.counters
-        if not _used(candidates)
-    ]
-    return "; ".join(reasons) if reasons else f"no value at the first poll; it is computed from: {one.field.made_of}"
+    lacking: dict[str, list[str]] = {}
+    for counter, candidates in one.counters:
+        if not _used(candidates):
+            lacking.setdefault(_why(candidates), []).append(f"`{counter.name}`")
+    if not lacking:
+        return f"no value at the first poll; computed as: {field_texts.mark_names(one.field.made_of)}"
+    return "; ".join(f"{_name_counters(names)}: {why}" for why, names in lacking.items())
+
+
+def _name_counters(names: list[str]) -> str:
+    *most, last = names
+    return f"counters {', '.join(most)} and {last}" if most else f"counter {last}"
 
 
 def _used(candidates: tuple[Candidate, ...]) -> bool:
