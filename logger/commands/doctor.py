@@ -15,7 +15,7 @@ from logger.clock import SystemClock
 from logger.commands.ui.chosen import choose_gateways, gateway_option
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
-from logger.commands.ui.output import fold, mark
+from logger.commands.ui.output import fold, mark, wrap
 from logger.commands.ui.start import inspect
 from logger.doctor.check_result import CheckResult, State
 from logger.doctor.run_checks import run_checks
@@ -57,7 +57,8 @@ def command(env_file: Path, serial: str, as_json: bool, sign_in: bool) -> int:
         if is_next and not as_json:
             click.secho(f"\ngateway {result.gateway}" if result.gateway else "", bold=True)
         if not as_json:
-            click.echo(f"{mark(*_MARKS[result.state])} {log.mask(_format(result))}")
+            text = wrap(f"  {log.mask(_format(result))}", _NAME_WIDTH + 4)
+            click.echo(f"{mark(*_MARKS[result.state])} {text[2:]}")
 
     chosen = choose_gateways(configured, serial)
     asyncio.run(run_checks(configured, chosen, problems, SystemClock(), report, sign_in=sign_in))

@@ -15,8 +15,9 @@ from logger.commands.ui.chosen import gateway_option
 from logger.commands.ui.options import MisuseError
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
+from logger.commands.ui.output import wrap
 from logger.commands.ui.start import configure_log, inspect
-from logger.commands.ui.status_text import part_of, write_lines
+from logger.commands.ui.status_text import INDENT, part_of, write_lines
 from logger.daemon import status_file
 from logger.daemon.config import target_of
 from logger.errors import SettingsError, StoreHeldError
@@ -50,7 +51,8 @@ def command(env_file: Path, serial: str, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(log.mask_all(found), indent=1))
     else:
-        click.echo(log.mask("\n".join(write_lines(found, now, _ask_influxdb(configured, found)))))
+        text = log.mask("\n".join(write_lines(found, now, _ask_influxdb(configured, found))))
+        click.echo(wrap(text, INDENT))
     return 0 if now < number_or_zero(found.get("alive_until")) else StoreHeldError.exit_code
 
 

@@ -18,7 +18,7 @@ from logger.commands.init.draft import Destination
 from logger.commands.init.terminal import speak_of_answers
 from logger.commands.init.wizard import list_next_steps
 from logger.commands.ui.options import parse_moment
-from logger.commands.ui.output import fold
+from logger.commands.ui.output import fold, wrap
 from logger.doctor.check_result import CheckResult
 from logger.doctor.machine_checks import check_state_folder
 from logger.errors import SignInRefusedError, StateError
@@ -107,6 +107,23 @@ def test_a_fingerprint_fits_into_80_columns_whole(indent: int) -> None:
     assert "".join(rows).count("(ends 2027-03-01)") == 2
     assert "ended and still trusted" in "".join(rows)
     assert fold("nothing of that", indent) == "nothing of that"
+
+
+@pytest.mark.parametrize("columns", [20, 60, 80])
+def test_a_terminal_gets_whole_words_below_each_other_and_a_pipe_gets_whole_lines(
+    columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    words = "the recorder compares the documents that have this counter, at most a day " * 3
+    command = "Try: sudo chown -R envoy-logger: " + "/var/lib/envoy-logger" * 5
+    text = f"counters   {words.strip()}\n\n{'':<11}{command}"
+    assert wrap(text, 11) == text
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    *lines, empty, last = wrap(text, 11).split("\n")
+    assert max(map(len, lines)) <= max(columns, 11 + 24)
+    assert [line[:11] for line in lines] == ["counters   ", *[" " * 11] * (len(lines) - 1)]
+    assert " ".join(line[11:] for line in lines) == words.strip()
+    assert (empty, last) == ("", f"{'':<11}{command}")
 
 
 def test_who_answers_questions_is_told_of_answers_and_not_of_settings() -> None:

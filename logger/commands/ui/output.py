@@ -1,9 +1,11 @@
-"""Formats coloured symbols, fingerprints and refused lines for any terminal."""
+"""Formats coloured symbols, long lines, fingerprints and refused lines for any terminal."""
 
 from __future__ import annotations
 
 import re
+import shutil
 import sys
+from textwrap import TextWrapper
 from typing import Final
 
 import click
@@ -15,6 +17,8 @@ from logger.store.records import RefusedRow
 _HALF: Final = r"(?:[0-9A-F]{2}:){15}[0-9A-F]{2}"
 _FINGERPRINT: Final = re.compile(rf" *({_HALF}):({_HALF})")
 _WIDTH: Final = 80
+_LEAST_WIDTH: Final = 24
+"""Columns of text beside the indent, however narrow the terminal is."""
 
 
 def mark(sign: str, plain: str, colour: str) -> str:
@@ -39,6 +43,22 @@ def fold(text: str, indent: int) -> str:
         else:
             fit.append(row)
     return "\n".join(fit)
+
+
+def wrap(text: str, indent: int) -> str:
+    """Break the lines of `text` between words, so that they fit a terminal. A text for a pipe or a file stays.
+
+    `indent`: the column at which the rest of a broken line begins. A line with `Try:` stays, because its command must
+    be one line to be copied.
+    """
+    if not sys.stdout.isatty():
+        return text
+    width = max(shutil.get_terminal_size().columns, indent + _LEAST_WIDTH)
+    wrapper = TextWrapper(
+        width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+    )
+    lines = ([line] if line.lstrip().startswith("Try: ") else wrapper.wrap(line) for line in text.split("\n"))
+    return "\n".join("\n".join(parts) for parts in lines)
 
 
 def describe_refusal(row: RefusedRow) -> str:

@@ -15,6 +15,8 @@ from logger.query.named_query import Rows, Scope
 from logger.query.today_query import TODAY, find_figure
 from logger.readings.missing import group_reasons
 
+INDENT: Final = 11
+"""The column at which the facts begin, behind their names."""
 _POWERS: Final = {
     "production": "production_power_w",
     "house": "load_power_w",
@@ -53,7 +55,7 @@ def write_lines(found: dict[str, Json], now: float, influxdb: str = "") -> list[
         ),
         _line("waiting", f"{store.get('lines')} points, {number_or_zero(store.get('bytes')) / 1024:.0f} KiB"),
         *(_describe_missing(part_of(found, "missing"), now) if is_one else ()),
-        *(_line("trouble", str(trouble).replace("\n", f"\n{'':<11}")) for trouble in troubles.values()),
+        *(_line("trouble", str(trouble).replace("\n", f"\n{'':<{INDENT}}")) for trouble in troubles.values()),
     ]
 
 
@@ -212,7 +214,7 @@ def _describe_requests(requests: dict[str, Json], when: str) -> list[str]:
 
 
 def _line(name: str, text: str) -> str:
-    return f"{name:<10} {text}"
+    return f"{name:<{INDENT - 1}} {text}"
 
 
 def _is_number(value: Json) -> TypeGuard[float]:
