@@ -18,30 +18,30 @@ _HEAD: Final = """\
 `python -m grafana.build` makes this page from the source in `grafana/`. [grafana/README.md](../grafana/README.md)
 describes how to install the boards, and how to import them by hand.
 
-The page shows the query of each panel, for readers who build their own boards. Grafana replaces these words:
+The page shows the queries of each panel, for readers who build their own boards. Grafana replaces these words:
 
 | in a query | stands for |
 |---|---|
-| `${gateway:regex}` | the serial numbers of the chosen gateways; `${group:regex}` and `${inverter:regex}` likewise |
+| `${gateway:regex}`, `${group:regex}`, `${inverter:regex}` | the chosen gateways, groups and inverters |
 | `${bucket}`, `${bucket_devices}`, `${bucket_daily}` | the three buckets; InfluxQL has a data source for each |
 | `v.timeRangeStart`, `v.timeRangeStop`, `$timeFilter` | the time shown |
 | `${__from}`, `${__to}` | the begin and the end of the time shown, in milliseconds |
-| `v.windowPeriod`, `$__interval` | the width of a window of time, about one window for each pixel |
+| `v.windowPeriod`, `$__interval` | the duration of the window for one value, about one window for each pixel |
 | `${gap}` | five minutes, or a three-hundredth of the time shown if that is longer |
 | `${label:raw}` | the tag that names an inverter: `panel`, or `serial` without a layout file |
 
 The recorder writes a row for each local day, month and year ([fields](fields.md)). The boards read the rows of days,
-months and years, so no query contains a time zone. Of several gateways, the boards show the sum of the energies,
-powers and amounts, and the mean of the percentages, voltages, frequencies and temperatures. Of the extremes and peaks
-of a day, and of ages, the boards show the least or the greatest value of all gateways.
+months and years, so no query contains a time zone. If several gateways are chosen, the boards show the sum of
+energies, powers and amounts, and the mean of percentages, voltages, frequencies and temperatures. Of the extremes and
+peaks of a day, and of ages, the boards show the least or the greatest value of all chosen gateways.
 
 Grafana writes small powers in mW and small energies in mWh. A value mapping of each panel shows `< 1 W` instead of
 mW, and `< 1 Wh` instead of mWh. A value of 0 is written as 0.
 
-Each panel of a board can show two years. In InfluxQL, a panel has one statement for each curve, because InfluxDB
-repeats a subquery for each column of the outer statement. The panel *The sun of a year, hour by hour* always shows 52
-weeks. The query for these 52 weeks takes 0.5 seconds of processor time in Flux, and 0.2 seconds in InfluxQL on
-InfluxDB 1.6.7.
+Each panel of a board can show two years of data. In InfluxQL, a panel has one statement for each curve, because
+InfluxDB repeats a subquery for each column of the outer statement. The panel *The sun of a year, hour by hour* always
+shows 52 weeks. The query for these 52 weeks takes 0.5 seconds of processor time in Flux, and 0.2 seconds in InfluxQL
+on InfluxDB 1.6.7.
 """
 
 

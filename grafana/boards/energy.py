@@ -64,7 +64,7 @@ def _sums() -> Panel:
         SpanTotalShare("self_sufficient_percent", _days("grid_import_wh", "load_wh"), left=True),
         ground=True,
         looks={"own_use_percent": _WHOLE, "self_sufficient_percent": _WHOLE},
-        absent="No day of this time was recorded. A day's row is written with its first reading.",
+        absent="No day of this time was recorded. The row of a day is written with the day's first reading.",
     )
 
 
@@ -118,9 +118,8 @@ ENERGY: Final = Board(
                 ),
                 heat(
                     "The sun of a year, hour by hour",
-                    "Energy from the sun in each local hour of each local day, over 52 weeks. In a gap, nothing was "
-                    "recorded. Hours without any sun have no colour either. Hours without sun in the whole year are "
-                    "left out.",
+                    "Energy from the sun in each local hour of each local day, over 52 weeks. No colour: the hour "
+                    "had no sun, or was not recorded. Hours of the day without sun in the whole year are left out.",
                     (24, 9),
                     HoursOfDays(Rows("envoy_hour", ("production_wh",))),
                     unit="watth",
@@ -206,9 +205,8 @@ ENERGY: Final = Board(
                 ),
                 listing(
                     "The best of each year (this year so far)",
-                    "The best day and the highest powers of each year. For the sun and for the house, the highest "
-                    "power is the greatest single reading of each. The powers from and to the grid are means over a "
-                    "quarter of an hour.",
+                    "The best day and the highest powers of each year. The highest powers of sun and house are "
+                    "single readings. The highest powers from and to the grid are means over a quarter of an hour.",
                     (16, 12),
                     Listing(
                         Rows(

@@ -86,7 +86,7 @@ GRID: Final = Board(
                 ),
                 curve(
                     "Frequency",
-                    "Mean frequency of the grid over the time shown, between lines 0.1 Hz below and above the "
+                    "Mean frequency of the grid over the time shown. The two lines are 0.1 Hz below and above the "
                     "nominal frequency.",
                     (12, 8),
                     Curve(_FREQUENCY),

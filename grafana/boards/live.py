@@ -77,8 +77,8 @@ LIVE: Final = Board(
             (
                 stats(
                     "",
-                    "The newest powers, at most ten minutes old. At reserve: the battery is empty down to the charge "
-                    "that it keeps for a power cut. A tile is missing if the site measures no such power.",
+                    "The newest powers, at most ten minutes old. At reserve: the battery has only the charge that "
+                    "it keeps for a power cut. A tile is missing if the site measures no such power.",
                     (24, 5),
                     Newest(_totals("production_power_w", "load_power_w")),
                     Flow(_totals("battery_power_w"), "from_battery_w", "to_battery_w", "idle_battery_w"),
@@ -93,7 +93,7 @@ LIVE: Final = Board(
                 flows(
                     "From where, to where",
                     "The newest power from sun, battery and grid, and the power to house, battery and grid. All "
-                    "bars have one scale.",
+                    "bars have the same scale.",
                     (7, 9),
                     Newest(_totals("production_power_w")),
                     FlowParts(_totals("battery_power_w"), "from_battery_w", "to_battery_w"),
@@ -235,8 +235,7 @@ LIVE: Final = Board(
                 ),
                 curve(
                     "Power of all gateways: ${site}",
-                    "The sums of all gateways of the site. Below zero the battery charges, and power goes to the "
-                    "grid.",
+                    "The sums of all gateways of the site. Below zero: power into the batteries or to the grid.",
                     (24, 9),
                     Curve(Rows("envoy_site", _SITE_POWERS)),
                     interval="1m",

@@ -64,9 +64,9 @@ PANELS: Final = Board(
                 ),
                 listing(
                     "The roof today, % of its group: ${group}",
-                    "Energy of each panel on the newest day, divided by the median of its group, below the panel's "
-                    "name, at its place on the roof. Amber: below 95 %. Red: below 80 %. A silent panel reported "
-                    "nothing for a day or longer. The places are `panel_row` and `panel_column` of the layout file.",
+                    "Each panel at its place on the roof: its name, and its energy on the newest day, divided by "
+                    "the median of its group. Amber: below 95 %. Red: below 80 %. A silent panel reported nothing "
+                    "for a day or longer. The places are `panel_row` and `panel_column` of the layout file.",
                     (24, 5),
                     RoofCells(
                         _day_rows("panel_row", "panel_column", "panel", "group_ratio", "silent_days")
@@ -97,10 +97,10 @@ PANELS: Final = Board(
                 ),
                 listing(
                     "Panels, worst first",
-                    "Each panel's last seven days compared with its group, and its newest state. Weak: number of "
-                    "sunny days in a row below 80 % of the group (or your LOGGER_PANEL_ALERT_PERCENT). A panel is "
-                    "weak from the third of these sunny days on. Flags: the gateway's flags of the last report, if "
-                    "the report is less than a day old. A click opens the panel.",
+                    "Each panel's last seven days compared with its group, and the panel's newest state. Weak: "
+                    "number of sunny days in a row below 80 % of the group (or your LOGGER_PANEL_ALERT_PERCENT). A "
+                    "panel is weak from the third of these sunny days on. Flags: the gateway's flags of the last "
+                    "report, if the report is less than a day old. A click on a name opens the board of the panel.",
                     (15, 17),
                     Each(_day_rows("panel", "energy_wh", "group_ratio_7d", "low_days", "silent_days")),
                     Each(Rows("envoy_inverter", ("power_w", "temperature_c"), "70m", _GROUP)),

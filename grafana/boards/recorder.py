@@ -96,7 +96,7 @@ RECORDER: Final = Board(
                 ),
                 curve(
                     "Memory and processor",
-                    "Memory of the recorder (left), and its part of one processor (right).",
+                    "Memory of the recorder (left), and the recorder's part of one processor (right).",
                     (12, 8),
                     Curve(_self("memory_bytes")),
                     Rate("cpu_percent", _self("cpu_s")),
