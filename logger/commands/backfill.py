@@ -37,16 +37,16 @@ from logger.site import Site
 from logger.store.thread import StoreCalls
 
 _SHOWN = 40
-"""The greatest number of printed days. Of more days, the first and the last days are printed."""
+"""The greatest number of days that are printed. If there are more, only the first and the last are printed."""
 
 
 @click.command("backfill", short_help="Rebuild the rows of days from InfluxDB.")
 @env_file_option
-@click.option("--since", default="", callback=parse_date, help="Compute again the days from this date on.")
+@click.option("--since", default="", callback=parse_date, help="First day to compute again.")
 @click.option(
-    "--until", default="", callback=parse_date, help="Last day to compute again; by default the last day of all."
+    "--until", default="", callback=parse_date, help="Last day to compute again; by default the newest day."
 )
-@click.option("--again", is_flag=True, help="With --since: also days that this installation recorded itself.")
+@click.option("--again", is_flag=True, help="Also compute again the days that this installation recorded itself.")
 @gateway_option
 @secret_option("--read-token-file", "A token that may read, instead of INFLUXDB_READ_TOKEN; - for standard input.")
 @click.option("--ask-token", is_flag=True, help="Ask for the read token at the terminal.")
@@ -63,11 +63,11 @@ def command(
 ) -> None:
     """Rebuild the rows of days from InfluxDB, after the state folder was lost or the recorder was moved.
 
-    Completes the day of this installation's first reading, fills in all earlier days without a row, and computes the
-    last two of the earlier days again. Other stored rows of days are replaced only if --since includes the day. Days
-    that this installation recorded itself are computed again only with --again. Works with and without a running
-    recorder. May be interrupted and repeated. Without --gateway, every gateway of ENPHASE_GATEWAYS_FILE is rebuilt,
-    one after the other.
+    Completes the day on which this installation began to record, and makes the missing rows of all earlier days. Of
+    the earlier days, the last one or two may be incomplete, so they are computed again. Other stored rows of days
+    are replaced only for the days from --since to --until. Days that this installation recorded itself are computed
+    again only with --again. Works with and without a running recorder. May be interrupted and repeated. Without
+    --gateway, every gateway of ENPHASE_GATEWAYS_FILE is rebuilt, one after the other.
     """
     if (until or again) and not since:
         raise MisuseError("--until and --again need --since", "give --since DATE, too.")
@@ -133,7 +133,7 @@ async def _rebuild_one(
 
 
 def _describe_other_zone(newest: RowTags, zone: str) -> MisuseError:
-    """Make the error for a stored day that begins at no midnight of the site's time zone."""
+    """Make the error for a stored day that does not begin at midnight in the site's time zone."""
     begins = datetime.fromtimestamp(newest.row.time, UTC)
     return MisuseError(
         f"In InfluxDB the newest day begins at {begins:%Y-%m-%d %H:%M} UTC, which is no midnight in {zone}. "
@@ -147,7 +147,7 @@ def _show_days(found: Rebuilt) -> bool:
     if days := found.elsewhere:
         click.echo(
             f"Not computed: {_write_span(days)}. In InfluxDB the rows of these days begin at midnight of another "
-            "time zone, and boards and sums would count a second row of a day again.\n"
+            "time zone. If these days had a second row, boards and sums would count them twice.\n"
             "Try: compute these days in a new bucket, as docs/install.md describes.",
             err=True,
         )
@@ -210,7 +210,7 @@ async def _choose_serials(
 
 
 def _find_site(configured: Settings, live: GatewayState) -> Site:
-    """Return the site to compute days with. Its time zone comes from the state, the settings or the machine."""
+    """Return the site whose days are computed. Its time zone comes from the state, the settings or the machine."""
     zone = live.energy.zone or configured.recorder.timezone
     if not zone:
         zone = find_system_zone()

@@ -67,4 +67,4 @@ def _describe_unmarked(points: int) -> str:
     """
     if not points:
         return "all its points are delivered"
-    return f"{points} of its points will be sent after a restore, the last delivered points once more"
+    return f"{points} of its points will be sent after a restore; the newest of them may have been delivered already"

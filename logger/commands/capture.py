@@ -31,9 +31,8 @@ def command(env_file: Path, serial: str, folder: Path) -> int:
     found = asyncio.run(record.capture(access, SystemClock(), _report))
     anonymiser = record.make_anonymiser(found, access, [configured.recorder.site])
     record.write_recording(found, folder, anonymiser)
-    click.echo(
-        f"{len(found.answers)} answers are in {folder}; {len(anonymiser.stand_ins.chosen)} personal data replaced."
-    )
+    replaced = len(anonymiser.stand_ins.chosen)
+    click.echo(f"{len(found.answers)} answers are in {folder}; {replaced} pieces of personal data are replaced.")
     click.echo(f"Read the files before you share the folder. To serve it: envoy-logger simulate --recording {folder}")
     return 75 if found.failures else 0
 

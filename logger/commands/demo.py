@@ -155,7 +155,7 @@ def _find_start(now: float) -> float:
 
 
 def _go_back(start: float, days: int) -> int:
-    """Return the first second of the date that is `days` before `start`, in unix seconds."""
+    """Return the unix second at which the local date `days` days before `start` begins."""
     day = local_day(start, _ZONE)
     return first_instant(days_before(day, days), _ZONE)
 

@@ -30,7 +30,7 @@ from logger.settings.load import Settings
 Devices: TypeAlias = dict[str, dict[str, Value]]
 """The name of a device → the tags and fields of the device."""
 _PLENTY: Final = 1000
-"""A width in characters at which no table is too wide."""
+"""A width in characters that is enough for every table."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,8 @@ from logger.readings.table import MEASUREMENTS
 
 _EVER = 2**62
 _HOW_TO = b"""\
-# Lines that InfluxDB refused. Above each line are the number of the line and the reason. Correct lines to send them
-# again, and delete the other lines from this file. Then run: envoy-logger outbox retry --from THIS_FILE
+# Lines that InfluxDB refused. Above each line are its number and the reason. Correct the lines that you want to send
+# again, and delete all other lines from this file. Then run: envoy-logger outbox retry --from THIS_FILE
 """
 
 
@@ -45,7 +45,9 @@ def _check_measurements(context: click.Context, parameter: click.Parameter, name
 @click.command("export", short_help="Write the store's data as line protocol or CSV.")
 @env_file_option
 @gateway_option
-@click.option("--since", help="The first time: a date or time in the site's zone, or how long ago: 36h, 7d.")
+@click.option(
+    "--since", help="The start of the time span: a date or time in the site's zone, or how long ago: 36h, 7d."
+)
 @click.option("--until", help="The end of the time span, in the same form.")
 @click.option(
     "--role", "roles", multiple=True, type=click.Choice(ROLES), help="Only this role; all roles by default."

@@ -66,7 +66,7 @@ def _explain(configured: Settings, name: str, serial: str) -> int:
     series = explain(found.snapshot(), one_poll.read(found, site_of(configured)).readings, measurement, field)
     chosen = [one for one in series if not serial or one.tags.get("serial") == serial]
     if not chosen:
-        raise click.BadParameter(f"no {measurement.name} of a device {serial} was read")
+        raise click.BadParameter(f"this poll gave no {measurement.name} for a device with the serial {serial}")
     click.echo("\n".join(_describe_way(chosen[0], found, configured.influxdb.buckets[measurement.role])))
     if len(chosen) > 1:
         click.echo(f"\n{len(chosen) - 1} more series: choose a device with --serial.")

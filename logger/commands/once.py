@@ -35,7 +35,7 @@ _DELIVERY_S = 30.0
     help="Print the points of this poll as line protocol, without rows of days; store and send nothing.",
 )
 def command(env_file: Path, serial: str, dry_run: bool) -> int:
-    """Poll every endpoint of every gateway once, store the readings and try to deliver them for 30 s.
+    """Poll every endpoint of every gateway once, store the readings, and try for 30 s to deliver them.
 
     Exit code 75 if an endpoint failed, or if points still wait for InfluxDB.
     """

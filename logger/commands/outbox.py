@@ -165,7 +165,7 @@ def _run(configured: Settings, work: Callable[[Ask], Awaitable[T]]) -> T:
 async def _for_each(
     ask: Ask, function: Callable[[StoreApi, list[int]], Awaitable[int]], numbers: tuple[int, ...]
 ) -> int:
-    """Run `function` for the refused lines `numbers`, or for all if `numbers` is empty. Return the line count."""
+    """Run `function` for the refused lines with these numbers; without numbers, for all. Return how many lines."""
     known = [entry.id async for entry in read_refused_lines(ask)]
     if unknown := sorted(set(numbers) - set(known)):
         raise MisuseError(f"there is no refused line {', '.join(map(str, unknown))}", "envoy-logger outbox refused")
@@ -195,7 +195,7 @@ def _read_corrected(file: Path) -> list[tuple[int, bytes]]:
             except ValueError as error:
                 problems.append(f"line {place}: {error}")
             if number is None:
-                problems.append(f"line {place}: the comment with the number of the line is missing above it")
+                problems.append(f"line {place}: above it, the comment with the number of the refused line is missing")
             else:
                 corrected.append((number, line.encode("utf-8", "surrogateescape")))
             number = None

@@ -33,7 +33,7 @@ from logger.query.named_query import NamedQuery, Rows, Scope, Span
 from logger.settings.load import Settings
 
 _DAYS: Final[Mapping[Span, int]] = {"day": 0, "month": 30, "year": 365, "months": 365}
-"""The number of days before today at which a query begins, by its time span. `ever` begins with the first point."""
+"""Time span of a query → days before today on which the query begins. `ever` begins with the first point."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Asked:
 
 
 def _make_command(query: NamedQuery) -> click.Command:
-    """Make the subcommand of one query, with an option for each number that the user must give."""
+    """Make the subcommand of one query, with an option for each number that the query computes with."""
 
     def run(env_file: Path, **values: Any) -> int:
         forms = [name for name in ("json", "csv") if values.pop(f"as_{name}")]
@@ -180,7 +180,7 @@ async def _read_store(configured: Settings, query: NamedQuery, asked: Asked) -> 
 
 
 async def _read_influxdb(configured: Settings, query: NamedQuery, asked: Asked) -> tuple[Rows, Scope]:
-    """Read InfluxDB. Days begin by the time zone of the recorded energy state, if this machine has one."""
+    """Read InfluxDB. Days begin by the time zone of the energy state on this machine, if a state exists here."""
     target = read_target_of(configured)
     assert target is not None  # noqa: S101  INFLUXDB_URL was required
     async with open_history(target, SystemClock()) as history:
@@ -232,7 +232,7 @@ def _choose(query: NamedQuery, asked: Asked, configured: Settings, known: list[s
 
 
 def _note_numbers(query: NamedQuery, asked: Asked) -> tuple[str, ...]:
-    """Return a note for each number of the query except 0, because the number may be a default."""
+    """Return a note that names each number of the query, which may be a default. A 0 gets no note."""
     return tuple(
         f"Computed with --{name} {asked.numbers[name]:g}: {meaning}."
         for name, (_, meaning) in query.numbers.items()
@@ -241,7 +241,7 @@ def _note_numbers(query: NamedQuery, asked: Asked) -> tuple[str, ...]:
 
 
 def _note_source(query: NamedQuery, asked: Asked, configured: Settings, scope: Scope) -> tuple[str, ...]:
-    """Return a note if the query needs minutes that the store no longer has, but that InfluxDB has."""
+    """Return a note if the query needs minutes that the store no longer has, but that InfluxDB may have."""
     kept_s = configured.recorder.keep_days * 86400
     if asked.influxdb or not configured.influxdb.url or scope.since >= time.time() - kept_s:
         return ()

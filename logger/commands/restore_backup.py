@@ -22,7 +22,9 @@ _PATH = click.Path(dir_okay=False, path_type=Path)
 
 @click.command("restore", short_help="Restore a backup.")
 @click.option(
-    "--env-file", type=_PATH, help="Settings file to write; by default /etc/envoy-logger or .env, as in the backup."
+    "--env-file",
+    type=_PATH,
+    help="Settings file to write; by default .env, or the file of the installed service if the backup contains it.",
 )
 @click.option("--state-only", is_flag=True, help="Restore only the state folder, not settings and secrets.")
 @click.option("--force", is_flag=True, help="Replace present files; settings and readings stay under other names.")

@@ -40,9 +40,10 @@ _OPTIONS: Final[Mapping[Purpose, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Handover:
-    """Where the secret for one purpose is stored: the file, its owner, and the prefix of the setting.
+    """Where the secret for one purpose is stored.
 
-    The setting names the file. An empty prefix means that no setting names the file.
+    `file`: None without a file. `prefix`: the prefix of the setting that holds the secret or names its file; empty if
+    no setting does. `owner`: the program that uses the secret.
     """
 
     file: SecretFile | None
@@ -75,7 +76,7 @@ class Handover:
             click.echo(f"{self.owner}: {user}{kind.lower()} {credential.secret}")
 
     def _locate(self, credential: Credential) -> str:
-        """Return the end of a setting with this secret: the path of the secret's file, else the secret itself."""
+        """Return what follows the name of the setting: `_FILE=` and the path of the file, or `=` and the secret."""
         return f"={credential.secret}" if self.file is None else f"_FILE={self.file.path.absolute()}"
 
 
@@ -103,7 +104,7 @@ def _mode(context: click.Context, parameter: click.Parameter, text: str) -> int:
     type=_FILE,
     help="Also make a token for `backfill`, and write it (1.x: the password) into this file.",
 )
-@span_option("--retention", "How long the first bucket keeps data")
+@span_option("--retention", "How long the bucket of the totals keeps data")
 @span_option("--retention-devices", "How long the bucket of inverters and batteries keeps data")
 @span_option("--retention-daily", "How long the bucket of days keeps data")
 @click.option("--shorten", is_flag=True, help="Allow a shorter retention than now; InfluxDB deletes older data.")
@@ -136,8 +137,8 @@ def command(
 
     On 2.x also the organisation, and the first user of a new server; on 1.x databases, retention policies, and users
     in place of tokens; on 3.x only databases. Needs INFLUXDB_URL and, unless the server accepts everybody, an
-    administrator; on 2.x also INFLUXDB_ORG. A second run changes only missing and wrong parts. It replaces a working
-    token of Grafana only if --read-token-file names a file without this token.
+    administrator; on 2.x also INFLUXDB_ORG. A second run only adds what is missing, and corrects what is wrong. It
+    replaces a working token of Grafana only if --read-token-file names a file without this token.
     """
     configured = begin(env_file, require=["INFLUXDB_URL"])
     handovers: dict[Purpose, Handover] = {
@@ -233,7 +234,7 @@ def _merge_retentions(buckets: Mapping[Role, str], asked: tuple[int | None, ...]
 
 
 def _read_held(configured: Settings, handovers: Mapping[Purpose, Handover]) -> dict[Purpose, str]:
-    """Read the secrets of an earlier run: from the files, else from the settings."""
+    """Read the secrets of an earlier run from their files. The recorder's secret may also be in the settings."""
     influxdb = configured.influxdb
     held: dict[Purpose, str] = {"write": influxdb.token.get_secret_value() or influxdb.password.get_secret_value()}
     for purpose, handover in handovers.items():

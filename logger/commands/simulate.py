@@ -62,9 +62,9 @@ def command(
 ) -> None:
     """Serve a gateway on 127.0.0.1: an invented site, or a recording. Prints the settings for a recorder.
 
-    Wirings: usual has CTs for production and grid. net-ct-only has no CT for the production, and its inverters
-    report every 15 minutes. second-system has more than half of its solar power from a system that no CT measures.
-    one-sunny-phase has three phases, and solar power only on L1.
+    Wirings: `usual` has CTs for production and grid. `net-ct-only` has no CT for the production, and its inverters
+    report every 15 minutes. `second-system` has more than half of its solar power from a system that no CT measures.
+    `one-sunny-phase` has three phases, and solar power only on L1.
     """
     clock = _choose_clock(fast, pace)
 

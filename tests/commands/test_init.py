@@ -60,7 +60,7 @@ def gateway(generation: str) -> Iterator[Gateway]:
 def sign_in(person: Person, here: Gateway, generation: str) -> None:
     """What each generation asks for: nothing, the account, a pasted token."""
     if generation.startswith("5"):
-        person.wait("user envoy may read what this gateway asks a user for")
+        person.wait("user envoy may read all documents that need a user")
         person.wait(ZONE)
         return
     person.answer("Trust it from now on [Y/n]: ", "y")
@@ -349,7 +349,7 @@ def test_a_half_written_file_of_settings_is_completed(tmp_path: Path) -> None:
 def test_a_secret_as_a_word_is_refused_and_not_repeated(tmp_path: Path) -> None:
     done = program(tmp_path, "init", "--yes", "--gateway", "x", "--password-file", PASSWORD)
     assert done.code == 2
-    assert "never a secret" in done.err
+    assert "never the secret itself" in done.err
     assert "Sentinel" not in done.out + done.err
 
 

@@ -122,7 +122,7 @@ def test_what_cannot_be_added_is_refused_and_changes_nothing(three: Neighbours, 
     assert "is recorded already" in known.err
     outside = add(tmp_path, settings | {"ENPHASE_GATEWAY": three.gateways[0].url}, three.gateways[1].url)
     assert outside.code == 78
-    assert "ENPHASE_GATEWAY (environment): no file can change" in outside.err
+    assert "ENPHASE_GATEWAY (environment): is set in the environment, which no file can change" in outside.err
     for words, said in (
         (("--influxdb-url", "http://192.0.2.1:8086"), "--add adds a gateway, and changes neither InfluxDB nor"),
         (("--state-dir", str(tmp_path / "other")), "--add adds a gateway, and changes neither InfluxDB nor"),

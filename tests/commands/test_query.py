@@ -129,7 +129,7 @@ def test_a_dash_has_its_reason_below_the_table(capsys: pytest.CaptureFixture[str
     columns = (Column("local_date", "day"), Column("load_wh", "used", "wh"), Column("made", "made", "wh"))
     print_table(AnswerTable(columns, [("2026-05-01", None, 1.0)]), "?")
     told = capsys.readouterr().out
-    assert "No figure (-) of used: the site does not measure this value, or has too few readings yet" in told
+    assert "No figure (-) of used: the site does not measure this value, or has had too few readings" in told
 
 
 def test_on_the_first_day_the_reason_is_the_gateways_silence_about_today(

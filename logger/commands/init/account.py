@@ -94,7 +94,7 @@ def _set_up_local_user(terminal: Terminal, draft: Draft, answers: Answers, acces
         refused = _find_refused(access, clock)
         if not refused:
             break
-        terminal.show_bad(f"the gateway refuses user {user} for {refused}")
+        terminal.show_bad(f"the gateway refuses {refused} to user {user}")
         if not terminal.asks or not terminal.confirm("Try another user", default=True):
             terminal.show_note(
                 "documents that need no user are still read; --local-user and --local-password-file set another user"
@@ -102,7 +102,7 @@ def _set_up_local_user(terminal: Terminal, draft: Draft, answers: Answers, acces
             return access
         user = terminal.ask("User (firmware 3.18: installer)", default="envoy", option="--local-user")
         password = terminal.ask_secret("Its password", option="--local-password-file")
-    terminal.show_good(f"user {user} may read what this gateway asks a user for")
+    terminal.show_good(f"user {user} may read all documents that need a user")
     draft.put("ENPHASE_LOCAL_USERNAME", user, "envoy")
     if password:
         draft.put_secret("ENPHASE_LOCAL_PASSWORD", password)

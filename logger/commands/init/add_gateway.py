@@ -47,8 +47,10 @@ def add_gateway(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock
         raise MisuseError("there is no recorder to add a gateway to", "run the same command without --add.")
     fixed = [name for name in _MOVED if before.origins.get(name) == "environment"] if before.listed is None else []
     if fixed:
-        reason, fix = "no file can change what the environment sets", "move it into the settings file."
-        raise SettingsError(tuple(Problem(name, "environment", reason, fix) for name in fixed))
+        reason = "is set in the environment, which no file can change"
+        raise SettingsError(
+            tuple(Problem(name, "environment", reason, f"move {name} into the settings file.") for name in fixed)
+        )
     found, added = _ask(terminal, draft, answers, clock)
     path, text = _read_file(draft)
     serial = found.info.serial
@@ -84,11 +86,13 @@ def _ask(terminal: Terminal, draft: Draft, answers: Answers, clock: Clock) -> tu
 
 
 def _ask_site(terminal: Terminal, added: Draft, before: Settings) -> None:
-    """Ask for the site's name if another gateway has a site's name. Gateways with one name form one site."""
+    """Ask for the site's name if another gateway has a site's name. Gateways with the same name form one site."""
     known = list(dict.fromkeys(each.recorder.site for each in before.gateways if each.recorder.site))
     if known and terminal.asks and "LOGGER_SITE" not in added.values:
         terminal.start_section("Its site")
-        terminal.show_note(f"known sites: {', '.join(known)}; gateways with one site name are summed")
+        terminal.show_note(
+            f"known sites: {', '.join(known)}; the readings of gateways with the same site name are added up"
+        )
         added.put("LOGGER_SITE", terminal.ask("Name of its site, or nothing", default="", option="--site"))
         added.require_good()
 
@@ -106,14 +110,20 @@ def _refuse_known(before: Settings, found: FoundGateway) -> None:
 
 
 def _read_file(draft: Draft) -> tuple[Path, str]:
-    """Return the gateways file and its text. A new file begins with the gateway that is recorded now."""
+    """Return the path and the text of the gateways file.
+
+    A new file begins with the table of the gateway that is recorded now. The draft then removes the settings of this
+    gateway from the settings file.
+    """
     before = draft.before
     if before.listed is not None:
         path = Path(before.enphase.gateways_file).expanduser()
         return path, path.read_text(encoding=ENCODING).rstrip("\n") + "\n"
     path = draft.destination.env_file.parent / _NAME
     if path.exists():
-        raise StateError(f"{path} exists, but {SETTING} does not name it", f"set {SETTING}={path}, or remove it.")
+        raise StateError(
+            f"{path} exists, but {SETTING} does not name it", f"set {SETTING}={path}, or remove this file."
+        )
     serial = find_serial(before)
     values = {name: before.values[name] for name in _MOVED if name in before.origins}
     table: dict[str, object] = {key: values.get(variable) for key, variable in KEYS.items()}

@@ -16,7 +16,7 @@ from logger.provision.plan import SetupResult
 
 
 def keep_admin_token(terminal: Terminal, draft: Draft, answers: Answers, result: SetupResult) -> None:
-    """Put the token of a new server's first user into the draft, if an option names a file for it."""
+    """Put the token of a new server's first user into the draft, if an option names a file for it; else show it."""
     if result.admin_token and answers.keep_admin_token:
         draft.further[answers.keep_admin_token] = result.admin_token
     elif result.admin_token and terminal.asks:
@@ -24,12 +24,13 @@ def keep_admin_token(terminal: Terminal, draft: Draft, answers: Answers, result:
         click.echo(f"     {result.admin_token}")
     elif result.admin_token:
         terminal.show_note(
-            "the first user's own token is not kept (--keep-admin-token); name and password make another"
+            "the first user's own token is not kept (--keep-admin-token keeps it); "
+            "name and password can make another token"
         )
 
 
 def keep_read_token(terminal: Terminal, draft: Draft, file: Path, server: Server, result: SetupResult | None) -> None:
-    """Put Grafana's secret into the draft. If no secret was made, and `file` is missing, explain how to make one."""
+    """Put Grafana's secret into the draft. If none was made, and `file` is missing, explain how to make a secret."""
     reading = None if result is None else result.credentials.get("read")
     if reading is not None:
         draft.further[file] = reading.secret

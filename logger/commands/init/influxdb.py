@@ -71,7 +71,7 @@ def _set_up_server(terminal: Terminal, draft: Draft, answers: Answers, url: str,
     api = known.api if known.url in ("", url) else "auto"
     target = Target(url, api, "", answers.org or known.org, "", "", buckets)
     server, answers = _detect(terminal, draft, answers, target, clock)
-    state = ", not set up yet" if server.is_fresh else ", takes everybody" if server.is_open else ""
+    state = ", not set up yet" if server.is_fresh else ", asks for no credentials" if server.is_open else ""
     terminal.show_good(f"{server.name} at {target.url}{state}")
     if server.dialect == "2" and not server.is_other and not target.org:
         target = replace(target, org=terminal.ask("Its organisation", default="home", option="--org"))
@@ -144,7 +144,7 @@ def _use_present(terminal: Terminal, draft: Draft, answers: Answers, target: Tar
     present = replace(target, token=token, username=known.username, password=password)
     if any(outcome != Done() for outcome in asyncio.run(_check_writing(present, clock)).values()):
         return None
-    if terminal.asks and not terminal.confirm("What is set now may write there; keep it", default=True):
+    if terminal.asks and not terminal.confirm("The present credentials may write there; keep them", default=True):
         return None
     return present
 
@@ -261,7 +261,7 @@ def _require_writing(outcomes: Mapping[Role, Outcome]) -> None:
 
 
 def _put_target(draft: Draft, target: Target, defaults: Mapping[Role, str]) -> None:
-    """Put the target into the draft. A bucket with its default name needs no setting."""
+    """Put the target into the draft. `defaults`: the buckets that the settings name already, which need no change."""
     draft.drop("INFLUXDB_TOKEN", "INFLUXDB_PASSWORD")
     draft.put("INFLUXDB_URL", target.url)
     draft.put("INFLUXDB_ORG", target.org)

@@ -44,14 +44,16 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option(
     "--env-file", type=_PATH, help="Settings file to write; by default the present file, or .env in this folder."
 )
-@click.option("--systemd", is_flag=True, help="Write for the systemd unit: /etc/envoy-logger and its credentials.")
+@click.option(
+    "--systemd", is_flag=True, help="Write the files of the systemd unit: /etc/envoy-logger and its credentials."
+)
 @click.option("--root", type=_FOLDER, help="With --systemd: the folder that stands for /, to prepare an image.")
 @click.option("--no-next", is_flag=True, help="Do not print the next steps.")
 @click.option("--yes", is_flag=True, help="Ask no question; use options and defaults.")
 @click.option("--add", is_flag=True, help="Add a gateway to the present recorder.")
 @click.option("--gateway", default="", help="Address of the gateway, instead of a search.")
-@click.option("--serial", default="", help="Required serial number of the gateway.")
-@click.option("--fingerprint", default="", help="Required SHA-256 of the gateway's certificate.")
+@click.option("--serial", default="", help="Serial number that the gateway must have.")
+@click.option("--fingerprint", default="", help="SHA-256 that the gateway's certificate must have.")
 @click.option("--no-search", is_flag=True, help="Do not search the network for gateways.")
 @interface_option("Search only on the interface with this address.")
 @click.option("--account", default="", help="E-mail of your Enphase account.")
@@ -62,10 +64,10 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--no-sign-in", is_flag=True, help="Do not sign in now.")
 @click.option("--influxdb-url", default="", help="Address of InfluxDB, or none.")
 @click.option("--org", default="", help="Organisation in InfluxDB 2.x.")
-@click.option("--bucket", default="", help="First bucket; on 1.x a database or database/retention-policy.")
+@click.option("--bucket", default="", help="Bucket of the totals; on 1.x a database or database/retention-policy.")
 @click.option("--bucket-devices", default="", help="Bucket of inverters and batteries.")
 @click.option("--bucket-daily", default="", help="Bucket of days.")
-@span_option("--retention", "How long the first bucket keeps data")
+@span_option("--retention", "How long the bucket of the totals keeps data")
 @span_option("--retention-devices", "How long the bucket of inverters and batteries keeps data")
 @span_option("--retention-daily", "How long the bucket of days keeps data")
 @click.option("--admin-user", default="", help="Name of InfluxDB's administrator, or of a new server's first user.")
@@ -121,7 +123,7 @@ def command(
 
 
 def _check_options(answers: Answers, root: Path | None, *, systemd: bool) -> None:
-    """Raise MisuseError for options that have no effect together, and BadParameter for a wrong e-mail address."""
+    """Raise MisuseError for options that do not fit together, and BadParameter for a wrong e-mail address."""
     if root is not None and not systemd:
         raise MisuseError("--root needs --systemd", "add --systemd.")
     if answers.add and answers.about_all_gateways:
@@ -138,7 +140,8 @@ def _begin_draft(destination: Destination, before: Settings, answers: Answers) -
     draft = Draft(destination, before)
     if destination.systemd and read_own_variables().get("LOGGER_STATE_DIR"):
         raise StateError(
-            "the environment sets LOGGER_STATE_DIR, and the service has its own", "unset LOGGER_STATE_DIR"
+            "the environment sets LOGGER_STATE_DIR, but the service has a state folder of its own",
+            "unset LOGGER_STATE_DIR",
         )
     settings = {
         "LOGGER_SITE": answers.site,
@@ -165,7 +168,7 @@ def _ask_sections(terminal: Terminal, draft: Draft, answers: Answers) -> None:
     has_list = before.listed is not None
     is_first = not enphase.gateway and not has_list
     if has_list and (answers.about_gateway or answers.about_sign_in):
-        raise MisuseError(f"the gateways stand in {enphase.gateways_file}", "edit that file, or add --add.")
+        raise MisuseError(f"the gateways are listed in {enphase.gateways_file}", "edit that file, or add --add.")
     is_named = bool(answers.about_gateway or answers.about_sign_in or answers.about_influxdb or draft.values)
 
     def wants(is_given: bool, description: str, *, of_one: bool = False) -> bool:

@@ -20,7 +20,7 @@ from logger.query.named_query import AnswerTable, Cell, Column
 _PADDING: Final = 2
 """The number of characters between two columns of a table."""
 _ABSENT: Final = (
-    "the site does not measure this value, or has too few readings yet (a sum begins with the second reading). "
+    "the site does not measure this value, or has had too few readings (a sum begins with the second reading). "
     "`envoy-logger status` lists missing values"
 )
 _LEAST_CURVE: Final = 5
@@ -75,7 +75,8 @@ def _find_widths(rows: Sequence[Sequence[str]], is_text: Sequence[bool], most: i
     """Return the width of each column, in characters; None if a word or a number would be broken.
 
     `rows`: the titles, then the rows. `is_text`: whether the cells of a column may be broken between words. `most`:
-    the width of the terminal. The columns that need the fewest characters for whole lines get these first.
+    the width of the terminal. The spare width goes first to the columns that lack the fewest characters for whole
+    lines.
     """
     columns = list(zip(*rows, strict=True))
     widths = [

@@ -22,7 +22,7 @@ _LIMIT, _LOST = 0, _NUMBER.size
 _STEP_S: Final = 60
 _LOOK_S: Final = 0.01
 _AHEAD_S: Final = 2 * _STEP_S - 1
-"""Seconds from a recorded tick to the next limit, which is one second before the second tick after it."""
+"""Seconds from a recorded tick to the next limit. The limit is one second before the tick after the next tick."""
 
 
 @dataclass(frozen=True, slots=True)

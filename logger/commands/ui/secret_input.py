@@ -37,7 +37,9 @@ def _read_secret(context: click.Context, parameter: click.Parameter, path: str |
     except (OSError, UnicodeDecodeError) as error:
         source = "stdin" if path == "-" else "the file"
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise click.BadParameter(f"{source} cannot be read: {reason}; give its path or -, never a secret") from error
+        raise click.BadParameter(
+            f"{source} cannot be read: {reason}; give a path or -, never the secret itself"
+        ) from error
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
         raise click.BadParameter("stdin holds no secret" if path == "-" else "the file is empty")

@@ -52,7 +52,7 @@ def file_problems(settings: Settings) -> tuple[Problem, ...]:
 
 
 def begin_polling(env_file: Path, *, with_layout: bool = True, level: str = "") -> Settings:
-    """Load the settings of a command that polls the gateway. Also check the layout and tariff files."""
+    """Load the settings of a command that polls the gateway. Also check the tariff file and, if asked, the layout."""
     further = file_problems if with_layout else tariff_problems
     return begin(env_file, require=["ENPHASE_GATEWAY"], further=further, level=level)
 
