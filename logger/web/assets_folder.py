@@ -20,7 +20,7 @@ _STYLES: Final = ("page.css", "uPlot.min.css")
 
 
 def read_asset(name: str) -> bytes:
-    """Return the bytes of a file of the page, which is part of the program."""
+    """Return the bytes of a file that the page needs."""
     return (_FOLDER / name).read_bytes()
 
 

@@ -79,7 +79,7 @@ class WebApp:
         return body
 
     async def answer(self, key: str, make: Callable[[], Awaitable[WebDocument]], request: Request) -> Response:
-        """Return the response to a request, from the cache if possible; status 304 if the visitor has the answer."""
+        """Return the response to a request, from the cache if possible; status 304 if the visitor already has it."""
         document = await self.cache.get(key, self.recorder.news.version, make)
         return respond(document, request)
 

@@ -21,7 +21,7 @@ _SIZES: Final = (250, 500, *(size * 10**power for power in range(3, 9) for size 
 """The steps of the scale in W. A scale has about six steps."""
 _STEP_S: Final = 300
 _GAP_S: Final = 900
-"""The least time in seconds without a reading that is drawn as a gap."""
+"""A time without a reading is drawn as a gap if it is longer than this many seconds and than two intervals."""
 _LEAST_POINTS: Final = 2
 """The least number of points for a line."""
 
@@ -29,7 +29,7 @@ _LEAST_POINTS: Final = 2
 def draw_curve(curve: Mapping[str, Any], span: tuple[int, int], words: Wording, interval_s: int) -> Markup:
     """Draw the curve of today's powers, from the first to the last instant of today, with legend and scale.
 
-    `interval_s`: the time between two readings in seconds. A longer time than two intervals may be a gap.
+    `interval_s`: the time between two readings in seconds.
     """
     names = [name for name in SERIES if any(value is not None for value in curve.get(name, ()))]
     if not names:

@@ -40,7 +40,7 @@ class Branch:
 
 
 def draw_flow(totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wording, *, is_metered: bool) -> Markup:
-    """Draw the picture of the newest totals, without branches that this site does not measure.
+    """Draw the picture of the newest totals, with the branches that this site measures.
 
     `is_metered`: the site measures grid and house, even if their powers are unknown now.
     """

@@ -80,7 +80,7 @@ class FrontPage:
         return Question(site, {}, self._recorder, self._clock, self._sites)
 
     async def _name_site(self, site: ShownSite, words: Wording) -> str:
-        """Return the name of a site. Without a name, return its number if there are several sites."""
+        """Return the name of a site; without a name, its number; without other sites, the usual title."""
         if site.name:
             return site.name
         return words.say("site", number=f"{site.number}") if len(self._sites) > 1 else words.say("title")

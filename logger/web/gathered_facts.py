@@ -55,9 +55,9 @@ class PageFacts:
 
     @cached_property
     def totals(self) -> Mapping[str, Any]:
-        """Return the newest totals; without powers if the totals are not fresh.
+        """Return the newest totals; without powers and percentages if the totals are not fresh.
 
-        Old powers are not shown as present powers.
+        Old powers and percentages are not shown as present values.
         """
         return only_true_now(self.now)
 
@@ -130,7 +130,10 @@ class GatheredFacts:
         )
 
     async def _find_rows(self) -> _Rows:
-        """Return the rows of days and months. They are read from the store only after a row was written."""
+        """Return the rows of days and months.
+
+        They are read from the store again only after a row was written, at midnight, and each `_ROWS_S` seconds.
+        """
         question = self._question
         of = (
             self._list_newest(*_OF_ROWS),

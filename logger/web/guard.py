@@ -1,4 +1,4 @@
-"""Refuse invalid requests: other methods than GET, bodies, foreign host names, wrong passwords.
+"""Refuse invalid requests: other methods than GET and HEAD, bodies, foreign host names, wrong passwords.
 
 Add the headers that protect visitors to each answer.
 """

@@ -25,7 +25,7 @@ CURVE: Final = (
     "battery_charge_percent",
 )
 _SECRETIVE: Final = frozenset({"serial", "token_user", "pid"})
-"""What the status says and a page need not."""
+"""The keys of the status that the API leaves out."""
 _FLAGS: Final = ("communicating", "producing", "operating", "fault", "conditions")
 
 
@@ -55,7 +55,7 @@ async def answer_now(question: Question) -> Json:
 
 
 async def _count(site: ShownSite, scope: Scope) -> Scope:
-    """Return the scope with `counting` set to today's energies, which come from the energy state."""
+    """Return the scope; its `counting` describes how the energy state counts the energies of today."""
     return replace(scope, counting=describe_counting(await site.find_energy(), scope.last_day.isoformat()))
 
 

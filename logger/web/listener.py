@@ -27,7 +27,7 @@ MOST_CONNECTIONS: Final = 320
 _OWN_FILES: Final = 96
 """The number of file descriptors that are reserved for the recorder itself."""
 REQUEST_S: Final = 10.0
-"""The seconds in which a request must arrive and a visitor must read an answer; then the connection is closed."""
+"""Seconds until a connection is closed whose request has not arrived, or whose visitor does not read the answer."""
 _KEEP_ALIVE_S: Final = 20
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 _BACKLOG: Final = 128

@@ -30,7 +30,7 @@ _NOTHING: Final = ShownParts({}, {})
 
 @dataclass(slots=True)
 class _Step:
-    """A message with all changes since the last message to a visitor."""
+    """The message to a visitor who has the parts `known`, with the changes that lead to the parts `shown`."""
 
     known: ShownParts | None = None
     shown: ShownParts | None = None

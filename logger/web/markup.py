@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 _VOID = frozenset({"meta", "link", "br", "img"})
 _MOST_KEPT: Final = 2048
-"""The number of escaped texts and values that are cached, because most texts return in the markup of each tick."""
+"""The number of escaped texts and values that are cached, because most texts occur again at the next tick."""
 
 
 class Markup(str):

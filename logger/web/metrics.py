@@ -54,7 +54,7 @@ class MetricsWriter:
     """Write the newest readings of all gateways in the text format of Prometheus.
 
     The library for Prometheus writes the lines of a measurement once, and again only when the measurement's series or
-    fields change. Between these times only the values of new readings are replaced.
+    fields change. Otherwise only the values in these lines are replaced by the values of new readings.
     """
 
     def __init__(self, recorder: Recorder, clock: Clock) -> None:
@@ -195,7 +195,11 @@ def _begin_family(measurement: Measurement, field: Field, labels: Sequence[str])
 
 
 def _name_sites(collectors: Sequence[Collector]) -> list[tuple[str, Collector]]:
-    """Return each gateway with its label: the site's name or a number from 1 on. The serial is not shown."""
+    """Return label and collector of each gateway.
+
+    The label is the site's name. If several gateways have this name, the gateway's number follows, from 1 on. Without
+    a name, the label is only the number. No label contains a serial.
+    """
     names = [collector.site.name for collector in collectors]
     return [
         (name if name and names.count(name) == 1 else f"{name} {number}".strip(), collector)

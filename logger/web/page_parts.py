@@ -93,7 +93,7 @@ def _draw_whole_days(facts: PageFacts, words: Wording) -> Markup:
 
 
 def _write_battery(facts: PageFacts, words: Wording) -> Markup:
-    """Write charge and stored energy of all batteries, and each battery.
+    """Write charge and stored energy of all batteries together. If there are several, also write each battery.
 
     Write nothing at a site without batteries.
     """
@@ -202,7 +202,7 @@ def _list_troubles(facts: PageFacts, words: Wording) -> Iterator[Markup]:
 
 
 def _list_panels(facts: PageFacts, words: Wording) -> Iterator[Markup]:
-    """List the panels that are silent, and the panels that were weak on three sunny days in a row."""
+    """List the panels that are silent, and the panels that were weak on at least three sunny days in a row."""
     for inverter in facts.inverters:
         day, panel = inverter.get("day") or {}, name_of(inverter)
         if silent := day.get("silent_days"):

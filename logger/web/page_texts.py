@@ -65,14 +65,14 @@ TEXTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "day": ("Day", "Tag", "Jour"),
     "roof": ("The roof", "Das Dach", "Le toit"),
     "roof_note": (
-        "Energy of the day, against the middle of the panel’s group",
-        "Energie des Tages, verglichen mit der Mitte der Gruppe",
-        "Énergie du jour, comparée au milieu du groupe",
+        "Energy of the day, compared with the median of the panel’s group",
+        "Energie des Tages, verglichen mit dem Median der Gruppe",
+        "Énergie du jour, comparée à la médiane du groupe",
     ),
     "roof_plain": (
-        "Energy of the day, against the middle of all",
-        "Energie des Tages, verglichen mit der Mitte aller",
-        "Énergie du jour, comparée au milieu de tous",
+        "Energy of the day, compared with the median of all panels",
+        "Energie des Tages, verglichen mit dem Median aller Module",
+        "Énergie du jour, comparée à la médiane de tous les panneaux",
     ),
     "dark": (
         "No inverter has reported within the last hour. Inverters report only in daylight.",

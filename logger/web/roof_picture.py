@@ -115,7 +115,7 @@ def _shorten_name(inverter: Mapping[str, Any]) -> str:
 
 
 def find_ratio(inverter: Mapping[str, Any]) -> float | None:
-    """Return today's energy relative to the median of the group; None if the inverter is not compared."""
+    """Return the energy of the newest day relative to the group's median; None if the inverter is not compared."""
     ratio: float | None = (inverter.get("day") or {}).get("group_ratio")
     return ratio
 

@@ -47,7 +47,10 @@ class ShownSite:
         return self.collector.site.name
 
     async def find_serial(self) -> str:
-        """Return the serial of the gateway that answers, or of the only gateway in the store; else an empty text."""
+        """Return the serial of the site's gateway; empty if the serial is not known.
+
+        Before the gateway has answered, only the first site has a serial: that of the only gateway in the store.
+        """
         if self.collector.serial:
             return self.collector.serial
         if not self._serial and self.number == 1:
@@ -91,7 +94,7 @@ class ShownSite:
         return self.collector.newest.heard_at or totals.time
 
     def is_fresh(self, at: float) -> bool:
-        """Return whether a unix second is in the last two ticks."""
+        """Return whether `at`, a tick in unix seconds, is one of the last two ticks."""
         return is_recent(at, self.collector.site, self.clock.time())
 
     async def find_totals(self) -> Reading | None:
@@ -132,7 +135,11 @@ class ShownSite:
         return sorted(by_identity.values(), key=lambda each: -each.time)
 
     async def _fill(self) -> NewestReadings:
-        """Read the stored readings of earlier runs once: the inverters' last rows, and recent events."""
+        """Return the newest readings.
+
+        The first call adds stored readings of earlier runs: the inverters' rows of yesterday and today, and recent
+        events.
+        """
         newest = self.collector.newest
         serial = await self.find_serial()
         if self._filled is newest or not serial:

@@ -50,7 +50,7 @@ async def _count_together(question: Question, scope: Scope) -> Scope:
 async def sum_days(question: Question) -> list[Json]:
     """Return the last fourteen days of a site of several gateways.
 
-    The store keeps these days under one of the site's gateways.
+    The store keeps these days under the serial of one of the site's gateways.
     """
     today, site = await question.site.today(), question.site
     points = {
