@@ -74,11 +74,11 @@ class TokenMaker:
 
 @dataclass(slots=True)
 class DigestGuard:
-    """Make Digest challenges (MD5), and check responses. The count of a nonce must rise, so a response is valid once.
+    """Make Digest challenges (MD5), and check responses.
 
-    `has_qop`: challenges have `qop="auth"` (RFC 2617); otherwise they have no `qop` (RFC 2069). `nonce_uses`: the
-    number of requests after which a nonce is stale. `names_next`: each successful answer gives the next nonce and
-    makes the old nonce invalid.
+    `has_qop`: challenges have `qop="auth"` (RFC 2617), and the count of a nonce must rise with each request, so a
+    response is valid only once. Otherwise they have no `qop` (RFC 2069). `nonce_uses`: the number of requests after
+    which a nonce is stale. `names_next`: each successful answer gives the next nonce and makes the old nonce invalid.
     """
 
     has_qop: bool = True

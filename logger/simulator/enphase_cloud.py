@@ -30,13 +30,13 @@ class Cloud:
     `serials`: the gateways of the account. `sign_ins`: the number of attempts to sign in. `faults`: failures of the
     connection. `mode`: a failure of the service, one of the following.
 
-    Modes in which the sign-in fails. refused: every e-mail and password is wrong. mfa: a second factor is required.
-    too-many-sessions: the account has too many sessions. forbidden: 403. throttled: 429 with Retry-After. down: 503.
-    html: 200 with a web page.
+    Modes in which the sign-in fails. `refused`: every e-mail and password is wrong. `mfa`: a second factor is
+    required. `too-many-sessions`: the account has too many sessions. `forbidden`: 403. `throttled`: 429 with
+    Retry-After. `down`: 503. `html`: 200 with a web page.
 
-    Modes in which the token is unusual. foreign-token: the token is for another gateway. expired-token: the token has
-    expired. no-token: the answer has no token. no-tokens-path: the first path to a token no longer exists, and only
-    the second path gives tokens. installer: the token is valid for twelve hours.
+    Modes in which the token is unusual. `foreign-token`: the token is for another gateway. `expired-token`: the token
+    has expired. `no-token`: the answer has no token. `no-tokens-path`: the first path to a token no longer exists,
+    and only the second path gives tokens. `installer`: the token is valid for twelve hours.
     """
 
     def __init__(

@@ -32,16 +32,20 @@ _TWO_LENGTHS: Final = (
 class Fault:
     """Define one fault, which is played in place of the correct answer.
 
-    - delay: the correct answer, `seconds` later by the simulator's clock
-    - drip: the correct answer, one byte every `seconds`
-    - hang: no answer; the connection ends after `seconds` (0: stays open)
-    - status: an error page with `status`; redirect: status 302 with another path
-    - html, empty, garbage: status 200 with a web page, with an empty body, with half a document
-    - cut: the connection ends within the body; reset: it ends before the answer
-    - huge: a body of `size` bytes; bomb: a compressed body of `size` bytes when unpacked
-    - two lengths: 301 with both Content-Length and chunked encoding, as firmware 5 answers until it is restarted;
+    `kind` is one of these:
+
+    - `delay`: the correct answer, `seconds` later by the simulator's clock
+    - `drip`: the correct answer, one byte every `seconds`
+    - `hang`: no answer; the connection ends after `seconds` (0: the connection stays open)
+    - `status`: an error page with the HTTP status in the field `status`
+    - `redirect`: status 302 with another path
+    - `html`, `empty`, `garbage`: status 200 with a web page, with an empty body, with half a document
+    - `cut`, `reset`: the connection ends within the body, or before the answer
+    - `huge`: a body of `size` bytes
+    - `bomb`: a compressed body, which has `size` bytes after unpacking
+    - `two lengths`: 301 with both Content-Length and chunked encoding, as firmware 5 answers until it is restarted;
       the body is chunked if `is_chunked`, else it has the given length
-    - script: the answer that `script` returns for the request; None for the correct answer
+    - `script`: the answer that the function `script` returns for the request; the correct answer if it returns None
 
     A fault is played at most `times` times, between `since` and `until` in unix seconds; None means no limit.
     """

@@ -143,8 +143,8 @@ def list_minutes(row: Row, number: int) -> list[tuple[float, ...]]:
 def _find_rippling(row: Row) -> tuple[int, int]:
     """Return the positions in `row` of two powers that vary together.
 
-    Production varies together with export, else with charge. Without export and charge, the house load varies
-    together with import, else with discharge.
+    If there is export, these are production and export; if there is only charge, production and charge. Without
+    export and charge, these are load and import, or without import load and discharge.
     """
     if row[3] > 0:
         return 0, 3

@@ -75,7 +75,9 @@ def find_identity(folder: Path, serial: str, *, now: float, epoch: float) -> Ide
             raise TypeError("the token key")
         return Identity(certificate, key, float(kept["epoch"]), int(kept["port"]), int(kept["cloud_port"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StateError(f"{path} cannot be read as a stand-in's: {error}", f"rm {path}") from error
+        raise StateError(
+            f"the stand-in gateway's identity cannot be read from {path}: {error}", f"rm {path}"
+        ) from error
 
 
 def _write_key(key: PrivateKey) -> str:

@@ -66,7 +66,10 @@ class Recording:
         return web_pages.LOST if oldest and path.partition("?")[0].endswith(".json") else web_pages.NOT_FOUND_JSON
 
     def access(self, path: str) -> Access:
-        """Return the sign-in that a path needs. Before firmware 7 only the list of inverters needs Digest."""
+        """Return the sign-in that a path needs: none, Digest or a token.
+
+        Before firmware 7, the paths in `_DIGEST` need Digest, except a path whose recorded answer is a refusal.
+        """
         if path.startswith("/info"):
             return "open"
         if self.needs_token:

@@ -37,7 +37,7 @@ LOGIN: Final = Reply(200, HTML, b"<!DOCTYPE html>\n<html><body><form id='login'>
 
 
 def production(watts: float, today_wh: float, week_wh: float, lifetime_wh: float) -> Reply:
-    """Make the oldest gateways' page with figures. Each figure has three digits and a fitting unit."""
+    """Make the oldest gateways' page with figures. Each figure has at most three digits, and a fitting unit."""
     rows = (
         ("Currently", _figure(watts, "W")),
         ("Today", _figure(today_wh, "Wh")),
@@ -49,7 +49,7 @@ def production(watts: float, today_wh: float, week_wh: float, lifetime_wh: float
 
 
 def _figure(value: float, unit: str) -> str:
-    """Return a figure with three digits and the prefix k or M, such as `6.63 kW`, `53.6 kWh` or ` 405 kWh`."""
+    """Return a figure of at most three digits, such as `6.63 kW`, `53.6 kWh` or ` 405 W`."""
     for prefix in ("", "k", "M"):
         if abs(value) < 999.5 or prefix == "M":
             break

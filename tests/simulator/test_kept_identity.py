@@ -32,7 +32,7 @@ def test_what_is_kept_is_found_again_at_the_next_start(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"certificate": "x", "key": "y"}'])
 def test_a_file_that_is_no_stand_ins_is_said_with_its_cure(tmp_path: Path, text: str) -> None:
     (tmp_path / "stand-in.json").write_text(text)
-    with pytest.raises(StateError, match="cannot be read as a stand-in's") as caught:
+    with pytest.raises(StateError, match="the stand-in gateway's identity cannot be read from") as caught:
         find_identity(tmp_path, SERIAL, now=NOW, epoch=NOW)
     assert caught.value.hint.startswith("rm ")
 
