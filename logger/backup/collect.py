@@ -54,7 +54,7 @@ def write_backup(settings: Settings, file: IO[bytes], scratch: Path, now: float)
 
 
 def collect_texts(settings: Settings, now: float) -> Texts:
-    """Collect the settings file, the secrets outside the settings file, and the files that settings name."""
+    """Collect the settings file, the secrets that are in files of their own, and the files that settings name."""
     env_file = settings.env_file
     text = ""
     if env_file is not None:

@@ -23,7 +23,7 @@ _VOCABULARY: Final = frozenset(
     total-consumption true type unknown user wifi wlan0 zigbee
     """.split()  # noqa: SIM905  as a list it would be a page long
 )
-"""The gateway's own words. If a person's name is such a word, the name is replaced only in values that are names."""
+"""The gateway's own words. Personal data that is such a word is replaced only where it is a key's whole value."""
 _SHORTEST: Final = 3
 _WORD: Final = r"(?<![^\W_])(?:{})(?![^\W_])"
 _BOUNDS: Final[dict[Kind, Callable[[str], str]]] = {
@@ -72,7 +72,7 @@ class StandIns:
     def replace(self, text: str, *, in_key: bool = False) -> str:
         """Replace every original in a text.
 
-        In a key, do not replace names, because a name may be one of the gateway's own words.
+        In a key, do not replace names, places and time zones, because these may be the gateway's own words.
         """
         self._choose()
         if self._pattern is None:
@@ -92,8 +92,8 @@ class StandIns:
     def _choose(self) -> None:
         """Choose a stand-in for each original that was collected since the previous call.
 
-        A serial number that contains another serial number gets no stand-in of its own. Only the contained
-        serial number is replaced.
+        A serial number that contains another serial number of at least ten digits gets no stand-in of its own. Only
+        the contained serial number is replaced.
         """
         if not self._noted:
             return

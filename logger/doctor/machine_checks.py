@@ -150,7 +150,7 @@ def _judge_missing_folder(folder: Path, who: str) -> CheckResult:
 
 
 def _find_wrong_modes(folder: Path) -> Iterator[CheckResult]:
-    """Find files that other users can read, and files that the folder's owner cannot read."""
+    """Find what other users can read, the folder or files, and files that do not belong to the folder's owner."""
     own = folder.stat()
     if own.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         yield bad(_STATE, f"{folder} is open to other users", f"chmod 700 {folder}")

@@ -1,4 +1,4 @@
-"""Check the site by the gateway's figures: whether the CTs are clamped correctly, and whether figures contradict."""
+"""Check by the gateway's figures whether the CTs are clamped correctly, and whether figures contradict each other."""
 
 from __future__ import annotations
 

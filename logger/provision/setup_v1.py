@@ -87,7 +87,7 @@ class _V1Setup:
         for bucket, seconds in plan.buckets.items():
             await self._make_bucket(bucket, seconds, there)
         if server.is_open:
-            detail = "this InfluxDB takes everybody (auth-enabled = false): none made"
+            detail = "this InfluxDB asks for no credentials (auth-enabled = false): none made"
             self._steps.append(Step("kept", "users", detail))
             return SetupResult(tuple(self._steps))
         users = {} if is_blank else {str(row[0]): row[1] is True for row in await self._query("SHOW USERS")}
@@ -144,7 +144,10 @@ class _V1Setup:
             await self._do(f"ALTER {where} DURATION {change}s{shards}")
 
     async def _list_policies(self, database: str, policy: str) -> dict[str, int]:
-        """Return the named retention policy of a database, or the default policy: its name, and its seconds."""
+        """Return name → seconds of one retention policy: of `policy`, or of the default policy if `policy` is empty.
+
+        Return an empty mapping if the database has no such policy.
+        """
         if database in self._made:  # in a dry run the database does not exist on the server
             return {_FIRST_POLICY: self._made[database]} if policy in ("", _FIRST_POLICY) else {}
         rows = await self._query(f"SHOW RETENTION POLICIES ON {quote_name(database)}")
@@ -152,7 +155,7 @@ class _V1Setup:
         return {str(row[0]): _parse_duration(str(row[1])) for row in chosen}
 
     async def _make_user(self, purpose: Purpose, users: Mapping[str, bool]) -> Credential | None:
-        """Make a user that has only the rights of `purpose`.
+        """Find or make the user for `purpose`, and grant the rights that the user lacks.
 
         `users`: name → True for administrators. Return the credentials; None if the user exists and the caller does
         not need the password.
@@ -191,7 +194,7 @@ class _V1Setup:
         return Credential(password, name) if password else None
 
     async def _find_held(self, purpose: Purpose, users: Mapping[str, bool], held: str) -> str:
-        """Return the user that the recorder made under an earlier host name; empty without such a user.
+        """Return the user that an earlier run made, also under another host name; empty without such a user.
 
         The server must have this user, and `held` must be the user's password.
         """

@@ -42,23 +42,23 @@ from logger.provision.v2_refusals import refuse
 
 _TIMEOUT_S: Final = 20.0
 _SHARDS: Final = ((2 * DAY_S, 3600), (180 * DAY_S, DAY_S), (0, 7 * DAY_S))
-"""The shard durations that InfluxDB 2 chooses: retention below this → seconds of a shard.
+"""Limit of the retention → shard duration that InfluxDB 2 chooses for a retention below this limit, in seconds.
 
-0 means any longer retention.
+A limit of 0 stands for all longer retentions.
 """
 _DESCRIPTION: Final = "envoy-logger"
-"""The name of our tokens and buckets in their descriptions on the server."""
+"""The word by which the descriptions of tokens and buckets on the server name this program."""
 
 
 def set_up_v2(url: str, admin: Admin, plan: SetupPlan) -> SetupResult:
     """Create the missing organisation, buckets and tokens on the InfluxDB 2 at `url`.
 
     A server that was never set up gets its first user (`admin`), the organisation and the first bucket. The
-    recorder's own tokens are found by their description, which names the recorder. A token fits if its rights are
-    those for the buckets. A fitting token stays in use in three cases: the server shows its text (before 2.9), the
-    plan has its text and the server accepts this text, or the caller does not need its text. Otherwise a new token is
-    made, and the old token is deleted. A dry run creates nothing and lists the steps. Raises InfluxError or a
-    subclass, or a WireError.
+    recorder's own tokens are found by their description, which names the recorder. A token fits if it has the planned
+    rights on the planned buckets. A fitting token stays in use in three cases: the server shows its text (before
+    2.9), the plan has its text and the server accepts this text, or the caller does not need its text. Otherwise a
+    new token is made, and the old token is deleted. A dry run creates nothing and lists the steps. Raises InfluxError
+    or a subclass, or a WireError.
     """
     with V2Client(url, refuse, timeout_s=_TIMEOUT_S) as anonymous:
         service = SetupService(anonymous.api.api_client)
@@ -140,7 +140,7 @@ class _V2Setup:
             return str(self._client.ask(partial(api.create_organization, name), f"make the {made.subject}").id)
         except InfluxRefusedError as error:
             raise InfluxMissingError(
-                f"InfluxDB at {self._client.host} shows this token no organisation {name!r}, and refuses to make it",
+                f"InfluxDB at {self._client.host} shows no organisation {name!r} to this token, and does not make it",
                 "check INFLUXDB_ORG, and that INFLUXDB_ADMIN_TOKEN belongs to that organisation.",
             ) from error
 

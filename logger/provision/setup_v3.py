@@ -90,7 +90,7 @@ class _Setup:
         return Step("made", f"database {name!r}", describe_retention(seconds))
 
     async def _keep(self, name: str, has: int, asked: int | None) -> Step:
-        """Set the retention of a database, if another one is asked for."""
+        """Set the retention of a database, if the plan has another retention."""
         step, change = plan_retention(f"database {name!r}", has, asked, shorten=self._plan.shorten)
         if change is not None and not self._plan.dry_run:
             changed = await self._send("PUT", name, change)

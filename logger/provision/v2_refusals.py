@@ -10,8 +10,9 @@ from logger.influx.limits import has_limit
 from logger.log import mask
 
 _LIMIT_HINT: Final = (
-    "keep within the plan: let INFLUXDB_BUCKET_DEVICES and INFLUXDB_BUCKET_DAILY name the bucket of INFLUXDB_BUCKET, "
-    "and give --retention 30d. Or upgrade it: click your organisation's name in InfluxDB Cloud, then Usage."
+    "stay within the limits of your plan: let INFLUXDB_BUCKET_DEVICES and INFLUXDB_BUCKET_DAILY name the bucket of "
+    "INFLUXDB_BUCKET, and give --retention 30d. Or upgrade the plan: "
+    "click your organisation's name in InfluxDB Cloud, then Usage."
 )
 _SIGN_IN_HINT: Final = (
     "correct INFLUXDB_ADMIN_TOKEN_FILE, or --admin-token-file; "

@@ -200,13 +200,13 @@ class RecorderSettings(Group):
         ge=0,
         le=100,
         allow_inf_nan=False,
-        description="The percentage of its group's median below which a panel is weak. A panel that is weak on three "
-        "sunny days in a row raises an event. 0: no panel is weak.",
+        description="A panel is weak if its energy of a day is below this percentage of the median of its group. A "
+        "panel that is weak on three sunny days in a row raises an event. 0: no panel is weak.",
     )
     http: ListenAddress = Field(
         "127.0.0.1:9817",
         description="Address of the page, the JSON API and the health checks, as host:port. The default "
-        "answers only this machine; 0.0.0.0:9817 answers the whole network; off serves no page.",
+        "answers only this machine; 0.0.0.0:9817 answers the whole network; with `off` no page is served.",
     )
     http_hosts: HostNames = Field(
         "",

@@ -43,7 +43,7 @@ def is_there(path: Path) -> bool:
 def parse_env(text: str) -> tuple[dict[str, str], list[tuple[int, list[str]]]]:
     """Parse the text of a settings file.
 
-    Return the values by variable, and the number and the words of each line that cannot be parsed.
+    Return variable → value. Also return each line that cannot be parsed: its number, and the words in it.
     """
     values: dict[str, str] = {}
     broken = []

@@ -85,7 +85,7 @@ class Settings:
 
     @property
     def start_command(self) -> str:
-        """Return the hint that starts the recorder with these settings."""
+        """Return the hint that tells how to start the recorder with these settings."""
         by_hand = "envoy-logger run, or start the recorder's container."
         return "sudo systemctl start envoy-logger" if self.env_file == places.INSTALLED else by_hand
 

@@ -33,7 +33,7 @@ _MEANT: Final = (
     (re.compile(r"ENVOY_LOGGER_(\w+)"), r"LOGGER_\1"),
     (re.compile(r"ENVOY_(\w+)"), r"ENPHASE_\1"),
 )
-"""Name that other programs use → the name of our setting, or a text that is similar to this name."""
+"""Pattern of a name that other programs use → the setting that is meant, or a name similar to this setting."""
 
 
 def warn_of_strangers(names: Iterable[str]) -> list[str]:

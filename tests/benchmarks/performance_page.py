@@ -33,7 +33,7 @@ def write(kept: Mapping[str, Any]) -> str:
 
 
 def _goals(kept: Mapping[str, Any]) -> str:
-    """Return what was aimed at, what was measured, and whether that is enough. At most, unless it says at least."""
+    """Return a table of the goals: the limit, the measured figure, and whether the goal is reached."""
     moving = [each for each in kept["ticks"] if not each["still"]]
     resident, peak = (max(each[f"{name}_mb"] for each in kept["ticks"]) for name in ("resident", "peak"))
     watched = max(_compare(each["windows_ms"], "everything") for each in kept["watched"])
@@ -88,7 +88,7 @@ def _ticks(found: Sequence[Mapping[str, Any]]) -> str:
                 f"{median(ms) / base:.2f}",
             ))  # fmt: skip
     return _table(
-        ["recording", "its times", "program", "requests a tick", "a tick, median", "windows", "of pyenphase"],
+        ["recording", "its times", "program", "requests a tick", "a tick, median", "windows", "times pyenphase"],
         rows,
         "lllrrrr",
     )
@@ -108,7 +108,7 @@ def _memory(found: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _imports(found: Mapping[str, float], ticks: Sequence[Mapping[str, Any]]) -> str:
-    """Return what each import keeps in memory, and what comes while the recorder runs."""
+    """Return a table of the memory that each import takes, and that the running recorder takes in addition."""
     imported, resident = sum(found.values()), median(each["resident_mb"] for each in ticks)
     rows = [(part, f"{mb:.1f} MB") for part, mb in found.items()]
     rows += [
@@ -122,7 +122,7 @@ def _startup(found: Mapping[str, Sequence[float]]) -> str:
     rows = [
         ("start to the first request, wall", *_seconds(found["wall_s"])),
         ("start to the first request, processor", *_seconds(found["cpu_s"])),
-        ("of it Python and imports, processor", *_seconds(found["import_s"])),
+        ("of which Python and imports, processor", *_seconds(found["import_s"])),
         ("for comparison: Python and pyenphase's imports, processor", *_seconds(found["pyenphase_import_s"])),
     ]
     return _table(("", "least", "median"), rows, "lrr")
@@ -149,7 +149,7 @@ def _draining(found: Mapping[str, Any]) -> str:
         ("put a tick into the store, wall (with its sync)", f"{min(found['put_s']) / ticks * 1000:.2f} ms a tick"),
         ("drain a backlog", f"{points / min(found['drain_s']):,.0f} points/s"),
         ("a bare client with the same bodies", f"{points / min(found['bare_s']):,.0f} points/s"),
-        ("drain, of the bare client (median of the rounds)", f"{_find_drain(found):.2f}"),
+        ("drain, as a multiple of the bare client's speed (median of the rounds)", f"{_find_drain(found):.2f}"),
     ]
     return _table(("", ""), rows, "lr")
 
@@ -182,7 +182,9 @@ def _watched(found: Sequence[Mapping[str, Any]]) -> str:
                 "" if name == "nothing" else f"{memory[name] - memory['nothing']:+.1f} MB",
             ))  # fmt: skip
     return _table(
-        ["recording", "switched on", "a tick, median", "windows", "more", "resident", "more"], rows, "llrrrrr"
+        ["recording", "switched on", "a tick, median", "windows", "more time", "resident", "more memory"],
+        rows,
+        "llrrrrr",
     )
 
 
@@ -207,22 +209,25 @@ def _fleet(found: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _find_gain(found: Mapping[str, Sequence[float]]) -> float:
-    """How many times faster points are encoded than by influxdb-client's `Point`."""
+    """Return how many times faster the recorder encodes points than influxdb-client's `Point`."""
     return min(found["point_us"]) / min(found["ours_us"])
 
 
 def _find_drain(found: Mapping[str, Sequence[float]]) -> float:
-    """The speed of a drain, of that of a bare client: the median of the rounds."""
+    """Return the speed of a drain as a multiple of the speed of a bare client: the median of the rounds."""
     return median(bare / ours for bare, ours in zip(found["bare_s"], found["drain_s"], strict=True))
 
 
 def _compare(costs: Mapping[str, Sequence[float]], name: str) -> float:
-    """How much more a tick costs with that switched on than with nothing, window by window; 0.1 is a tenth."""
+    """Return the additional processor time of a tick with the part `name` switched on; 0.1 means 10 % more.
+
+    The windows are compared one by one with those of `nothing`. The median of the comparisons is returned.
+    """
     return median(ms / least - 1 for ms, least in zip(costs[name], costs["nothing"], strict=True))
 
 
 def _find_punctual(found: Mapping[str, Any]) -> float:
-    """The share of the ticks of a fleet that were less than a second late."""
+    """Return the share of the ticks of a fleet that were less than a second late, from 0 to 1."""
     late: Sequence[float] = found["late_s"]
     return sum(late_s < 1.0 for late_s in late) / max(1, len(late))
 
