@@ -35,10 +35,7 @@ def read_surroundings(points: Iterable[Reading], totals: Mapping[str, Value]) ->
 
 
 def _is_connected(phase: Reading) -> bool:
-    """Return whether a phase has voltage.
-
-    A phase without voltage may still show a frequency. Such a frequency is noise.
-    """
+    """Return False for a phase that shows no voltage. Its frequency is only noise."""
     volts = phase.fields.get("voltage_v")
     return not isinstance(volts, float) or volts >= LEAST_V
 

@@ -20,7 +20,7 @@ _OWN_DIFFERS: Final = 10.0
 The figure of all batteries may be a little older than the figures of the single batteries.
 """
 OWN_CHARGE: Final = "the mean of their own reports"
-"""The name of the charge that the single IQ Batteries report, beside the names of keys."""
+"""The name of the charge that is computed from the single IQ Batteries. Other charges are named by their keys."""
 _ACB_STATES: Final = frozenset({"idle", "charging", "discharging"})
 _SAME_MINUTE_S: Final = 90
 _FULL: Final = 1.05

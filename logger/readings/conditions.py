@@ -29,7 +29,7 @@ TRIPS: Final = frozenset(
         "dfdt",
     }
 )
-"""Flags of an inverter that is off because the grid's voltage or frequency is outside its limits."""
+"""Flags of an inverter that is off because the grid's voltage or frequency is out of range."""
 
 
 def has_fault(conditions: str) -> bool:

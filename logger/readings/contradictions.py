@@ -44,7 +44,10 @@ _CHECK_CT: Final = "have the installer check where the CTs are clamped, and in w
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One contradiction: its first and last tick, the number of its ticks, and when and how it was reported."""
+    """One contradiction: its first and last tick, and the number of ticks at which it was found.
+
+    `warning`: the site warning that describes it. `told_at`: the tick at which it was last reported, 0 before that.
+    """
 
     first: int
     last: int
@@ -94,8 +97,8 @@ class Contradictions:
     ) -> Contradictions:
         """Return the contradictions after a tick. `found`: contradictions of this tick. `new`: samples of this tick.
 
-        At the recorder's first tick a contradiction is reported immediately, because the command `once` has only one
-        tick. A contradiction from the future is dropped: our clock was ahead and was set back.
+        If `energy` is a new state, a contradiction is reported immediately, because the command `once` has only one
+        tick. A contradiction whose last tick lies in the future is dropped: our clock was ahead and was set back.
         """
         wiring = tick.wiring.or_as(energy.wiring)
         by_ct = _keep_samples(self.ct_samples, new.ct, ct_comparison.COMPARED_S)
@@ -183,7 +186,7 @@ def _describe_legs(legs: Mapping[str, float], *, is_total: bool) -> SiteWarning:
 
 
 def drop_powers(totals: dict[str, Value], warnings: Mapping[str, SiteWarning]) -> None:
-    """Remove each power that is computed from a CT with a site warning."""
+    """Remove from the totals each power that is computed from a CT with a site warning."""
     for key in (storage_comparison.KEY, ct_comparison.KEY, _LEGS):
         for quantity in warnings[key].leaves_out if key in warnings else ():
             totals.pop(f"{quantity}_power_w", None)

@@ -1,7 +1,7 @@
 """Compare the production CT with the inverters, which measure the same production. Pure.
 
 The CT gives the power of each second. An inverter gives the mean power of the last 5 to 60 minutes. So means over two
-hours are compared. The CT's two hours end before the two hours of the inverters, by 5 to 30 minutes.
+hours are compared. The reports arrive 5 to 30 minutes late, so the CT's two hours end earlier by this time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _SUNNY_SHARE: Final = 0.1
 _NOTHING: Final = 0.05
 """A CT that shows less than this share of the inverters' power counts as measuring nothing."""
 _ALIKE: Final = 0.1
-"""The greatest difference between two equal powers, as a share: a CT and the sum of delayed reports."""
+"""A CT shows the power that the inverters report if it differs from their sum by at most this share."""
 _BY_CT: Final = frozenset({s.PRODUCTION_METER.name, s.PRODUCTION_BLOCK.name})
 _CHECK_CT: Final = "have the installer check where the production CT is clamped, and in which direction."
 
@@ -78,10 +78,9 @@ def take_sample(at: int, totals: Mapping[str, Value], read_from: ReadFrom, view:
 def compare_sources(samples: Sequence[CtSample], most_w: float | None, wiring: Wiring) -> dict[str, SiteWarning]:
     """Return a site warning if production CT and inverters differ by more than a fifth over the last two sunny hours.
 
-    If the CT measures no production at all, the warning leaves out the powers and energies that are computed with it.
-
-    The first sample is compared alone: a CT that shows nothing while the sun shines is faulty. At dusk the first
-    sample is not compared, because the inverters' reports are older than the CT's power. `most_w`: the greatest power
+    If the CT is reversed or measures nothing, the warning leaves out the powers and energies that are computed with
+    it. The first sample is compared alone, and only while the sun shines: a CT that then shows nothing is faulty. At
+    dusk a CT may show nothing, because the inverters' reports are older than its power. `most_w`: the greatest power
     that the inverters can make together.
     """
     if not samples:
@@ -116,7 +115,7 @@ def _mean_grid(samples: Sequence[CtSample]) -> float | None:
 
 
 def _list_means(samples: Sequence[CtSample]) -> Iterator[float]:
-    """Yield the CT's mean power in W over each two hours that end in the half hour before the last sample."""
+    """Yield the CT's mean power in W over each two hours that end 5 to 30 minutes before the last sample."""
     for end in (sample.at for sample in samples if _LAG_S[0] <= samples[-1].at - sample.at <= _LAG_S[1]):
         within = [sample.ct_w for sample in samples if 0 <= end - sample.at < _SPAN_S]
         if len(within) >= _FEWEST:

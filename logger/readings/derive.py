@@ -27,7 +27,8 @@ Together: TypeAlias = Callable[[Iterable[str]], bool]
 class Shortfall:
     """An impossible power of the house.
 
-    `house_w`: the power, which is below zero. `of`: the powers from which it was computed, in W.
+    `house_w`: this power, which is below zero. `of`: the known powers of production, grid, consumption and batteries
+    at the same tick, in W by field.
     """
 
     house_w: float
@@ -57,7 +58,10 @@ def derive_powers(
 
 
 def _list_by_total(known: Mapping[str, float], wiring: Wiring, are_together: Together) -> dict[str, Sequence[float]]:
-    """List the powers in W whose sum is consumption, house power or net power, at a site with a total CT."""
+    """Return the powers that can be computed at a site with a total CT: field → powers in W whose sum it is.
+
+    The fields are those of consumption, house and net power.
+    """
     if CONSUMPTION_W not in known:
         return {}
     consumption = known[CONSUMPTION_W]
@@ -70,7 +74,10 @@ def _list_by_total(known: Mapping[str, float], wiring: Wiring, are_together: Tog
 
 
 def _list_by_net(known: Mapping[str, float], wiring: Wiring, are_together: Together) -> dict[str, Sequence[float]]:
-    """List the powers in W whose sum is consumption or house power, at a site with a net CT."""
+    """Return the powers that can be computed at a site with a net CT: field → powers in W whose sum it is.
+
+    The fields are those of consumption and house power.
+    """
     if not known.keys() >= {PRODUCTION_W, NET_W} or not are_together((PRODUCTION_W, NET_W)):
         return {}
     consumption = (known[PRODUCTION_W], known[NET_W])
@@ -109,7 +116,7 @@ def site_powers(totals: Mapping[str, Value]) -> dict[str, float]:
 
 
 _CERTAIN_W: Final = 1000.0
-"""A power below this value in W is not compared, because a new site's lifetime may equal such a power by chance."""
+"""Lower powers, in W, are not compared with lifetime energies: at a new site both may be equal by chance."""
 _LIFETIMES: Final = {
     "production_power_w": ("production",),
     "net_power_w": ("import", "export"),

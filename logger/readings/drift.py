@@ -33,11 +33,11 @@ _STRUCTURE: Final = frozenset({
     "state", "storage", "timestamp", "timezone", "type",
     "wattHoursSevenDays", "wattHoursToday", "whLastSevenDays", "whToday",
 })  # fmt: skip
-"""Keys that select, identify and check rows, and keys of the gateway's own today and seven days (seeds)."""
+"""Keys that select, identify and check rows, and keys of the gateway's energies of today and of seven days."""
 
 
 def _words(name: str) -> set[str]:
-    """Return the keys that a source's name contains."""
+    """Return the words of a source's name, such as `a` and `b` of `a + b`: its JSON keys, and other words."""
     return {word for word in re.split(r"[^\w-]+", name) if word}
 
 
@@ -53,7 +53,7 @@ READ: Final = list_table_keys() | _STRUCTURE
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A changed key: when the change began, and the number of documents since.
+    """A changed key: when the change began, and the number of documents since then.
 
     `kind`: the kind of the key's value now; empty if the key is missing.
     """
@@ -65,10 +65,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class DocumentKeys:
-    """One document's keys.
+    """The keys of one document. A place is a key with all keys above it.
 
-    `kinds`: the kind of value at each place. `lost`: each key that is missing or has another kind now, with its
-    present kind (empty if the key is missing).
+    `kinds`: the usual kind of value at each place. `lost`: the places at which the key is missing or its value has
+    another kind now, each with the present kind (empty if the key is missing).
     """
 
     kinds: Mapping[str, str] = field(default_factory=dict)
@@ -163,7 +163,7 @@ def _describe_loss(path: str, place: str, was: str, now: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """The places of one document. A place is a key with all keys above it.
+    """The places of one document: keys, each with all keys above it.
 
     `kinds`: the kind of value at each place. `unclear`: the places with a null or with values of several kinds.
     `objects`: the places of objects.

@@ -1,6 +1,6 @@
 """Doubt IQ Batteries whose charge and power fell to zero together, as after a gateway's restart (Q-B26). Pure.
 
-A battery needs at least 24 minutes to give its whole charge. So a charge that is zero earlier was not measured.
+A battery needs at least 24 minutes to give its whole charge. So a charge that fell to zero faster was not measured.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from logger.readings.selectors import ensemble
 
 _REASON: Final = "its charge and its power fell to zero together, as after a restart"
 _FASTEST: Final = 100.0 * ensemble.SURGE / 3600
-"""The fastest discharge in percent per second: a multiple of the rated power, which empties a battery in an hour."""
+"""The fastest discharge, in percent per second. At its rated power, a battery is empty after an hour."""
 _SPARE: Final = 5.0
-"""A fall by this many percent is believed at any time: the last percents of a charge are estimated."""
+"""A fall by up to this many percent is always believed, because the last percents of a charge are estimated."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ ENSEMBLE: Final = "ensemble"
 AC_BATTERIES: Final = "ac batteries"
 _YES: Final = "yes"
 _LISTED: Final = {METER_LIST: _YES, ENSEMBLE: "ENCHARGE", AC_BATTERIES: _YES}
-"""Part of the equipment → the word that the part contains while the devices are listed."""
+"""Part of the equipment → the word that its text contains while a document lists devices of this part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Equipment:
 
     @property
     def lost(self) -> frozenset[str]:
-        """Return the confirmed parts that are not listed now, and have not been missing for half an hour."""
+        """Return the confirmed parts that are not listed now, and have been missing for less than half an hour."""
         return frozenset(
             part
             for part, word in _LISTED.items()

@@ -90,8 +90,8 @@ _BY_BATTERY: Final = ("battery_power_w", "battery_charge_percent")
 def list_expected(view: View, energy: EnergyState) -> Iterator[Expected]:
     """List the values that the site should have.
 
-    The present documents decide whether a value is listed. Where the documents do not decide, the energies that were
-    counted before do.
+    The present documents decide whether a value is listed. Where they show nothing about meters or batteries, the
+    counters of the energy state decide.
     """
     yield Expected(TOTALS, "production_power_w")
     yield Expected(TOTALS, "production_lifetime_wh", others=("production_today_wh",))

@@ -19,7 +19,7 @@ MEANINGS: Final[dict[State, str]] = {
     "used": "the first source that this gateway has",
     "not needed": "a better source gives the value",
     "rejected": "the source has a value, but this value may not be written now",
-    "no value": "the source lists this without a plausible value; no worse source is used instead",
+    "no value": "the source gives no plausible value; no worse source is used instead",
     "not listed": "the source does not list this device",
     "unknown": "it is unknown now whether the source has a value; no worse source is used instead",
     "absent": "this gateway does not have the source",
@@ -41,7 +41,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """The explanation of a field in one series: its point or None, its sources in order, and its counters."""
+    """The explanation of a field in one series: its point or None, and its sources in order.
+
+    `counters`: the counters from which the field is computed, each with its sources in order.
+    """
 
     measurement: Measurement
     field: Field
@@ -117,8 +120,7 @@ def _is_of(row: Row, tags: Sequence[str], point: Reading | None) -> bool:
 def raw_of(key: Key, row: Row) -> str:
     """Return the raw value of a key as JSON.
 
-    The name of a computed key, such as "a + b", names the keys of the row that it is computed from. Then return the
-    value of each of these keys.
+    For a value that is computed from several keys of the row, such as "a + b", return these keys with their values.
     """
     value = dig(row.values, key.name)
     if value is None:

@@ -42,7 +42,7 @@ class Device:
 
 
 class Extraction:
-    """Read the values of one snapshot. Each rowset is selected only once.
+    """Read the values of one snapshot. The rows of a rowset are selected only once for each role.
 
     `duplicates`: serials that occur twice in one document. The devices with these serials are not read. `read_from`:
     the rowset and the row of each field of the site.
@@ -70,7 +70,7 @@ class Extraction:
     def counters(self) -> dict[str, float]:
         """Read the primitive counters in Wh.
 
-        Each counter is read from its pinned source. A counter without a pinned source is read from its best source.
+        A counter with a pinned source is read only from this source. Any other counter is read from its best source.
         """
         found = {}
         for item in COUNTERS:
@@ -109,7 +109,10 @@ class Extraction:
             yield Device(measurement, {}, fields)
 
     def _choose_only(self, keys: Sequence[Key], role: Role) -> tuple[Key, Row] | None:
-        """Choose the only source of a value, if it has rows; None for a computed value, which has no source."""
+        """Return the only source of a value, with its first row.
+
+        Return None if the source has no rows, or if the value is computed and has no source.
+        """
         for key in keys:
             if rows := self._select(key.rowset, role):
                 return key, rows[0]
@@ -118,10 +121,11 @@ class Extraction:
     def _choose(
         self, keys: Sequence[Key], role: Role, before: str | None, *, by_standing: bool = False
     ) -> tuple[Key, Row] | None:
-        """Choose the best source with rows. `before`: the source that was chosen last; a worse source is not chosen.
+        """Choose the best source that has rows. Return it with its first row; None if no source can be chosen.
 
-        While it is not known whether a better source has rows, `before` is chosen again. Values come from new
-        documents only. If `by_standing` is True, an old document may also prove that a source has no rows.
+        `before`: the source that was chosen last. No worse source than `before` is chosen. While it is unknown
+        whether a better source has rows, `before` is chosen again. Only fresh documents give rows. If `by_standing`
+        is True, an older document can prove that a source has no rows.
         """
         is_better = before is not None and any(key.rowset.name == before for key in keys)
         for key in keys:
@@ -176,7 +180,7 @@ class Extraction:
                     yield Device(measurement, dict(identity), fields, row, rowset.name, row.serial in waiting)
 
     def _name_rows(self, measurement: Measurement) -> tuple[_Named, set[str]]:
-        """Return each rowset's rows by their tags, and the serials that occur twice in any document.
+        """Return each rowset's rows by their tags, and the serials that occur twice in one of the documents.
 
         A device whose serial occurs twice in one document is not read from any other document either.
         """

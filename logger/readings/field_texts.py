@@ -69,7 +69,7 @@ def sources_of(field: Field) -> list[str]:
 def find(name: str) -> list[tuple[Measurement, Field]]:
     """Find fields by a measurement's name, by `measurement.field`, or by a field's name in all measurements.
 
-    If nothing has this name, find the fields for which `measurement.field` contains it.
+    If nothing has this name, find the fields whose `measurement.field` contains this name.
     """
     measurement, _, wanted = name.partition(".")
     every = [(m, f) for m in MEASUREMENTS for f in m.fields]

@@ -61,7 +61,7 @@ def keep_wiring(tick: Tick) -> Tick:
 
 
 def keep_sources(sources: Sources, before: Sources) -> Sources:
-    """Return the sources of this tick, but for the batteries the sources `before` this tick."""
+    """Return the sources of this tick, with the sources of the batteries' values from `before` this tick."""
     fields = {name: source for name, source in sources.fields.items() if not name.startswith(_FIELDS)}
     counters = {name: source for name, source in sources.counters.items() if name not in _COUNTERS}
     return replace(

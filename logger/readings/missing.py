@@ -24,19 +24,25 @@ class Absence:
 
 @dataclass(frozen=True, slots=True)
 class Absences:
-    """The values that were expected at the last devices tick, and the absences among these values by name."""
+    """The values that this site should have, and those of these values that are absent.
+
+    `expected`: the list of the last tick of the role `devices`. `absent`: name of a value → its absence.
+    """
 
     expected: tuple[Expected, ...] = ()
     absent: Mapping[str, Absence] = field(default_factory=dict)
 
     @property
     def lasting(self) -> dict[str, Absence]:
-        """Return the absences that have lasted for more than 15 minutes, by name."""
+        """Return the absences that have lasted for at least 15 minutes, by the value's name."""
         return {name: absence for name, absence in self.absent.items() if absence.reason}
 
 
 def follow_absences(before: Absences, written: Written, roles: Collection[Role]) -> Absences:
-    """Return the absences after a tick of the role `totals`; a tick of `devices` lists the expected values again."""
+    """Return the absences after a tick. If the role `devices` is due, first list the expected values again.
+
+    `roles`: the roles that are due at the tick; `totals` is always due.
+    """
     is_due = "devices" in roles or not before.expected
     expected = tuple(list_expected(written.view, written.energy)) if is_due else before.expected
     after: dict[str, Absence] = {}
@@ -59,7 +65,7 @@ def _follow(known: Absence | None, expected: Expected, written: Written, *, is_d
 
 
 def explain_all(written: Written) -> dict[str, str]:
-    """Return the reason for each value that a poll should have and that is absent, by the value's name."""
+    """Return the reason for each absent value that this site should have, by the value's name."""
     expected = list_expected(written.view, written.energy)
     return {each.name: explain_absence(each, written) for each in expected if not written.has(each)}
 

@@ -61,7 +61,7 @@ _SLOW: Final = (s.ACB_BLOCK.name, s.BOTH_KINDS.name)
 
 @dataclass(frozen=True, slots=True)
 class ReadingsState:
-    """The state of a gateway's documents from one tick to the next.
+    """What the recorder remembers of a gateway's documents from one tick to the next.
 
     `reports`: the last reports of each inverter, by serial. `waiting`: early reports by serial. `contradictions`:
     figures that cannot all be true. `times`: the readings' own times, and the intervals of slow meters. `sums`: the

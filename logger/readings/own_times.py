@@ -60,9 +60,9 @@ class OwnTime:
 class Followed:
     """A reading's time, and its history in earlier documents.
 
-    `since`: when this time was first seen, by our clock. `clock`: the same moment by the gateway's clock. `looks`:
-    the number of documents with this time. `gaps`: seconds between the last times, or 0 for a meter whose time
-    changed with each document.
+    `since`: when this time was first seen, by our clock. `clock`: the same moment by the gateway's clock. `lag_s`:
+    how far this time was behind the gateway's clock at that moment. `looks`: the number of documents with this time.
+    `gaps`: seconds between the last times, or 0 for a meter whose time changed with each document.
     """
 
     second: float

@@ -14,7 +14,7 @@ from logger.readings.layout import Layout
 from logger.readings.reports import ReportLog, interval_s
 
 EVERY_S: Final = 900
-"""The interval in seconds at which the gateway's own point is written, besides the writing at a changed field."""
+"""The seconds between two points of the gateway itself while its fields do not change."""
 _LONGEST_S: Final = 7200
 """A gap of more seconds between two reports is a night or an outage, not a reporting interval."""
 _WATCHED: Final = ("firmware", "part_number", "interface", "update_status")

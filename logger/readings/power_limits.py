@@ -26,9 +26,9 @@ _USUAL_W: Final = 250.0
 
 
 def list_counter_limits(view: View, sources: Mapping[str, str]) -> dict[str, float]:
-    """Return the greatest power in W of each counter whose devices report their limit.
+    """Return the greatest power in W that each counter can count, if its devices report their limit.
 
-    `sources` names each counter's rowset.
+    `sources`: counter → name of the rowset from which the counter is read.
     """
     found = {}
     if sources.get("production") not in _BY_CT and (most_w := _limit_inverters(view)):
@@ -39,7 +39,7 @@ def list_counter_limits(view: View, sources: Mapping[str, str]) -> dict[str, flo
 
 
 def list_power_limits(tick: Tick, read_from: ReadFrom) -> dict[str, float]:
-    """Return the greatest plausible power in W of each total whose limit is below that of the site."""
+    """Return the greatest plausible power in W of each total whose devices report their limit."""
     found, source = {}, read_from.get(PRODUCTION_W)
     if "production" in tick.limits and source is not None and source[0].name not in _BY_CT:
         found[PRODUCTION_W] = tick.limits["production"]

@@ -174,4 +174,4 @@ def _quote_unclear(view: View) -> str:
     names = [row.text("measurementType") or f"eid {row.values.get('eid')}" for row, meter in rows if meter.is_unclear]
     if not names:
         return f"{paths.METERS} is not a list of meters"
-    return f"{paths.METERS} lists {', '.join(names)}, and its number, kind or state cannot be read"
+    return f"{paths.METERS} lists {', '.join(names)}, whose number, kind or state cannot be read"

@@ -14,7 +14,7 @@ SAME_REPORT_S: Final = 5
 REMEMBERED: Final = 16
 _SKEW_S: Final = (60, 86400)
 _DISORDER_S: Final = 1800
-"""Two documents may give an inverter's reports in different orders; this is the greatest difference in seconds."""
+"""An inverter's report may arrive after a report that is newer by up to this many seconds, from another document."""
 _NEVER: Final = 2**32
 """The first unix second, in the year 2106, that does not count as the time of a report."""
 
@@ -24,11 +24,11 @@ def fresh_report(
 ) -> Report | None:
     """Return the report to write. Return None if the report was written before or has no time.
 
-    `second`: the report's time by the gateway's clock. `seen_at`: the time by our clock. `skew_s`: the gateway's
-    clock minus ours. A skew between a minute and a day is subtracted from the point's time when the report is first
-    seen. In two cases the point gets the time at which the report was first seen. First, the report's time is
-    in the future. Second, the corrected time is before that of an earlier report: the gateway's clock was set after
-    its skew was measured.
+    `second`: the report's time by the gateway's clock. `seen_at`: the arrival of its document by our clock.
+    `skew_s`: the gateway's clock minus ours. A skew between a minute and a day is subtracted from the point's time
+    when the report is first seen. In two cases the point gets the time at which the report was first seen. First, the
+    report's time is in the future. Second, the corrected time is before that of an earlier report: the gateway's
+    clock was set after its skew was measured.
     """
     if not is_time(second) or any(_is_within(second, report.gateway_second) for report in known):
         return None
@@ -63,10 +63,7 @@ def interval_s(reports: Sequence[Report]) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class EarlyReport:
-    """A report of the v1 list while device data is silent.
-
-    Device data may later give more fields of the same report.
-    """
+    """A report of the v1 list that is not written yet, because device data may give more of its fields."""
 
     report: Report
     point: Reading

@@ -43,8 +43,8 @@ Found: TypeAlias = T | Missing
 class Row:
     """One JSON object from which fields are read.
 
-    `serial`, `reported` (the time of its report by the gateway's clock) and `tags` identify its device. `doubt`: why
-    the row's values are not believed now; empty if the values are believed.
+    `serial` and `tags` identify the device of the row. `reported`: the time of the device's report, by the gateway's
+    clock. `doubt`: why the row's values are not believed now; empty if the values are believed.
     """
 
     values: Object

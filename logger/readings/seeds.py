@@ -129,8 +129,9 @@ def _by_block(view: View, quantity: str, kind: str) -> Seed | None:
 def _is_left_behind(today: float, lifetime: float) -> bool:
     """Return whether a block shows the interval database's figure of today without the CT's rise.
 
-    The database's figure is a whole number. The gateway adds the CT's rise since the database's last step, which has
-    decimals. If the database counts from another base and is ahead of the CT, the gateway adds nothing.
+    The database's figure is a whole number. To this figure the gateway adds the CT's rise since the database's last
+    step, and this rise has decimals. If the database counts from another base and is ahead of the CT, the gateway
+    adds nothing.
     """
     return today.is_integer() and not lifetime.is_integer()
 
@@ -149,7 +150,7 @@ def _first_row(rows: Rows) -> Object:
 
 
 def _sane_week(today: float, week: float | None, lifetime: float) -> float | None:
-    """Return the seven-day figure in Wh; None if it is zero, below half of today, or equal to the whole lifetime."""
+    """Return the seven-day figure in Wh; None if it is zero, below half of today, or nearly the whole lifetime."""
     if week is None or week <= 0 or week < today / 2:
         return None
     return week if week < (lifetime - today) * 0.99 else None

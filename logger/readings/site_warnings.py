@@ -22,7 +22,7 @@ _REPORTING: Final = {
 }
 """Document → the kind of the devices in it. Their values are written at the tick, not at the report's time."""
 _WELL: Final = ("normal", "not-metering", "")
-"""The status flags of a meter without a fault."""
+"""The values of `meteringStatus` of a meter without a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +68,16 @@ def find_warnings(snapshot: Snapshot, duplicates: Collection[str]) -> dict[str, 
 
 
 def _find_early_reports(view: View) -> dict[str, SiteWarning]:
-    """Return a site warning if inverters stamp their reports with a time ahead of the gateway's clock (Q-T6)."""
+    """Return a site warning if the times of inverter reports are ahead of the gateway's clock (Q-T6)."""
     standing = view.standing()
     for rows in (inverters.v1_inverters(standing), device_data.data_inverters(standing)):
         for row in rows or ():
             if row.reported and row.document and row.reported > view.gateway_now(row.document) + AHEAD_S:
                 return {
                     "early reports": SiteWarning(
-                        "inverters stamp their reports ahead of the gateway's clock; "
-                        "each is written at the time at which it was first seen",
-                        "inverters no longer stamp their reports ahead of the gateway's clock",
+                        "the times of inverter reports are ahead of the gateway's clock; "
+                        "each such report is written at the time at which the recorder first saw it",
+                        "the times of inverter reports are no longer ahead of the gateway's clock",
                         "check the gateway's time and time zone in Enphase's app.",
                         "reports_early",
                     )
@@ -89,7 +89,8 @@ def _find_doubted_meters(view: View) -> dict[str, SiteWarning]:
     """Return a site warning for each meter whose readings no longer change or cannot be true (Q-M14, Q-M15)."""
     return {
         f"doubted {kind}": SiteWarning(
-            f"the {kind} meter measures nothing: {row.doubt}; its values are left out, its counters wait",
+            f"the {kind} meter measures nothing: {row.doubt}; its values are left out, "
+            "and its energy is counted later",
             f"the {kind} meter measures again",
             "restart the gateway if this lasts for an hour.",
             "meter_still",
@@ -104,7 +105,7 @@ def _find_silent_devices(snapshot: Snapshot) -> dict[str, SiteWarning]:
     """Return a site warning for each battery and controller whose last report is older than two intervals (Q-B20)."""
     return {
         f"silent {serial}": SiteWarning(
-            f"{kind} {serial} is silent: {doubt}; only its flags and its age are written",
+            f"{kind} {serial} is silent: {doubt}; its state and its measured values are left out",
             f"{kind} {serial} reports again",
             "check its power supply, and its connection to the gateway.",
             "device_silent",

@@ -54,7 +54,7 @@ def explain_field(item: Field, view: View, device: str = "") -> list[str]:
             return doubts or known or [f"{key.rowset.where}: no usable value now"]
         if key.rowset in _OF_IQ_BATTERIES and (text := _compare_batteries(view)):
             return [text]
-    return found or [f"{key.rowset.where}: none" for key in item.keys]
+    return found or [f"{key.rowset.where}: no value there" for key in item.keys]
 
 
 def _explain_unknown(key: Key, view: View) -> str:
@@ -65,7 +65,7 @@ def _explain_unknown(key: Key, view: View) -> str:
         nothing = f"{paths.READINGS} lists no usable reading of the {kind} meter"
         return describe_several(kind, view) if is_several else nothing
     if key.rowset.name in _SUMS and _SUMS[key.rowset.name] in view.snapshot.documents:
-        return f"{key.rowset.where}: its lifetime cannot be read, so its power is not read either"
+        return f"{key.rowset.where}: its lifetime energy cannot be read, so its power is not read either"
     if key.rowset is s.LIST_SUM and (last := inverters.find_last_report(view)) is not None:
         return f"{key.rowset.where}: the newest report is of {format_second(last)}"
     if key.rowset in _OF_IQ_BATTERIES and (text := _compare_batteries(view)):

@@ -112,7 +112,10 @@ class Watched(Mapping[str, Document]):
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The best source of a counter: "" without a source, None while a better source is unknown."""
+    """The best source of a counter: "" without a source, None while a better source is unknown.
+
+    `paths`: the documents that were read for the choice. `fresh`: the source's document is new at this tick.
+    """
 
     source: str | None
     paths: frozenset[str] = frozenset()
@@ -169,7 +172,7 @@ def _find(item: Field, snapshot: Snapshot, review: Review) -> _Found:
 
 
 def _notice_changes(snapshot: Snapshot, sources: Sources) -> tuple[Review, tuple[Event, ...]]:
-    """Compare firmware and meters with the review. Return the updated review, and an event if the meters changed."""
+    """Compare firmware and meters with those of the review. Return the new review, and an event for other meters."""
     review, firmware = sources.review, snapshot.gateway.firmware
     meters = _meters(snapshot) or review.meters
     if review.changed_at > snapshot.tick:  # our clock was set back

@@ -24,14 +24,14 @@ KEY: Final = "storage CT"
 COMPARED_S: Final = 7200
 """The greatest age in seconds at which a sample is still compared."""
 _FEWEST: Final = 6
-"""The least number of samples with power for a comparison."""
+"""Fewer samples are not compared, except the first one alone."""
 _WORTH_W: Final = 300.0
 """The batteries are compared with the CT only if they report at least this power, in W."""
 _NOTHING: Final = 0.05
 """A CT that shows less than this share of the batteries' power counts as measuring nothing."""
 _REVERSED: Final = -0.5
 _ALIKE: Final = (-1.5, -0.7)
-"""A first pair of powers shows a reversed CT if its ratio is between these two: nearly equal, with opposite signs."""
+"""The first pair of powers shows a reversed CT if the ratio of the two powers lies between these numbers."""
 _CHECK_CT: Final = "have the installer check where the storage CT is clamped, and in which direction."
 
 

@@ -67,7 +67,7 @@ def test_reports_an_hour_ahead_are_written_at_the_time_they_were_first_seen(tmp_
         ("standard_zero_meter_rows", "production meter: it shows no voltage on any phase"),
         ("ac_battery_silent_41h", "AC Battery 121917000000 is silent"),
         ("collar_off_grid", "admin_state_str is ENCMN_MDE_OFF_GRID"),
-        ("reports_an_hour_ahead", "inverters stamp their reports ahead of the gateway's clock"),
+        ("reports_an_hour_ahead", "the times of inverter reports are ahead of the gateway's clock"),
     ],
 )
 def test_doctor_names_the_cause(case: str, cause: str, tmp_path: Path) -> None:

@@ -73,7 +73,9 @@ AT_THE_GATEWAY = {
     "readings that stand still": Situation("ct_rows_frozen", "measures nothing.* has not changed since"),
     "keys that contradict each other": Situation("collar_off_grid", "contradicts itself"),
     "a silent battery": Situation("ac_battery_silent_41h", "AC Battery .* is silent: its last report is from"),
-    "reports from the future": Situation("reports_an_hour_ahead", "stamp their reports ahead of the gateway's clock"),
+    "reports from the future": Situation(
+        "reports_an_hour_ahead", "times of inverter reports are ahead of the gateway's clock"
+    ),
     "HTTP that breaks until the restart": Situation(
         "5.0.49", r"/home.*redirect.*Try: restart the gateway", break_home
     ),

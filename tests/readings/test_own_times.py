@@ -281,7 +281,7 @@ def test_each_doubt_is_a_warning_of_the_site_with_the_same_text_while_it_lasts()
         texts.add(found["doubted production"].message)
     assert texts == {
         "the production meter measures nothing: its reading has not changed since 2025-06-15 13:10 UTC; "
-        "its values are left out, its counters wait"
+        "its values are left out, and its energy is counted later"
     }
     silent = recorder.read(snapshot(site_with_acb(NOW - 148_000, NOW - 148_000), tick=NOW + 900)).snapshot
     assert set(find_warnings(silent, ())) == {f"silent {ACB}"}

@@ -104,9 +104,9 @@ def _count_in_block(view: View) -> Found[int]:
 
 
 def infer_ac_batteries(view: View) -> int | None:
-    """Count the AC Batteries; while the inventory has not arrived, from the device types of the v1 list.
+    """Count the AC Batteries. While the inventory has not arrived, count those of the v1 list.
 
-    Other values depend on this count. The count that is written to InfluxDB is that of `count_ac_batteries`.
+    This count decides how other values are read. InfluxDB gets the count of `count_ac_batteries`.
     """
     counted = count_ac_batteries(view)
     if counted is not None:
@@ -159,7 +159,7 @@ def _has_ac_batteries_alone(view: View) -> bool | None:
 
 
 def _read_site(view: View) -> Rows:
-    """Select `/ivp/ensemble/secctrl`, with a doubt while it is not filled yet: IQ Batteries without any capacity."""
+    """Select `/ivp/ensemble/secctrl`, with a doubt if IQ Batteries exist and their capacity in it is still 0."""
     rows = object_at(paths.SECCTRL)(view)
     if not rows or rows[0].number("Enc_commissioned_capacity") != 0 or not _count_iq_batteries(view):
         return rows
@@ -266,7 +266,7 @@ def _acb_blocks(view: View) -> Rows:
 
 
 def find_old_block(view: View) -> int | None:
-    """Return when the AC Battery block was read, in unix seconds, if that is too long ago; else None."""
+    """Return when the AC Battery block was read, in unix seconds, if that is 20 minutes ago or more; else None."""
     for block in _acb_blocks(view) or ():
         read_at = whole(block.values.get("readingTime")) or 0
         if block.document is not None and view.gateway_now(block.document) - read_at >= _FRESH_BLOCK_S:

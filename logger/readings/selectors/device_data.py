@@ -91,7 +91,7 @@ def select_data_inverters(document: Found[Document]) -> Rows:
 
 
 def device_data_sums(view: View) -> Rows:
-    """Select the sums over all inverters of device data: energy of lifetime, today and week.
+    """Select the sums over all inverters of device data: the energies of the lifetime, of today and of the week.
 
     Select nothing if an inverter can be missing from the document.
     """

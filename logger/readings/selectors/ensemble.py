@@ -31,7 +31,7 @@ from logger.readings.rows import (
 CONTROLLER_TYPES: Final = ("ENPOWER", "COLLAR")
 """The device types of the ensemble inventory that disconnect the house from the grid."""
 SURGE: Final = 2.5
-"""The greatest plausible multiple of a battery's rated power. To start motors, batteries give up to twice it."""
+"""A battery's power is plausible up to this multiple of its rated power; to start motors it gives up to twice."""
 _LARGEST_W: Final = 10_000.0
 """The rated power in W of the largest IQ Battery, used for a battery that gives neither rating nor capacity."""
 _IQ_BATTERY: Final = 13
@@ -60,14 +60,12 @@ def _list_type(document: Document, kind: str) -> Rows:
 
 
 def devices_now(kind: str) -> Selector:
-    """Make a selector of the devices of a type in an inventory that is new since the last tick, for measurements."""
+    """Make a selector of the devices of a type in a fresh ensemble inventory, for measured values."""
     return lambda view: doubt_silent(view, ensemble_devices(view.find_fresh(paths.ENSEMBLE), kind), paths.ENSEMBLE)
 
 
 def devices_known(kind: str) -> Selector:
-    """Make a selector of the devices of a type. The selector also reads an old inventory.
-
-    It is for facts about the installation, which stay true."""
+    """Make a selector of the devices of a type in the standing ensemble inventory, for facts about devices."""
     return lambda view: ensemble_devices(view.find_fact(paths.ENSEMBLE), kind)
 
 
@@ -75,7 +73,7 @@ def devices_known(kind: str) -> Selector:
 
 
 encharge_inventory = devices_known("ENCHARGE")
-"""Select the IQ Batteries (`ENCHARGE`) of the ensemble inventory, which some gateways answer without any (Q-B7)."""
+"""Select the IQ Batteries (`ENCHARGE`) of the standing ensemble inventory, which may list none (Q-B7)."""
 
 
 def encharge_power(view: View) -> Rows:
@@ -141,7 +139,7 @@ def encharge_status(view: View) -> Rows:
 def has_generator(view: View) -> bool | None:
     """Return whether a generator is configured; the key `present` is unreliable (Q-B9).
 
-    A configuration whose values are all empty is none, such as an empty object below one key.
+    A document whose values are all empty, such as an empty object below one key, configures no generator.
     """
     config = view.find_fact(paths.GENERATOR_CONFIG)
     if isinstance(config, Missing) or not config.body:

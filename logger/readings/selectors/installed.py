@@ -29,7 +29,7 @@ def count_inverters(view: View) -> Rows:
 def _count_flags(view: View) -> dict[str, Json]:
     """Count the flags in the first of these documents that has flags: inventory, v1 list, device data.
 
-    A flag that an inverter lacks is not counted.
+    If any inverter lacks a flag, there is no count of this flag.
     """
     rows, keys = inventory.countable_inventory(view), ("communicating", "producing")
     if rows is ABSENT:

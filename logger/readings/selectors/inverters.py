@@ -116,7 +116,7 @@ def _list_living(document: Document, now: float, registered: int) -> Rows:
 
 
 def countable_inverters(view: View) -> Rows:
-    """Select the v1 list without removed inverters; UNKNOWN for a list for which `_is_countable` is False.
+    """Select the inverters of the v1 list without removed ones; UNKNOWN if `_is_countable` is False for the list.
 
     An empty list is UNKNOWN, because gateways sometimes give an empty list at night (Q-I4).
     """
@@ -224,7 +224,7 @@ installed_inverters = first_of(countable_inventory, device_data_inverters, count
 
 
 def has_readable_reports(view: View) -> bool:
-    """Return whether the standing documents give the report of every inverter, with time and power.
+    """Return whether a standing document that lists every inverter gives a report with time and power.
 
     Device data leaves out every device beyond the fiftieth, so it is not enough at larger sites.
     """
@@ -239,7 +239,7 @@ def _is_readable(row: Row, power: str) -> bool:
 
 
 def list_flags(view: View) -> Rows:
-    """Select the v1 list with two flags: `heard` (a report within 30 minutes), `delivering` (heard, with power)."""
+    """Select the inverters of the v1 list, with two flags: `heard` in the last 30 minutes, `delivering` power."""
     document = view.find_fact(paths.V1_INVERTERS)
     if isinstance(document, Missing):
         return document
@@ -273,7 +273,10 @@ def _has_list(view: View) -> bool | None:
 
 
 data_listed_inverters = unless(_has_list, _data_flags)
-"""Select device data with the flags of `list_flags`, if there is no v1 list and no inverter can be missing."""
+"""Select the inverters of device data, with the flags of `list_flags`.
+
+Select none if there is a v1 list, or if an inverter can be missing from device data.
+"""
 
 
 def _flag(row: Row, now: float, watts: Json, *, is_gone: bool | None) -> Row:

@@ -38,11 +38,11 @@ METER_KINDS: Final = frozenset(
     }
 )
 _NEW_STACK: Final = frozenset({"backfeed", "load", "evse", "pv3p"})
-"""The meter kinds that only the new metering code of some 8.3 firmware lists."""
+"""The meter kinds that only the new metering software of some 8.3 firmware lists."""
 LEAST_V: Final = 30.0
 """The least voltage in V of a connected phase. Channels that are not connected show up to 12 V of noise."""
 _LEG_W: Final = 100.0
-"""A phase counts as reversed only if its negative power is greater, in W. Noise and night consumption are less."""
+"""A phase counts as reversed only below minus this power, in W. Noise and consumption at night stay above."""
 _WORTH_W: Final = 200.0
 """A smaller difference in W between a meter and the sum of its phases is noise."""
 _NOISE: Final = 0.2
@@ -51,7 +51,7 @@ _EIDS: Final[dict[int, tuple[str, ...]]] = {
     704643584: ("net-consumption", "total-consumption"),
     704643840: ("storage",),
 }
-"""Meter eid → its possible kinds, for meter list lines with an unreadable kind; eids are equal on all gateways."""
+"""`eid` of a meter → its possible kinds, for a meter whose kind cannot be read. All gateways use these numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Meter:
 
     @property
     def is_unclear(self) -> bool:
-        """Return True if the list does not say whether this meter is enabled, which it is, or what it measures."""
+        """Return True if `enabled` cannot be read, or if the meter is enabled and `eid` or `kind` cannot be read."""
         return self.enabled is None or (self.enabled and None in (self.eid, self.kind))
 
 
@@ -162,7 +162,7 @@ def _is_unwired(channel: Object) -> bool:
 def legs(reading: Object, phases: int | None) -> list[tuple[int, Object]]:
     """Return a meter's phases in use, numbered from 1.
 
-    These are the first `phases` channels (Q-M3) without unwired channels.
+    These are the wired channels among the first `phases` channels (Q-M3), or all of these if none is wired.
     """
     channels = reading.get("channels")
     found: list[tuple[int, Object]] = [
@@ -263,9 +263,9 @@ def find_other_sum(row: Row) -> tuple[float, float] | None:
 
 
 def find_reversed_legs(view: View, kind: str = "production") -> dict[str, float]:
-    """Return the phases of a meter with clearly negative power, in W, while another phase has positive power.
+    """Return each phase of a meter with clearly negative power, with this power in W.
 
-    Return nothing if the phases do not add up to the power of their meter.
+    Return none if no other phase has positive power, or if the phases do not add up to the power of their meter.
     """
     watts = {
         name: leg_w or 0.0

@@ -1,7 +1,7 @@
 """Read the web page of the oldest gateways: four figures of three digits, each with a unit.
 
-The figures are power, today, the past week and the lifetime. The lifetime moves in steps of its third digit, such as
-10 kWh or 1 MWh, so no energy is computed from its rises.
+The figures are the power, and the energies of today, of the past week and of the lifetime. The lifetime energy rises
+in steps of its third digit, such as 10 kWh or 1 MWh, so no other energy is computed from it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def figures(text: str) -> dict[str, Json]:
 
 
 def page(view: View) -> Rows:
-    """Select the figures of the page `/production`, if the lifetime is above 0. A starting gateway shows 0 (Q-P8)."""
+    """Select the figures of the web page, if the lifetime energy is above 0. A starting gateway shows 0 (Q-P8)."""
     document = view.find_fresh(paths.PAGE)
     if isinstance(document, Missing):
         return document

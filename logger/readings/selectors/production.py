@@ -51,11 +51,11 @@ def _doubt_sum(view: View, row: Row) -> Row:
 
 
 v1_totals = unless(has_disabled_meters, _totals)
-"""Select `/api/v1/production`, only if its lifetime is above 0 and no disabled CT makes it wrong (Q-P3)."""
+"""Select `/api/v1/production`, only if its lifetime energy is above 0 and no disabled CT makes it wrong (Q-P3)."""
 
 
 def pdm(side: str, part: str) -> Selector:
-    """Make a selector of one block of `/ivp/pdm/energy`, only if its lifetime is above 0."""
+    """Make a selector of one block of `/ivp/pdm/energy`, if its lifetime energy is above 0."""
 
     def select(view: View) -> Rows:
         rows = whole_of(view.find_fresh(paths.PDM))
@@ -83,7 +83,7 @@ def _keep_counting(rows: Rows) -> Rows:
 
 
 def blocks_of(view: View, side: str) -> Rows:
-    """Select the blocks of one side of production.json."""
+    """Select the blocks of one side of production.json: `production`, `consumption` or `storage`."""
     rows = whole_of(view.find_fresh(paths.BLOCKS))
     if not rows:
         return rows
