@@ -29,7 +29,7 @@ def describe_decision(name: str, known: Counter, decision: Decision, wh: float, 
         figures = [_kwh(value.wh) for value in decision.rejected]
         shown = figures[0] if len(set(figures)) == 1 else f"{figures[0]} … {figures[-1]}"
         refused = f"{len(figures)} values of {shown} were" if len(figures) > 1 else f"a value of {shown} was"
-        text = f"{subject}: {refused} rejected after {before}"
+        text = f"{subject}: {refused} rejected; the last accepted value is {before}"
         yield Event(decision.rejected[0].at, "counter_refused", text, "warning")
     if decision.rollovers:
         text = f"{subject}: the lifetime counter rolled over; counting continues from {before}"

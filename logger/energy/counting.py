@@ -72,7 +72,7 @@ def describe_counting(state: EnergyState, today: str) -> Counting:
 def _find_begin(state: EnergyState, name: str) -> int:
     """Return the unix time at which a counter began to count today.
 
-    A counter whose first value is zero counts since the first tick.
+    A counter whose first value is zero counts since the first tick, or since midnight if that tick was not today.
     """
     base = state.bases.get(name)
     if base is not None and base.wh > 0:

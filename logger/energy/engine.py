@@ -96,7 +96,7 @@ def account(before: EnergyState, tick: Tick, prices: Prices = NO_PRICES) -> Acco
 class _Entry:
     """Collect the changes of one tick to the state, counter by counter.
 
-    `was_balanced`: whether import and export were to be balanced at the last tick, too.
+    `was_balanced`: True if the meter at the grid counted several phases also at the last tick.
     """
 
     def __init__(self, state: EnergyState, tick: Tick, *, was_balanced: bool) -> None:
@@ -252,7 +252,7 @@ class _Entry:
     def close(self, held_ticks: tuple[HeldTick, ...]) -> EnergyState:
         """Return the state after this tick.
 
-        `held_ticks`: the earlier ticks whose held values are confirmed now.
+        `held_ticks`: the earlier ticks with held values, including the values that are confirmed now.
         """
         tick, interval_s = self.tick, self.tick.site.totals_s
         is_polled = tick.is_polled and all(

@@ -53,7 +53,7 @@ def take_seeds(state: EnergyState, tick: Tick) -> Mapping[str, Seed]:
 def _judge_week(seed: Seed, tick: Tick) -> float | None:
     """Return the gateway's seven-day figure in Wh; None if the inverters cannot have produced so much energy.
 
-    The limit is the greatest power of the inverters for seven whole days.
+    The limit is the energy of seven whole days at the greatest power of the inverters.
     """
     is_bounded = seed.quantity == "production" and tick.inverters_w and seed.week_wh is not None
     most_w = max(tick.inverters_w or 0.0, tick.powers.get("production", 0.0))
@@ -75,8 +75,8 @@ def _is_of_yesterday(seed: Seed, state: EnergyState, tick: Tick) -> bool:
     """Return whether the gateway's figure of today is greater than what can have flowed since midnight.
 
     Inverters produce at most the sum of their own greatest powers, and nothing before their first report of the day.
-    In the first three hours, any other quantity is at most half of a usual day. If the gateway does not report a
-    usual day, the limit is 3 kW.
+    Any other quantity is at most half of a usual day's energy in the first three hours. If the gateway reports no
+    energy of seven days, its power is at most 3 kW in these hours.
     """
     passed_s = tick.at - state.today.start
     if seed.today_wh is None:
@@ -105,7 +105,7 @@ def _stands(seed: Seed, tick: Tick) -> bool:
 
 
 def note_bases(state: EnergyState) -> Mapping[str, Base]:
-    """Store the first accepted value of each counter of the gateway. A stored base never changes."""
+    """Return the bases, with the first accepted value of each new counter of the gateway. No base ever changes."""
     new = {
         name: Base(counter.at, counter.accepted_wh - counter.offset_wh)
         for name, counter in state.counters.items()
@@ -121,7 +121,7 @@ def _is_first_day(state: EnergyState, of: Mapping[str, int]) -> bool:
 
 
 def _before_us(state: EnergyState, seed: Seed, of: Mapping[str, int]) -> float | None:
-    """Return today's energy, in Wh, before this recorder began to count; None if the seed has no figure."""
+    """Return today's energy, in Wh, before this recorder began to count; None if the seed has no figure of today."""
     if seed.today_wh is None:
         return None
     return max(0.0, seed.today_wh - add_up(sign * state.today.energy[name].wh for name, sign in of.items()))

@@ -1,8 +1,8 @@
 """Count the energy of each local hour, and make the points of `envoy_hour`. Pure.
 
 An hour is written once, when it is over and the values of all counters reach beyond its end. If a rise crosses the
-border of an hour and took longer than 20 minutes, its energy is added to no hour. The counter is then unknown in both
-hours. So an hour that was not polled has no point, and its energy is only in the day.
+border of an hour and took longer than 20 minutes, its energy is added to no hour. The counter's energy is then
+unknown in both hours. So an hour that was not polled has no point, and its energy is only in the day.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ MEASUREMENT: Final = "envoy_hour"
 QUANTITIES: Final = tuple(name for name in TOTALS if name not in ("consumption", "net"))
 """The quantities whose energy is a field of an hour's point."""
 _LONGEST_S: Final = 1200
-"""Seconds. The gateway's nightly silence around 23:00 is shorter, even with some polls around it."""
+"""A longer rise, in seconds, is not divided between hours. The gateway's silence around 23:00 is shorter."""
 _WAIT_S: Final = 7200
 """An hour waits this many seconds for a counter without a later value, because held values are counted later."""
 _LEAST_POLLED: Final = 0.75
-"""Least share of an hour that must be polled for energy that is integrated from power."""
+"""Energy that is integrated from power is known if at least this share of the hour was polled."""
 
 
 def count_hours(

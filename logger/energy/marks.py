@@ -90,7 +90,7 @@ def _move(
     if known.today_wh - today > _most_short_wh(known, state, tick) and not is_unreported:
         return replace(known, at=tick.at, short_at=tick.at), ()
     if known.short_at and not known.is_short(tick.at):
-        text = f"figures of the {quantity} are plausible again; the lifetime continues at {ever / 1000:,.1f} kWh"
+        text = f"figures of the {quantity} are plausible again; its lifetime energy is {ever / 1000:,.1f} kWh now"
         return Mark(tick.at, state.day, known.of, ever, today), (Event(tick.at, "impossible_house", text),)
     highest = replace(known, ever_wh=max(known.ever_wh, ever), today_wh=max(known.today_wh, today))
     return replace(highest, at=tick.at), ()

@@ -112,7 +112,7 @@ def lead_up(
 ) -> EnergyState:
     """Advance the `past` state to the beginning of the `live` state.
 
-    As over any gap, the energy from one state to the other is shared over the days and booked at its prices.
+    The energy that flowed between the two states is shared over the days and booked at its prices, as over any gap.
     `inverters`: the number of inverters at the site.
     """
     ticks: dict[int, dict[str, float]] = {live.first_tick: {}} if live.first_tick else {}

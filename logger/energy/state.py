@@ -74,9 +74,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """The gateway's figures in Wh for the first day: `today_wh` before our first tick, `week_wh` of seven days.
+    """The gateway's energies in Wh of today and of the seven days before, which are used on the first day.
 
-    A figure that is unknown or not plausible is None.
+    In a stored seed, `today_wh` is only the energy before our first tick. A figure that is unknown or not plausible
+    is None.
     """
 
     quantity: str
@@ -213,10 +214,11 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The highest lifetime of a quantity that is made of several counters, and its highest rise on the `day`.
+    """The lifetime energy of a quantity that is a sum of several counters, and its energy on the `day`.
 
-    `at`: the tick at which all counters had moved. `of`: the names of the counters. `short_at`: the last tick at
-    which the counters gave a figure too far below the mark to be true; 0 if there was no such tick.
+    If the quantity can only rise, both are the highest figures so far. `at`: the last tick at which all counters had
+    moved. `of`: the names of the counters. `short_at`: the last tick at which the counters gave a figure too far
+    below the mark to be true; 0 if there was no such tick.
     """
 
     at: int
@@ -304,9 +306,9 @@ class Tick:
     whose power arrives only every 15 minutes. `is_polled`: whether the gateway answered. `changed_at`: the tick at
     which the gateway's firmware or meters last changed. `inverters_w`: the greatest power in W that the inverters can
     make together, None if unknown. `reported_at`: the unix time of the last report of an inverter, None if unknown.
-    `limits`: the greatest power in W of each counter whose devices report a limit below `max_w`. `left_out`:
-    quantities that cannot be counted now. `tags`: the tags for a day that begins now. `around`: the surroundings that
-    were measured.
+    `limits`: the greatest power in W that a counter can count, for each counter whose devices report such a limit.
+    `left_out`: quantities that cannot be counted now. `tags`: the tags for a day that begins now. `around`: the
+    surroundings that were measured.
     """
 
     at: int

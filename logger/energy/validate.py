@@ -155,7 +155,7 @@ def hold(counter: Counter, value: HeldValue) -> Decision:
 def rebaseline(counter: Counter, held: Sequence[HeldValue], bounds: Bounds) -> Decision:
     """Accept the first held value as the new base, or count the rollovers that explain it.
 
-    The other held values are rises from the first value.
+    The differences between the held values count as rises.
     """
     first, tick = held[0], held[-1].at
     step = first.wh + counter.offset_wh - counter.accepted_wh

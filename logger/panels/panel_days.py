@@ -28,7 +28,7 @@ _GAP_INTERVALS: Final = 3
 _LONGEST_INTERVAL_S: Final = 7200
 _COUNTER_GONE_S: Final = 86400
 Waiting: TypeAlias = Literal["stays", "is counted", "counts"]
-"""What becomes of waiting energy: it waits on, a counter has counted it, or it counts because no counter did."""
+"""What becomes of waiting energy: it still waits, a counter has counted it, or it counts because no counter did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Final
 from logger.panels.panel_state import Installed, PanelDay, PanelDays, PanelState
 
 _AWAKE_S: Final = 7200
-"""If the other inverters have reported for this many seconds on a day, an inverter without a report is silent."""
+"""On the latest day, an inverter is silent only after others have reported for this many seconds."""
 
 
 def list_installed(

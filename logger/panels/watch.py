@@ -1,8 +1,8 @@
 """Detect silent inverters, weak panels and changes of the reporting interval. Pure.
 
 A panel with a group in the layout file is compared with that group. Without groups it is unknown which panels face
-the same way. If all other panels have similar ratios, a panel is compared with them, otherwise with its own usual
-ratio.
+the same way. If nearly all panels have similar ratios, a panel is compared with the others. Otherwise, or if its
+usual ratio is low, it is compared with its own usual ratio.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ _SUNNY_PART: Final = 0.5
 _SUNNY_WH: Final = 150.0
 _WATCHED_GAP_S: Final = 7200
 _ALIKE: Final = (0.1, 0.1)
-"""Greatest deviation of a ratio from 1 for a similar panel, and greatest share of dissimilar panels (or one panel).
+"""Panels are alike if their ratios differ from 1 by at most the first number.
+
+The second number is the greatest share of panels that may differ more. One panel may always differ more.
 """
 _USUAL_DAYS: Final = 5
 _USUAL_WEIGHT: Final = 0.1
