@@ -88,7 +88,10 @@ def list_totals(name: str, lifetime: tuple[Key, ...] = ()) -> tuple[Field, ...]:
 
 
 def list_energies(span: str, names: Iterable[str] = ENERGIES, made_of: str = "") -> tuple[Field, ...]:
-    """Make one field for each energy of a time span. `made_of`: how all these energies are computed, if the same."""
+    """Make one field for each energy of a time span.
+
+    `made_of`: how every energy is computed. If it is empty, each field states how its own energy is computed.
+    """
     return tuple(
         Field(f"{name}_wh", ENERGIES[name].describe(span), made_of=made_of or ENERGIES[name].rises) for name in names
     )
