@@ -17,6 +17,7 @@ _BUCKETS: Final = {
 _TIMES: Final = {
     "tick": "the tick",
     "report": "the inverter's own report",
+    "event": "the second of the event",
     **{span: f"the first second of the {span}" for span in ("hour", "day", "month", "year")},
 }
 _UNITS: Final = {

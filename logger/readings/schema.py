@@ -115,12 +115,12 @@ class Field:
 class Measurement:
     """Describe one measurement: its role, its fields, and its tags besides gateway and site.
 
-    The role selects the bucket. `time` is the tick, the inverter's own report, or the beginning of a local hour, day,
-    month or year. With `one_document`, all fields of a point come from the first rowset that has the device.
-    `listed_by` holds groups of rowsets that prove that a device exists; in each group the first rowset that lists any
-    device decides. If `listed_by` is empty, every rowset proves that a device exists. `has_layout`: the points also
-    carry the tags of the layout file. `has_gateway`: False for measurements of several gateways, whose points have no
-    tag `gateway`.
+    The role selects the bucket. `time` is the tick, the inverter's own report, the event, or the beginning of a local
+    hour, day, month or year. With `one_document`, all fields of a point come from the first rowset that has the
+    device. `listed_by` holds groups of rowsets that prove that a device exists; in each group the first rowset that
+    lists any device decides. If `listed_by` is empty, every rowset proves that a device exists. `has_layout`: the
+    points also carry the tags of the layout file. `has_gateway`: False for measurements of several gateways, whose
+    points have no tag `gateway`.
     """
 
     name: str
@@ -128,7 +128,7 @@ class Measurement:
     role: Role
     fields: tuple[Field, ...]
     tags: tuple[str, ...] = ()
-    time: Literal["tick", "report", "hour", "day", "month", "year"] = "tick"
+    time: Literal["tick", "report", "event", "hour", "day", "month", "year"] = "tick"
     one_document: bool = False
     listed_by: tuple[tuple[Rowset, ...], ...] = ()
     has_layout: bool = False

@@ -360,9 +360,10 @@ GATEWAY = Measurement(
 
 EVENT = Measurement(
     "envoy_event",
-    "Each event, at its own time. Grafana can show events as annotations.",
+    "Each event. Grafana can show events as annotations.",
     "totals",
     tags=("kind", "serial"),
+    time="event",
     fields=(
         Field("text", "What happened.", kind="string", made_of="the recorder"),
         Field("severity", "info, warning or error.", kind="string", made_of="the recorder"),

@@ -18,7 +18,7 @@ from logger.daemon.newest import is_current
 from logger.daemon.recorder import Recorder
 from logger.model import Reading, Value
 from logger.readings.schema import Field, Measurement
-from logger.readings.table import EVENT, MEASUREMENTS, SELF, TOTALS
+from logger.readings.table import MEASUREMENTS, SELF, TOTALS
 from logger.web.cached_documents import WebDocument
 
 Family: TypeAlias = CounterMetricFamily | GaugeMetricFamily | InfoMetricFamily
@@ -45,7 +45,7 @@ _COUNTED: Final = frozenset({"requests", "failures", "cpu_s"})
 """The fields about the recorder that only rise, which become counters."""
 _FREE_TEXT: Final = frozenset({"conditions"})
 """The texts that are not written, because each new wording would make a new series."""
-_SHOWN: Final = tuple(each for each in MEASUREMENTS if each.time in ("tick", "report") and each is not EVENT)
+_SHOWN: Final = tuple(each for each in MEASUREMENTS if each.time in ("tick", "report"))
 _TEXTS: Final = {each.name: [field.name for field in each.fields if field.kind == "string"] for each in _SHOWN}
 _LAYOUT: Final = ("panel", "panel_group")
 

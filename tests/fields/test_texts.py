@@ -24,3 +24,8 @@ def test_a_part_of_a_name_finds_every_field_whose_name_contains_it() -> None:
 
 def test_a_word_that_is_in_no_name_finds_nothing() -> None:
     assert found("no_such_word") == set()
+
+
+def test_the_time_of_an_event_is_the_event_and_not_the_tick() -> None:
+    section = field_texts.markdown().partition("## `envoy_event`")[2].partition("\n## ")[0]
+    assert "Time: the second of the event." in section
