@@ -12,12 +12,15 @@ from logger.errors import BrokenError, OversizeError
 from logger.model import Json
 
 _MOST_FIELDS_BYTES: Final = 64 * 1024
-_PASSES: Final = "check the address and restart the device if this lasts."
+_PASSES: Final = "check the address; restart the device if this lasts."
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One complete answer. Header names are in lower case. `body` is unpacked. `took_s`: its duration in s."""
+    """One complete answer. Header names are in lower case. `body` is unpacked.
+
+    `took_s`: the seconds from the request to the end of the answer.
+    """
 
     status: int
     headers: Mapping[str, str]

@@ -95,10 +95,8 @@ def run() -> None:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        where = f" of {error.filename}" if error.filename else ""
-        click.echo(
-            f"the disk has no space for the output{where}: {error.strerror}\nTry: free space on that disk.", err=True
-        )
+        output = error.filename or "the output"
+        click.echo(f"the disk has no space for {output}: {error.strerror}\nTry: free space on that disk.", err=True)
         raise SystemExit(1) from None
 
 

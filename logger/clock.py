@@ -112,7 +112,7 @@ class FastClock:
                 break
 
     def _in_real_s(self, left: float) -> float:
-        """Return the real seconds to wait, with a small addition.
+        """Return the real seconds in which this clock advances by `left` seconds, with a small addition.
 
         Without this addition most waits would need a second step.
         """

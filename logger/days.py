@@ -13,11 +13,14 @@ does not answer for some minutes (Q-C1 of `docs/gateway-quirks.md`)."""
 _FINAL: Final = time(3)
 """A day may change until this local time of the next day."""
 YEARS: Final = range(2000, 3000)
-"""The years of which a person may name a date. The first gateway was made in 2008."""
+"""The years in which a date from a person may lie. The first gateway was made in 2008."""
 
 
 def parse_day(text: str) -> date:
-    """Return the date in a text such as 2026-05-01. Raises ValueError for any other text, and for years far away."""
+    """Return the date in a text such as 2026-05-01.
+
+    Raises ValueError for any other text, and for a year that is not in `YEARS`.
+    """
     day = date.fromisoformat(text)
     if day.year not in YEARS:
         raise ValueError(f"{day.year} is no year from {YEARS[0]} to {YEARS[-1]}")

@@ -5,7 +5,7 @@ error. The text of each error has two lines: what happened, and what to do::
 
     EnvoyLoggerError                       exit retry
     ├── SettingsError                       78        one or more settings are wrong; all are listed
-    ├── StateError                          78        the state folder cannot be used
+    ├── StateError                          78        a file or folder cannot be used, or the clock is not set
     ├── StoreHeldError                      69        another process owns the store
     ├── StoreFullError                       1   yes  the store has no space for the next tick
     ├── WireError                           69   yes  a request got no usable answer
@@ -82,7 +82,11 @@ class SettingsError(EnvoyLoggerError):
 
 
 class StateError(EnvoyLoggerError):
-    """The state folder is not writable, belongs to the demo, or was written by a newer version of the program."""
+    """A file or folder cannot be used, or this machine's clock is not set.
+
+    For example, the state folder is not writable, belongs to the demo, or was written by a newer version of the
+    program.
+    """
 
     exit_code = 78
 

@@ -12,7 +12,7 @@ def hide_modules(*names: str, of: str = "") -> Iterator[None]:
     """Hide the modules `names` from imports within this context. Modules that are already loaded stay visible.
 
     Hide only parts that a library itself makes optional: the library must work if the import of these parts fails.
-    `of`: the name of the library. A later import loads the library again, with all its parts.
+    `of`: the name of the library. If it is given, a later import loads the library again, with all its parts.
     """
     hidden = [name for name in names if name not in sys.modules]
     is_new = of not in sys.modules

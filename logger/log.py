@@ -245,7 +245,7 @@ class Changes:
             self._open[self._key(key)] = self._text(text)
 
     def list_messages(self) -> list[str]:
-        """Return the first line of each open problem in this part of the program, without the name of the part."""
+        """Return the first line of each open problem in this part of the recorder, without the name of the part."""
         before, name = (f"{self._name} ", f"{self._name}: ") if self._name else ("", "")
         mine = [text for key, text in self._open.items() if key.startswith(before)]
         return [text.removeprefix(name).partition("\n")[0] for text in mine]

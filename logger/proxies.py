@@ -1,4 +1,4 @@
-"""Find the proxy for an address in this machine's settings, for every HTTP client."""
+"""Find the proxy that this machine's settings require for an address, for every HTTP client."""
 
 from __future__ import annotations
 

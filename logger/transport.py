@@ -22,8 +22,11 @@ from logger.lean_httpx import httpx
 RawFields: TypeAlias = list[tuple[bytes, bytes]]
 """The header lines of a call or of an answer, as names and values in bytes."""
 _SOON_S: Final = 0.25
-"""Seconds after which the next address of a host name is tried in parallel. If a request is cancelled during such
-tries, Python 3.11 leaves a socket to its garbage collector. So a host that is an IP address has no parallel tries."""
+"""Seconds after which the next address of a host name is tried in parallel.
+
+If a request is cancelled during parallel tries, Python 3.11 leaves a socket to its garbage collector. So
+parallel tries are switched off for a host that is an IP address, which has only this address.
+"""
 _HANDSHAKE_S: Final = 3600.0
 """Seconds for a TLS handshake. The value is no real limit, because the whole request has a time limit."""
 _ERRNO: Final = re.compile(r"\[Errno (\d+)\]")
@@ -49,7 +52,10 @@ class Call:
         return self.url.raw_path
 
     def make_fields(self) -> RawFields:
-        """Make all header lines of the call. A user's name in a signature may have letters outside ASCII."""
+        """Make all header lines of the call.
+
+        Values are encoded in UTF-8, because a user's name in a signature may have letters outside ASCII.
+        """
         fields = [(b"Host", self.url.netloc)]
         fields += [(name.encode("ascii"), value.encode()) for name, value in self.headers.items()]
         return fields if self.method == "GET" else [*fields, (b"Content-Length", str(len(self.content)).encode())]

@@ -30,9 +30,12 @@ from logger.wire_failures import explain_failure
 USER_AGENT = f"envoy-logger/{__version__}"
 _HEADERS = {"accept": "*/*", "accept-encoding": "gzip", "user-agent": USER_AGENT}
 _MOST_COOKIES = 16
-"""A gateway sets one, Enphase a handful; more are forgotten, so that nobody can make the requests grow."""
+"""The greatest number of cookies to send back. A gateway sets one cookie, and Enphase a handful.
+
+If a server sets more cookies, all are dropped, so that no server can make the requests grow.
+"""
 _MOST_CHALLENGES = 2
-"""A request is signed anew at most so often: the first challenge, and one that calls the nonce stale."""
+"""The greatest number of challenges that one request answers: the first one, and one that calls the nonce stale."""
 _COOKIE = re.compile(r"[\x21-\x7e]{0,4096}")
 
 
@@ -123,7 +126,7 @@ class Wire:
         except TimeoutError as error:
             raise TimedOutError(
                 f"{where} gave no complete answer in {timeout_s:g} s",
-                "check the network and restart the device if this lasts.",
+                "check the network; restart the device if this lasts.",
             ) from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise explain_failure(error, self.host, where) from error
@@ -131,10 +134,10 @@ class Wire:
     async def _send_signed(
         self, call: Call, digest: Digest | None, path: str, where: str
     ) -> tuple[OpenAnswer, dict[str, str], bytes]:
-        """Send a call.
+        """Send a call. If the server challenges the call, sign it and send it again.
 
-        The call is signed if the path was signed before. After a challenge it is signed and sent again. A path
-        without Digest gets no signature. A challenge that calls the last nonce stale is answered once more.
+        The call is signed at once if the server has challenged an earlier call for this path. A second challenge is
+        answered only if it calls the last nonce stale. Without `digest` nothing is signed.
         """
         if digest is None:
             return await self._send(call, where)
@@ -194,7 +197,7 @@ class Wire:
         return next((cookie.value for cookie in self._cookies.jar if cookie.name == name), None)
 
     def forget_cookies(self) -> None:
-        """Drop the session that the server gave."""
+        """Drop all cookies, and with them the session at the server."""
         self._cookies, self._cookie_fields = httpx.Cookies(), {}
 
     def _make_cookie_field(self, path: str, url: httpx.URL) -> dict[str, str]:

@@ -18,7 +18,7 @@ from logger.errors import (
 from logger.lean_httpx import httpx
 
 _CLOSED = re.compile(r"disconnected|closed|without sending", re.I)
-"""Words in httpx's message about an incomplete answer. Its message about an answer that breaks HTTP lacks them."""
+"""Words in httpx's messages about a closed connection. Messages about an answer that breaks HTTP lack these words."""
 
 
 def explain_failure(error: Exception, host: str, where: str) -> WireError:
@@ -39,7 +39,8 @@ def explain_failure(error: Exception, host: str, where: str) -> WireError:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return CertificateError(
                 f"the certificate of {host} does not verify: {cause.verify_message}",
-                "check the address and the authority: LOGGER_TLS_CA_FILE for the gateway, SSL_CERT_FILE for others.",
+                "check the address and the certificate authority: LOGGER_TLS_CA_FILE for the gateway, SSL_CERT_FILE "
+                "for other servers.",
             )
         if isinstance(cause, socket.gaierror):
             return NameUnknownError(
@@ -67,5 +68,6 @@ def explain_failure(error: Exception, host: str, where: str) -> WireError:
     # The server's own words are left out, because they are not masked; counts, so that a failure keeps its text.
     detail = re.split(r" \(|: ", str(error))[0]
     is_broken = isinstance(error, httpx.RemoteProtocolError) and not _CLOSED.search(detail)
-    did = "sent an answer that breaks the rules of HTTP" if is_broken else "closed the connection in the middle"
+    cut = "closed the connection before its answer ended"
+    did = "sent an answer that breaks the rules of HTTP" if is_broken else cut
     return BrokenError(f"{where} {did}" + (f": {detail}" if detail else ""), "restart the device if this lasts.")

@@ -41,7 +41,10 @@ def make_daily_rows(rows: Iterable[DayRow]) -> tuple[DailyRow, ...]:
 
 
 def compare(stored: Mapping[str, str], text: Mapping[str, str]) -> dict[str, str | None]:
-    """Return the parts of `text` that are new or changed, and None for each stored part that `text` lacks."""
+    """Compare the parts `text` of the new state with the `stored` parts.
+
+    Return the new and the changed parts, and None for each stored part that the new state lacks.
+    """
     return {key: value for key, value in text.items() if stored.get(key) != value} | dict.fromkeys(
         stored.keys() - text.keys()
     )

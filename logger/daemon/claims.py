@@ -27,7 +27,7 @@ class Claimant(Protocol):
 
 
 class Claims:
-    """The collector that polls each gateway, by the gateway's serial."""
+    """Stores which collector polls each gateway, by the gateway's serial."""
 
     def __init__(self) -> None:
         self._holders: dict[str, Claimant] = {}

@@ -17,7 +17,7 @@ EARLIEST: Final = 1_767_225_600
 """2026-01-01 in unix seconds, before the release of this program. A clock that shows an earlier time is not set."""
 SET_OURS: Final = "run sudo timedatectl set-ntp true on this machine; for a container, on its host."
 STEP_BACK_S: Final = 600
-"""If this machine's clock is set back by more seconds, stored ticks are recorded again."""
+"""If this machine's clock is set back by more than this many seconds, stored ticks are recorded again."""
 _STEP_S: Final = 5
 _SKEW_S: Final = 60
 _DAY_S: Final = 86400

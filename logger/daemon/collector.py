@@ -172,7 +172,7 @@ class Collector:
             async with self._clock.timeout(max(1.0, left)), self._stoppable.work():
                 await self.poller.poll(tick, roles)
         except TimeoutError:
-            text = "the gateway did not answer all fast requests within the tick; all answers in time are stored"
+            text = "the gateway did not answer all fast requests within the tick; the other answers are stored"
             self.changes.begin("late", text)
         else:
             self.changes.end("late", "the gateway answers all fast requests within the tick again")

@@ -14,7 +14,10 @@ from logger.gateway.endpoints import Endpoint
 
 _SAMPLES: Final = 12
 _DELAYED_ENOUGH: Final = 2
-"""The number of delayed answers, among the last answers beside a slow request, from which the lanes take turns."""
+"""The lanes take turns if at least this many of the last answers were delayed.
+
+Only answers that came while a slow request was in flight are counted.
+"""
 _DELAY_S: Final = 1.0
 _DELAY_FACTOR: Final = 3.0
 """An answer is delayed if its time is above this factor times its usual time, and more than `_DELAY_S` longer."""

@@ -56,7 +56,7 @@ class DeliveryTroubles:
             self._changes.end(f"influx {role} backlog", f"InfluxDB accepts the backlog of the {role} bucket again")
 
     def begin_block(self, role: Role, outcome: Blocked) -> bool:
-        """Log a failure that only a person can end, and plan a delivery for each minute.
+        """Log a failure that only a person can end, and plan the next delivery in a minute.
 
         Return True if the credentials were renewed, so that the delivery can be tried immediately.
         """

@@ -10,7 +10,7 @@ from logger.panels.panel_state import Installed, Place
 from logger.readings.conditions import is_tripped
 
 STATUS_FIELDS = ("conditions", "inventory_age_s")
-"""The needed fields of `envoy_inverter_status`. Each point of this measurement has at least one needed field."""
+"""The fields of `envoy_inverter_status` to read from a database. Each point has at least one of these fields."""
 
 
 def list_installed_inverters(points: Iterable[Reading]) -> list[Installed]:

@@ -60,7 +60,7 @@ class Poller:
         self._wanted = Wanted(frozenset())
         self._occasion: object = None
         self.basis: object = None
-        """The fields and counters that were read at the last tick. A change may need other documents."""
+        """The fields and counters that were read at the last tick. If they change, other documents may be needed."""
         self._info_due = 0.0
         self._stopped_by = ""
         self._slow_tick = self._slow_until = 0
@@ -245,7 +245,7 @@ class Poller:
             self._changes.begin("one lane", text, logging.INFO)
         else:
             self._changes.end(
-                "one lane", "the gateway answers fast requests in time again, so slow requests run beside them again"
+                "one lane", "the gateway answers fast requests in time again, so slow and fast requests overlap again"
             )
         self._slow_tick, self._slow_asked = tick, set()
         self._slow_until = tick + offset_s + self._intervals["totals"]

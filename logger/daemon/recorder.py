@@ -82,7 +82,7 @@ class Recorder:
         return StoreApi(self.store, self.wake), StateApi(self.store, self.keeper_of, self.wake)
 
     def keeper_of(self, gateway: str) -> Keeper:
-        """Return the object with the state of the gateway with serial `gateway`."""
+        """Return the object that holds the state of a gateway. `gateway`: its serial."""
         stored = StoredState(self.store, gateway, self._site_of(gateway))
         return RecordedState(stored, self.collectors, self.between_ticks)
 

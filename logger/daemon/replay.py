@@ -25,7 +25,10 @@ from logger.store.store import Store
 from logger.store.thread import StoreCalls
 
 WINDOW_S: Final = 8 * 86400
-"""Seconds of points to send again. A shard holds one week; the eighth day covers points that were delivered late."""
+"""Points that were delivered within so many seconds are sent again: eight days.
+
+A shard holds one week. The eighth day covers points that were delivered late.
+"""
 PAUSE_S: Final = 5.0
 """Seconds between two batches; resending is not urgent."""
 _PARTS: Final[dict[str, Role]] = {"totals": "totals", "devices": "devices", "days": "daily", "hours": "daily"}

@@ -56,9 +56,10 @@ class GatewayPort(Protocol):
 
 
 class Requests:
-    """Sends the requests to one gateway. `reachable`: the last request was answered.
+    """Sends the requests to one gateway.
 
-    `contention`: the answer times by lane.
+    `reachable`: False before the first answer, and during an outage of the gateway. `contention`: the answer times of
+    fast requests, alone and while a slow request is in flight.
     """
 
     def __init__(

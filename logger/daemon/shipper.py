@@ -34,16 +34,17 @@ from logger.store.thread import StoreCalls
 
 _BACKLOG: Final[tuple[Role, ...]] = ("totals", "devices")
 _IDLE_S: Final = 300.0
-"""Longer than from tick to tick: what is new wakes the loop."""
+"""The longest wait of the loop in seconds. It is longer than from tick to tick, because new rows wake the loop."""
 _STORE_S: Final = 60.0
-"""After trouble of the store."""
+"""Seconds until the next round, after a round in which the store could not be used."""
 _LEASE_TIME_S: Final = 1800.0
-"""Most seconds for one batch: a search for bad lines can send hundreds of requests to a slow server."""
+"""The longest time in seconds for one delivery: a search for bad lines can send hundreds of requests."""
 _BATCHES_AFTER: Final = 2
+"""After so many failures in a row (2 s), batches of the backlog are sent alone, to find those that get status 500."""
 _LINES_AFTER: Final = 10
-"""Failures in a row before batches, and then lines, that the server answers with 500 are searched for: 2 s, 4 min."""
+"""After so many failures in a row (4 min), lines are sent alone, to find those that get status 500."""
 _SUSPECTED_S: Final = 3600.0
-"""Seconds for which a bucket that had such a line is searched at once."""
+"""For so many seconds after a line was refused with status 500, a search goes down to single lines at once."""
 _STORE: Final = "store"
 _RESENDING: Final = "resending"
 
@@ -188,7 +189,10 @@ class Shipper:
             self._older.add(role)
 
     def _choose_search(self, role: Role, *, live: bool) -> Search:
-        """Choose how finely to search for lines that the server answers with 500: more finely after each failure."""
+        """Choose how finely to search for lines that the server answers with status 500.
+
+        The more failures in a row, the finer the search.
+        """
         failures = self._backoff.failures(role if live else backlog_of(role))
         if failures >= _LINES_AFTER or self._suspected_until.get(role, 0.0) > self._clock.monotonic():
             return "lines"

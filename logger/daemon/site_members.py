@@ -89,7 +89,7 @@ class SiteMembers:
         return rows
 
     def mark_stored(self, rows: Iterable[DayRow]) -> None:
-        """Record that the site's rows among `rows` are stored. Days that changed after `list_rows` stay changed."""
+        """Record that the site's rows among `rows` are stored. Days that changed after `list_rows` get new rows."""
         self._unstored -= {row.day for row in rows if row.reading.measurement == SITE_DAY}
 
     def _finish(self) -> list[Reading]:

@@ -58,7 +58,7 @@ def tariff_problems(settings: Settings) -> tuple[Problem, ...]:
 
 
 def is_unreadable(problem: str) -> bool:
-    """Return True if a problem of `read_prices` says that there is no tariff file that can be read."""
+    """Return True if a problem of `read_prices` is that the tariff file cannot be read."""
     return problem.startswith(_UNREADABLE)
 
 

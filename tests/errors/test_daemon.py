@@ -102,8 +102,8 @@ TROUBLES = {
         "/ivp/ensemble/power", Fault("html"), "/ivp/ensemble/power gives no document, .* HTML"
     ),
     "everything as HTML": Trouble("*", Fault("html"), "/ivp/meters/readings gives no document, .* HTML"),
-    "reset": Trouble("*", Fault("reset"), "closed the connection in the middle"),
-    "cut": Trouble("*", Fault("cut"), "closed the connection in the middle"),
+    "reset": Trouble("*", Fault("reset"), "closed the connection before its answer ended"),
+    "cut": Trouble("*", Fault("cut"), "closed the connection before its answer ended"),
     "503": Trouble("*", Fault("status"), "answered 503: the gateway"),
 }
 

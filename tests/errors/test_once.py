@@ -194,8 +194,8 @@ WORDS = {
     "html": "gave HTML instead of JSON",
     "empty": "answered with an empty body",
     "garbage": "gave something that is not JSON",
-    "cut": "closed the connection in the middle",
-    "reset": "closed the connection in the middle",
+    "cut": "closed the connection before its answer ended",
+    "reset": "closed the connection before its answer ended",
     "status": "answered 503: the gateway starts up, cleans up or is overloaded",
 }
 
@@ -248,8 +248,12 @@ def test_several_documents_as_html_are_said_path_by_path(site: BackgroundSimulat
         (Fault("html"), "is not an Enphase gateway: /info gave a web page", "check ENPHASE_GATEWAY"),
         (Fault("garbage"), "is not an Enphase gateway: /info gave something that is not XML", "ENPHASE_GATEWAY"),
         (Fault("empty"), "is not an Enphase gateway: /info gave something that is not XML", "ENPHASE_GATEWAY"),
-        (Fault("reset"), "/info closed the connection in the middle$", "restart the device"),
-        (Fault("cut"), "/info closed the connection in the middle: .*without sending complete", "restart the device"),
+        (Fault("reset"), "/info closed the connection before its answer ended$", "restart the device"),
+        (
+            Fault("cut"),
+            "/info closed the connection before its answer ended: .*without sending complete",
+            "restart the device",
+        ),
         (Fault("status", status=503), "/info answered 503: the gateway starts up", "gateway if this lasts"),
         (Fault("redirect"), r"redirects /info to another address \(302\)", "check ENPHASE_GATEWAY"),
         (Fault("huge"), "/info sent more than 64 KiB", "the address is the device's own"),

@@ -564,7 +564,7 @@ async def test_a_wrong_password_is_tried_once_more_after_a_day(tmp_path: Path) -
         (answer(403, b"<html>bot</html>"), "does not accept sign-ins now: it answered 403", 14),
         (html("sign in"), "answered the sign-in with a web page", 14),
         (answer(302, b"", {"location": "https://example.org/"}), "answered 302", 14),
-        (RESET, "closed the connection in the middle", 14),
+        (RESET, "closed the connection before its answer ended", 14),
     ],
     ids=["mfa", "blocked", "sessions", "throttled", "forbidden", "html", "redirect", "reset"],
 )
