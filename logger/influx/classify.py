@@ -27,7 +27,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The data is good: store it and send it again later. `status` 0 means that there was no answer.
+    """The data is good and must be sent again later. `status` 0 means that there was no answer.
 
     `away`: InfluxDB itself did not answer, perhaps because InfluxDB restarts. `of_server`: the fault is the server's,
     and not a line's. `hint`: what to do if the fault lasts; may be empty.
@@ -111,7 +111,8 @@ _TOKEN_HINT = (
 )
 """The hint for InfluxDB 3, where `setup` makes no token."""
 _MISSING_HINT = (
-    "create it (envoy-logger setup, or CREATE DATABASE on 1.x), or correct INFLUXDB_BUCKET…, INFLUXDB_ORG."
+    "create what is missing (envoy-logger setup, or CREATE DATABASE on 1.x), or correct INFLUXDB_BUCKET…, "
+    "INFLUXDB_ORG."
 )
 
 
@@ -198,7 +199,7 @@ def is_no_sign_in(text: str) -> bool:
 def _is_cloud(host: str, headers: Mapping[str, str]) -> bool:
     """Return whether InfluxDB Cloud answered.
 
-    A self-hosted 2.x sends the same error code, but its headers also contain its version.
+    A self-hosted 2.x sends the same header with an error code, and also a header with its version.
     """
     is_coded = "x-platform-error-code" in headers and "x-influxdb-version" not in headers
     build = headers.get("x-influxdb-build", "cloud" if is_coded else "")

@@ -22,7 +22,7 @@ MOST_LINES: Mapping[Dialect, int] = {"1": 5000, "2": 5000, "3": 10_000}
 CREATE_ADMIN = "influxdb3 create token --admin --name"
 """The command of InfluxDB 3 that makes an administrator's token. The token's name follows."""
 _GZIP = 16
-"""Added to the window's size, tells zlib that the data have a gzip header."""
+"""This number, added to the size of the window, tells zlib that the data has a gzip header."""
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 
 
@@ -129,7 +129,7 @@ def recognise_dialect(target: Target, host: str, setup: Answer, ping: Answer) ->
         return "1" if target.basic_auth else "2"
     if ping.status in (401, 403):
         raise InfluxRefusedError(
-            f"{host} answers nobody without valid credentials (HTTP {ping.status}), as InfluxDB 3 does",
+            f"{host} answers only requests with valid credentials (HTTP {ping.status}), as InfluxDB 3 does",
             "check INFLUXDB_TOKEN_FILE, or on 1.x INFLUXDB_USERNAME and INFLUXDB_PASSWORD_FILE; "
             "init and setup also take --admin-token-file.",
         )

@@ -21,7 +21,7 @@ _LASTING: Final = re.compile(
 )
 """Words for a limit that lasts until a person changes it, even if the status is that of a server fault (5xx)."""
 _PASSING: Final = re.compile(r"memory|concurren|\brate\b", re.I)
-"""Words for a shortage of a busy server or proxy, which ends without a person."""
+"""Words for a shortage of a busy server or proxy. Such a shortage ends by itself."""
 _USAGE: Final = "click your organisation's name at the top of InfluxDB Cloud, then Usage"
 _CURES: Final = (
     (
@@ -64,4 +64,4 @@ def choose_pace_hint(*, is_cloud: bool) -> str:
     if is_cloud:
         shown = f"{_USAGE}: this page shows how much the plan accepts in five minutes"
         return f"wait. If this lasts, {shown}. Upgrade the plan, or {_LESS}."
-    return f"wait. If this lasts, see the log of InfluxDB and of any proxy between, or {_LESS}."
+    return f"wait. If this lasts, see the logs of InfluxDB and of any proxy before it, or {_LESS}."

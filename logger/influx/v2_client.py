@@ -91,7 +91,7 @@ class V2Client:
             case SSLError():
                 return CertificateError(
                     f"the certificate of {self.host} does not verify",
-                    "check INFLUXDB_URL, and that the machine knows the authority.",
+                    "check INFLUXDB_URL, and that this machine trusts the certificate authority.",
                 )
         return BrokenError(
             f"InfluxDB at {self.host} broke the connection: {type(cause).__name__}", "run the command again."

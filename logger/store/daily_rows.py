@@ -90,8 +90,8 @@ def ack(connection: sqlite3.Connection, lease: Lease, refused_lines: int) -> Non
 def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -> tuple[int, int | None]:
     """Mark up to `limit` rows with ids greater than `after` for sending.
 
-    Only rows of days that ended after `since` (unix seconds) in some time zone on earth are marked. Returns the
-    number of marked rows, and the last id, from which to continue (None at the end).
+    Rows of days that had ended in every time zone before `since` (unix seconds) are left out. Returns the number of
+    marked rows, and the last id, from which to continue (None at the end).
     """
     ids = connection.execute(
         "SELECT id FROM daily WHERE id > ? AND day >= ? ORDER BY id LIMIT ?",
@@ -104,7 +104,7 @@ def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -
 def read_sent(connection: sqlite3.Connection, since: int, after: int, max_lines: int) -> Sent | None:
     """Read undamaged delivered rows with ids greater than `after`; None at the end.
 
-    Only rows of days that ended after `since` (unix seconds) in some time zone on earth are read.
+    Rows of days that had ended in every time zone before `since` (unix seconds) are left out.
     """
     found = connection.execute(
         "SELECT id, line FROM daily WHERE id > ? AND day >= ? AND NOT dirty ORDER BY id LIMIT ?",
@@ -164,5 +164,5 @@ def _compress(line: bytes) -> bytes:
 
 
 def _find_earliest_day(at: int) -> str:
-    """Return the date in the westernmost time zone of the earth at a unix second."""
+    """Return a date that is not later than the local date of any time zone at a unix second."""
     return datetime.fromtimestamp(max(0, at - 14 * 3600), UTC).date().isoformat()

@@ -53,7 +53,8 @@ def finish_setting_aside(folder: Path) -> None:
     """Rename a damaged file whose write-ahead log is already renamed.
 
     The file has its old name if the recorder was killed after the log was renamed and before the file was renamed. A
-    renamed log is also alone if its owner deleted the renamed file: then the present store is a later one.
+    renamed log is also alone if a person deleted the renamed file. In this case the present store is a later one, and
+    is not renamed.
     """
     for log in folder.glob(f"{_MARK}*-wal"):
         target = log.with_name(log.name.removesuffix("-wal"))
@@ -93,7 +94,7 @@ def list_set_aside(folder: Path) -> Iterator[Path]:
 def delete(path: Path) -> bool:
     """Delete a damaged file that was renamed. Return whether this succeeded.
 
-    Its log is deleted first, so that it is never alone.
+    The write-ahead log is deleted first, so that no log is left without its file.
     """
     try:
         for suffix in ("-wal", "-shm", ""):

@@ -137,7 +137,7 @@ def mark_demo(folder: Path) -> None:
         if folder.exists() and any(folder.iterdir()):
             raise StateError(
                 f"the folder {folder} is not empty and not the demo's",
-                "name an empty folder, or none.",
+                "name an empty folder.",
             )
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_atomically(folder / DEMO_MARK, _MARK_TEXT, 0o644)

@@ -64,7 +64,7 @@ def make_full_error(folder: Path) -> StoreFullError:
     """Make the error for a write that failed for lack of space although old rows were deleted."""
     return StoreFullError(
         f"no room for the next tick in {folder}",
-        "free some space on that disk, or raise LOGGER_STORE_MAX_MB if it is at its limit.",
+        "free some space on that disk, or raise LOGGER_STORE_MAX_MB if the store has reached this size.",
     )
 
 
@@ -78,7 +78,7 @@ def explain_unopened(folder: Path, error: sqlite3.Error | OSError) -> StateError
             f"the store {path} cannot be opened: {error.strerror}", f"check that {folder} belongs to this user."
         )
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return StoreHeldError(f"the store {path} is locked by another program", "close what has that file open.")
+        return StoreHeldError(f"the store {path} is locked by another program", "close the program that uses it.")
     return StateError(
         f"the store {path} cannot be opened: {error}",
         f"check that {folder} is on a healthy local disk and belongs to this user.",

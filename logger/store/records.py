@@ -35,7 +35,7 @@ class DailyRow:
 class Commit:
     """All changes of one tick of one gateway, which are stored together in one transaction.
 
-    `state`: the changed keys, as JSON text; None deletes a key. `recent`: a few numbers for later comparison.
+    `state`: the changed keys, as JSON text; None deletes a key. `recent`: a few numbers to draw later.
     """
 
     gateway: str

@@ -55,10 +55,10 @@ def carry_over(connection: sqlite3.Connection, folder: Path) -> list[str]:
                 connection.execute(
                     "INSERT OR REPLACE INTO rescue (name, next, last, copied) VALUES (?, 1, ?, 0)", (path.name, last)
                 )
-            carried = ", ".join(f"{count} of {table}" for table, count in counts.items() if count) or "nothing"
+            carried = ", ".join(f"{count} of the table {table}" for table, count in counts.items() if count)
             notes.append(
-                f"rows were copied from the damaged store {path.name}: {carried}"
-                + ("; its waiting rows follow" if last else "; no waiting row of it can be read")
+                f"rows were copied from the damaged store {path.name}: {carried or 'none'}; "
+                + ("the rows of its outbox follow" if last else "no row of its outbox can be read")
             )
     return notes
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from logger.model import Report
 
 REPORTS_KEPT = 16
-"""The number of reports that are stored of each inverter: those that were first seen last."""
+"""The number of reports that are stored for each inverter: the latest ones, by the time of their first arrival."""
 RECENT_S = 8 * 86400
-"""The time in seconds for which recent numbers are stored, for curves and for the status."""
+"""The time in seconds for which recent numbers are stored."""
 
 
 def write(connection: sqlite3.Connection, gateway: str, changes: Mapping[str, str | None]) -> None:
@@ -63,7 +63,7 @@ def read_reports(connection: sqlite3.Connection, gateway: str) -> dict[str, list
 
 
 def add_recent(connection: sqlite3.Connection, gateway: str, tick: int, numbers: Mapping[str, float]) -> None:
-    """Store a few numbers of a tick, for later comparison."""
+    """Store a few numbers of a tick, for the curve of the page."""
     if numbers:
         connection.execute(
             "INSERT OR REPLACE INTO recent (gateway, tick, numbers) VALUES (?, ?, ?)",

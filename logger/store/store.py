@@ -22,7 +22,7 @@ from logger.store.store_file import STEP, StoreFile
 MAX_LINES: Final = 5000
 MAX_BYTES: Final = 4 * 1024 * 1024
 _FOR_EVER: Final = 2**62
-"""After every tick, in unix seconds."""
+"""A time in unix seconds that is later than every tick."""
 
 
 class Store:
@@ -225,7 +225,7 @@ class Store:
     def read_sent_days(self, since: int, after: int = 0, max_lines: int = MAX_LINES) -> Sent | None:
         """Read delivered daily rows with ids greater than `after`; None at the end.
 
-        Only rows of days that ended after `since` (unix seconds) in some time zone on earth are read.
+        Rows of days that had ended in every time zone before `since` (unix seconds) are left out.
         """
         return self._file.read(daily_rows.read_sent, since, after, max_lines)
 
@@ -263,8 +263,8 @@ class Store:
     def replay_daily(self, since: int, after: int = 0) -> tuple[int, int | None]:
         """Let some daily rows with ids greater than `after` wait for delivery again.
 
-        Only rows of days that ended after `since` (unix seconds) in some time zone on earth wait again. Returns the
-        number of these rows, and the id to continue from as `after`; None at the end.
+        Rows of days that had ended in every time zone before `since` (unix seconds) are left out. Returns the number
+        of rows that wait again, and the id to continue from as `after`; None at the end.
         """
         return self._file.write(daily_rows.replay, since, after, STEP)
 

@@ -154,9 +154,9 @@ class StoreThread:
     async def call(self, function: Callable[Concatenate[Store, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function of the store on its thread. An error of the function is raised to the caller.
 
-        The first function that finds the store full begins a report. The report ends when this function succeeds. If
-        `put` fails during the report, only a success of `put` ends the report. A report that `ack` began also ends
-        when `put` succeeds, because `put` also marks rows delivered.
+        The first function that finds the store full begins the problem `store`. The problem ends when the same
+        function succeeds. But after a failure of `put`, only a success of `put` ends the problem. If `ack` began the
+        problem, a success of `put` also ends it, because `put` also marks rows delivered.
         """
         name = function.__name__
         try:

@@ -50,7 +50,7 @@ def test_without_its_token_nothing_is_written_and_the_option_is_named(
     words = ("--admin-token-file", "-") if stdin else ()
     done = init(tmp_path, core, site, *words, stdin=stdin)
     assert done.code == 77, done.err
-    assert "answers nobody without valid credentials (HTTP 401)" in done.err
+    assert "answers only requests with valid credentials (HTTP 401)" in done.err
     assert "--admin-token-file" in done.err
     assert not (tmp_path / ".env").exists()
 
@@ -75,7 +75,7 @@ def test_setup_recognises_it_and_says_what_belongs_into_the_settings(
     assert "INFLUXDB_API" not in again.out
     refused = program(tmp_path, "setup", settings={"INFLUXDB_URL": core.url, "INFLUXDB_ADMIN_TOKEN": "apiv3_other"})
     assert refused.code == 77
-    assert "answers nobody without valid credentials" in refused.err
+    assert "answers only requests with valid credentials" in refused.err
 
 
 @pytest.mark.parametrize("option", ["--write-token-file", "--read-token-file", "--backfill-token-file"])

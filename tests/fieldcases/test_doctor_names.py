@@ -157,4 +157,4 @@ def test_a_plan_that_is_full_is_named_with_the_page_that_shows_it(tmp_path: Path
 def test_a_database_that_answers_nobody_is_named_with_the_setting_of_its_token(tmp_path: Path) -> None:
     with influx3(is_guarded=True) as core:
         said = examine(Situation("5.0.49", "", settings={"INFLUXDB_URL": core.url}), tmp_path)
-    assert re.search("answers nobody without valid credentials.*INFLUXDB_TOKEN_FILE", said), said
+    assert re.search("answers only requests with valid credentials.*INFLUXDB_TOKEN_FILE", said), said

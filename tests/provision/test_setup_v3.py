@@ -150,7 +150,7 @@ def test_an_answer_that_is_no_list_of_databases_is_an_error_for_people(core: Fak
 def test_a_guarded_server_says_what_it_is_to_the_sign_in_that_it_takes() -> None:
     with influx3(is_guarded=True) as server:
         target = Target(server.url, "auto", "", "", "", "", {})
-        with pytest.raises(InfluxRefusedError, match="answers nobody without valid credentials"):
+        with pytest.raises(InfluxRefusedError, match="answers only requests with valid credentials"):
             asyncio.run(detect_server(target, SystemClock()))
         given = list_sign_ins(["", "wrong", "not sendable", TOKEN], [("admin", "")])
         assert [each.token for each in given] == ["wrong", TOKEN]

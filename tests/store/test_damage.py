@@ -81,7 +81,7 @@ def test_a_file_that_is_no_store_is_set_aside_and_recording_starts_anew(tmp_path
     store = make_store(tmp_path)
     notes = store.take_notes()
     assert "set aside as store.sqlite3.damaged-20260528T" in notes[0]
-    assert "no waiting row of it can be read" in notes[1]
+    assert "no row of its outbox can be read" in notes[1]
     store.put(commit(START))
     store.close()
     store = make_store(tmp_path)
@@ -117,7 +117,7 @@ def test_what_can_be_read_of_a_damaged_store_is_carried_over_ledger_first(tmp_pa
     path.write_bytes(pages)
     store = make_store(tmp_path)
     notes = "\n".join(store.take_notes())
-    assert "1 of daily, 1 of report" in notes
+    assert "1 of the table daily, 1 of the table report" in notes
     assert store.read_state(GATEWAY) == {"base": "[1]", "last_tick": str(START + 60 * 1199)}
     assert store.read_reports(GATEWAY) == {"482": [Report("482", 7, 8, "list")]}
     assert text(store.lease_daily()) == ["envoy_day,gateway=1 production_wh=1.0 1"]
