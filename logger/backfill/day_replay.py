@@ -222,7 +222,7 @@ def _merge_ticks(points: Iterable[Point], around: Mapping[int, Sequence[Reading]
 
 
 def add_missing(rows: Mapping[str, list[DayRow]], written: Mapping[str, RowTags]) -> dict[str, list[DayRow]]:
-    """Return each row with a field that the database lacks. Fields that the database has keep their stored values."""
+    """Return the rows that have a field which the database lacks. Their other fields keep the stored values."""
     found: dict[str, list[DayRow]] = {}
     for day, new in rows.items():
         for row in new:

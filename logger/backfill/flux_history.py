@@ -20,8 +20,8 @@ from logger.model import Role, Value
 
 _TIMEOUT_S: Final = 120.0
 _READ_HINT: Final = (
-    "write a token that may read the bucket into INFLUXDB_READ_TOKEN_FILE, or into credentials/influxdb_read_token "
-    "beside the settings; envoy-logger setup --backfill-token-file FILE makes one."
+    "set INFLUXDB_READ_TOKEN_FILE to a file with a token that may read the bucket, or write this token into "
+    "credentials/influxdb_read_token beside the settings; envoy-logger setup --backfill-token-file FILE makes one."
 )
 
 

@@ -16,9 +16,9 @@ from logger.wire import Wire
 
 _TIMEOUT_S: Final = 120.0
 _MOST_BYTES: Final = 256 * 1024 * 1024
-_READ_HINT: Final = "write a token that may read the bucket into INFLUXDB_READ_TOKEN_FILE."
+_READ_HINT: Final = "set INFLUXDB_READ_TOKEN_FILE to a file with a token that may read the bucket."
 _USER_HINT: Final = (
-    "run this command with INFLUXDB_USERNAME and INFLUXDB_PASSWORD_FILE of a user who may read in its environment; "
+    "set INFLUXDB_USERNAME and INFLUXDB_PASSWORD_FILE in the environment of this command, for a user who may read; "
     "envoy-logger setup --backfill-token-file FILE makes such a user."
 )
 """A grant to the recorder's own user would replace this user's right to write."""

@@ -127,7 +127,7 @@ class _Server:
             name, arguments = _request(line)
             if name not in self._endpoints:
                 raise EnvoyLoggerError(
-                    f"the running daemon (version {__version__}) does not know {name!r}", SAME_VERSION
+                    f"the running recorder (version {__version__}) does not know {name!r}", SAME_VERSION
                 )
             endpoint = self._endpoints[name]
             async with asyncio.timeout(ANSWER_S):
@@ -139,11 +139,11 @@ class _Server:
             return _refusal(error)
         except TimeoutError:
             return _refusal(
-                StoreHeldError("the running daemon took too long to answer", "run the same command again later.")
+                StoreHeldError("the running recorder took too long to answer", "run the same command again later.")
             )
         except (KeyError, TypeError, ValueError) as error:
             reason = _describe_mistake(error) if isinstance(error, ValidationError) else repr(error)
-            return _refusal(EnvoyLoggerError(f"the running daemon does not understand the request: {reason}"))
+            return _refusal(EnvoyLoggerError(f"the running recorder does not understand the request: {reason}"))
         return text
 
 
@@ -182,7 +182,7 @@ def _request(line: bytes) -> tuple[str, Mapping[str, Json]]:
     message = parse_line(line)
     name, arguments = message["ask"], message.get("with", {})
     if not isinstance(name, str) or not isinstance(arguments, dict):
-        raise ValueError("ask is a name, with an object")
+        raise ValueError("`ask` must be a name, and `with` must be an object")
     return name, arguments
 
 

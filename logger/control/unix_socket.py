@@ -72,7 +72,7 @@ class Daemon:
             typed: T = annotations["return"].validate_python(answer)
         except ValidationError as error:
             raise EnvoyLoggerError(
-                f"the running daemon answers {function.__name__!r} in a form that this command does not know",
+                f"the running recorder answers {function.__name__!r} in a form that this command does not know",
                 SAME_VERSION,
             ) from error
         return typed
@@ -85,8 +85,8 @@ class Daemon:
             message = parse_line(line)
         except (OSError, TimeoutError, ValueError) as error:
             raise StoreHeldError(
-                "the running daemon gave no answer",
-                "read the daemon's log; if the daemon is stopping, run the command again later.",
+                "the running recorder gave no answer",
+                "read the recorder's log; if the recorder is stopping, run the command again later.",
             ) from error
         said = message.get("error")
         if isinstance(said, dict):
@@ -111,7 +111,7 @@ async def connect(path: Path) -> Daemon | None:
             return Daemon(await asyncio.open_unix_connection(name, limit=MOST_ANSWER_BYTES))
     except PermissionError as error:
         raise StoreHeldError(
-            f"only the daemon's own user and root may use the socket {path}", "run the same command with sudo."
+            f"only the recorder's own user and root may use the socket {path}", "run the same command with sudo."
         ) from error
     except OSError:
         return None

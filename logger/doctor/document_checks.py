@@ -73,7 +73,9 @@ async def _check_document(gateway: Gateway, endpoint: Endpoint) -> tuple[CheckRe
         if error.hint:  # another local user may read this document
             return bad(path, error.message, error.hint, CredentialsError.exit_code), error
         is_token = gateway.auth_kind == "token"
-        text = "not for the role of this token" if is_token else "this firmware does not allow this document"
+        text = (
+            "the role of this token may not read this" if is_token else "this firmware does not allow this document"
+        )
         return skip(path, text), error
     except (CredentialsError, UnreachableError):
         raise

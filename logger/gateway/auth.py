@@ -1,8 +1,8 @@
 """Chooses the gateway's token, renews it in time, and replaces it when the gateway refuses it.
 
-A pasted token is used until it expires soon or is refused. Then a new token is fetched with the account. A valid
-token stays in use while its renewal fails. A sign-in runs as a separate task, so a cancelled poll does not cancel the
-sign-in. Without a usable token the credentials are read again, so corrected settings need no restart.
+A pasted token is used until its end is near, or until it is refused. Then a new token is fetched with the account. A
+valid token stays in use while its renewal fails. A sign-in runs as a separate task, so a cancelled poll does not
+cancel the sign-in. Without a usable token the credentials are read again, so corrected settings need no restart.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ class CoolDown:
             return
         why, hint = self.why, self.hint
         if self.kind in ("done", "no-token") and self.serial not in ("", serial):
-            why, hint = f"the last one was for gateway {self.serial}", LATER
+            why, hint = f"the last sign-in was for gateway {self.serial}", LATER
         elif self.kind == "no-token":
             raise SignInRefusedError(why, hint)
         elif self.kind == "unsent":

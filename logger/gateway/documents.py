@@ -43,7 +43,7 @@ _FORM: Final = bytes(
 )
 """Translation table: each digit becomes a zero, and each E becomes lower case."""
 _TOO_LARGE: Final = (b"0e0", b"0e+0", b"0" * 300)
-"""Parts of the translated text of every number that is too large for a float, and of some other numbers."""
+"""Every number that is too large for a float has one of these parts after the translation. Others may have one."""
 _OF_NUMBERS: Final = b"0123456789.+-"
 _NO_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _GONE: Final = frozenset({400, 404, 405, 410})
@@ -68,7 +68,7 @@ def read_answer(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str
     if 300 <= status < 400:
         raise UnreadableError(
             f"{where} answered with a redirect ({status}), which is not followed",
-            "restart the gateway if this lasts; until then it may answer with a redirect.",
+            "restart the gateway if this lasts.",
         )
     raise GatewayError(
         f"{where} answered {status}",
@@ -81,7 +81,7 @@ def not_allowed(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str
     answered = f"{host}{endpoint.path} answered {answer.status}"
     if auth_kind(info) == "token":
         return NotAllowedError(
-            f"{answered}: not for the role of this token ({who}); some paths need an installer's token"
+            f"{answered}: the role of this token ({who}) may not read this path; some paths need an installer's token"
         )
     if "digest" in answer.headers.get("www-authenticate", "").lower():
         return NotAllowedError(
@@ -110,7 +110,7 @@ def read_document(answer: Answer, form: Form, where: str) -> Json:
     if not text:
         raise UnreadableError(
             f"{where} answered with an empty body",
-            "restart the gateway if this lasts; it does so under load and during its nightly clean-up.",
+            "restart the gateway if this lasts; under load and during its nightly clean-up it answers in this way.",
         )
     if form != "json":
         if not text.startswith("<"):
@@ -189,7 +189,7 @@ def _not_a_gateway(host: str, found: str, text: str) -> NotAGatewayError:
 def _unreadable(where: str, found: str, text: str) -> UnreadableError:
     return UnreadableError(
         f"{where} gave {found}{_quote(text)}",
-        "check the address and restart the gateway if this lasts.",
+        "check the address; restart the gateway if this lasts.",
     )
 
 

@@ -34,10 +34,7 @@ from logger.retry import SIGN_IN, SIGN_IN_LOCK, attempt
 _STORED: Final = TypeAdapter(CoolDown)
 _NAMES: Final = {item.name for item in fields(CoolDown)}
 _QUEUES: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Path, asyncio.Lock]]] = WeakKeyDictionary()
-"""Account's lock file → the lock between its gateways in this process.
-
-The wait is longer than for another process.
-"""
+"""Lock file of an account → the lock within this process, for which gateways of the account wait without a limit."""
 
 
 async def sign_in(

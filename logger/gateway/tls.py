@@ -15,7 +15,7 @@ from logger.errors import CertificateError, StateError
 from logger.gateway.pins import Pin, end_of, fingerprint_of, format_fingerprint
 
 _CIPHERS: Final = "DEFAULT@SECLEVEL=1"
-"""Accepts short keys, which older gateways use. The pin proves the gateway's identity, not the certificate chain."""
+"""Accepts short keys, which older gateways use. The pin proves the gateway's identity, so the key may be short."""
 
 
 class Seen:

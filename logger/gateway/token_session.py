@@ -113,7 +113,7 @@ class TokenSession:
     async def _is_good(self, connection: Connection, token: Token) -> bool:
         """Request the path that checks tokens. Return True if the gateway accepts the token.
 
-        A new session begins with an accepted token. Raises WireError or BusyError.
+        If the token is accepted, a new session begins. Raises WireError or BusyError.
         """
         bearer = {"authorization": f"Bearer {token.text}"}
         answer = await connection.wire.request("GET", _CHECK, timeout_s=_CHECK_S, headers=bearer)

@@ -63,7 +63,7 @@ class Trust:
     def confirm(self, pin: Pin) -> None:
         """Record that the gateway was reached with this pin.
 
-        Store a new address. If a person changed the pin, log the change.
+        If the gateway has a new address, store it. If a person changed the pin, log the change.
         """
         old = self._trusted
         if old is not None and old.fingerprint != pin.fingerprint:

@@ -104,7 +104,7 @@ async def _sign_in(link: BrokerLink, settings: Mqtt) -> None:
     if settings.username:
         link.client.username_pw_set(settings.username, settings.password.get_secret_value() or None)
     await link.open(place.hostname or "", place.port or (8883 if place.scheme == "mqtts" else 1883))
-    answer = link.refusal
+    answer = link.answer
     if answer is None:
         raise ConnectionResetError("the broker closed the connection before it answered the sign-in")
     if answer.value in _REFUSED:

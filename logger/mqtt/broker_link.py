@@ -32,7 +32,7 @@ _AT_LEAST_ONCE: Final = 1
 class BrokerLink:
     """One connection to the broker, which is used once.
 
-    `refusal`: the broker's answer to the sign-in, None before the answer. `is_lost`: True after the connection was
+    `answer`: the broker's answer to the sign-in, None before the answer. `is_lost`: True after the connection was
     lost.
     """
 
@@ -49,7 +49,7 @@ class BrokerLink:
         client.on_connect = self._note_answer
         client.on_disconnect = lambda *_: self._lose()
         self.client = client
-        self.refusal: ReasonCode | None = None
+        self.answer: ReasonCode | None = None
         self.is_lost = False
         self.on_loss: Callable[[], None] = lambda: None
         self._loop = asyncio.get_running_loop()
@@ -58,7 +58,7 @@ class BrokerLink:
         self._look: asyncio.TimerHandle | None = None
 
     async def open(self, host: str, port: int) -> None:
-        """Connect and sign in. Store any answer of the broker in `refusal`. Raises OSError and TimeoutError."""
+        """Connect and sign in. Store any answer of the broker in `answer`. Raises OSError and TimeoutError."""
         connecting = self._loop.run_in_executor(None, self.client.connect, host, port, _KEEPALIVE_S)
         try:
             await asyncio.shield(connecting)
@@ -72,7 +72,7 @@ class BrokerLink:
         self.client.on_socket_close = lambda *_: self._stop(number)
         self._loop.add_reader(number, self._read)
         self._look_after()
-        await self._wait_while(lambda: self.refusal is None)
+        await self._wait_while(lambda: self.answer is None)
 
     def follow(self, topic: str, take: Callable[[Message, bool], None]) -> None:
         """Subscribe to a topic. `take` gets each message, and whether the broker had retained the message."""
@@ -135,7 +135,7 @@ class BrokerLink:
             self._step.set_result(None)
 
     def _note_answer(self, _c: Client, _d: Any, _f: ConnectFlags, answer: ReasonCode, _p: Properties | None) -> None:
-        self.refusal = answer
+        self.answer = answer
         self._go_on()
 
     def _is_taking(self) -> bool:

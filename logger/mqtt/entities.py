@@ -45,8 +45,8 @@ class Topic:
     """Describe the topics of one measurement. Each device has one topic for its state of this measurement.
 
     `shown`: the fields that Home Assistant enables by default; the owner can enable the others. `lasting`: the fields
-    whose value remains true until the next value. `rest_s`: if only numbers of a state changed, the state is sent
-    again at least this many seconds after the last state.
+    whose value remains true until the next value. `rest_s`: if only numbers of a state changed, the state is
+    sent again only when so many seconds have passed since the last state.
     """
 
     name: str
@@ -102,7 +102,7 @@ TOPICS: Final = (
         rest_s=300,
     ),
 )
-"""Every topic except that of the gateway, whose name they begin with."""
+"""Every topic of states. The full name of a topic begins with the name of its gateway's topic."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ async def _publish(
     will_topic = messages.recorder_availability(gateway)
     async with connect(mqtt, _identify(settings, gateway), will_topic) as broker:
         backoff.succeed(OUTLET)
-        collector.changes.end(_TROUBLE, "the MQTT broker takes messages again")
+        collector.changes.end(_TROUBLE, "the MQTT broker accepts messages again")
         version = recorder.news.version
         await broker.recall(messages.list_state_topics(gateway), messages.recall)
         while collector.serial == gateway:

@@ -46,7 +46,7 @@ def _answer_battery(rows: Rows, _scope: Scope) -> AnswerTable:
         Column("local_month", "month"),
         Column("battery_charged_wh", "charged", "wh"),
         Column("battery_discharged_wh", "discharged", "wh"),
-        Column("efficiency_percent", "came back", "%", "nothing was charged, or only one of both is known"),
+        Column("efficiency_percent", "came back", "%", "nothing was charged, or one of the two energies is unknown"),
         Column("cycles", "full cycles", absent="no reading of the last 31 days tells the capacity of the battery"),
     )
     return AnswerTable(columns, found, curve="battery_discharged_wh", notes=notes)
@@ -100,7 +100,7 @@ def _answer_bigger(rows: Rows, _scope: Scope) -> AnswerTable:
 
 _NEWEST_S: Final = 31 * 86400
 _NOW: Final = Need("totals", "envoy_totals", ("battery_capacity_wh", "battery_reserve_percent"), _NEWEST_S)
-"""The newest capacity and reserve. Years of minutes would not fit into the memory of a small computer."""
+"""The newest capacity and reserve. Only 31 days are read, so that a small computer has enough memory."""
 
 BATTERY_QUERIES: Final = (
     NamedQuery(

@@ -49,7 +49,7 @@ _PARTLY: Final = (
     "began in it, or the recorder or the gateway was away."
 )
 _NOW_S: Final = 3600
-"""An older value than this many seconds is not a power of now. The longest interval between readings is an hour."""
+"""A value that is older than so many seconds is not shown. The longest interval between readings is an hour."""
 _NO_READING: Final = (
     "no reading of the hour before this time has this value. `envoy-logger status` names the missing values"
 )
@@ -63,7 +63,7 @@ _POWERS: Final = (
 
 
 def _list_spans(points: Sequence[Point], label: str, title: str) -> AnswerTable:
-    """Make a table from rows of the database, with one line for each day, month or year."""
+    """Make a table with a row for each of the `points`: for each day, month or year."""
     rows: list[tuple[Cell, ...]] = []
     every: list[list[float | None]] = []
     for point in points:
@@ -188,7 +188,7 @@ def _answer_base_load(rows: Rows, _scope: Scope) -> AnswerTable:
     notes = (
         ()
         if usual is None
-        else (f"On average {usual:.0f} W: the mean power of the quarter of an hour with the least use of each day.",)
+        else (f"On average {usual:.0f} W, in the quarter of an hour of each day in which the house uses least.",)
     )
     columns = (Column("local_date", "day"), Column("base_load_w", "least mean of 15 minutes", "w"))
     return AnswerTable(columns, found, curve="base_load_w", notes=notes)

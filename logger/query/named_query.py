@@ -13,7 +13,8 @@ from logger.energy.counting import Counting
 from logger.model import Role, Value, add_up
 
 Span = Literal["day", "month", "year", "months", "ever"]
-"""The time span of a query without a given span: today, 31 days, 366 days, their whole months, or everything."""
+"""The time span of a query, if the user gives none: today, 31 days, 366 days, 366 days from the first of a month, or
+everything."""
 Cell: TypeAlias = Value | None
 LABEL: Final = ""
 
@@ -156,7 +157,7 @@ def percent(part: float | None, whole: float | None) -> float | None:
 
 
 def less(a: float | None, b: float | None) -> float | None:
-    """Return a minus b; None if a or b is unknown."""
+    """Return `a` minus `b`; None if `a` or `b` is unknown."""
     return None if a is None or b is None else a - b
 
 

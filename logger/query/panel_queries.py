@@ -66,7 +66,10 @@ def _hour(point: Point) -> str:
 
 
 def _name(points: list[Point]) -> tuple[Cell, Cell, Cell]:
-    """Return panel, serial and group of an inverter, each from the newest point that has this value."""
+    """Return panel, serial and group of an inverter.
+
+    The panel comes from the newest point that names one. Without such a point, the serial stands for the panel.
+    """
     newest = points[-1]
     names = (text(point, "panel") or point.tags.get("panel", "") for point in reversed(points))
     panel = next(filter(None, names), "")
@@ -251,7 +254,7 @@ PANEL_QUERIES: Final = (
         _answer_silent,
         "year",
         is_by_panel=True,
-        if_none="No inverter is silent. Their rows are read",
+        if_none="No inverter is silent; the inverters have been recorded",
     ),
     NamedQuery("shading", "When is each panel shaded?", _INVERTER_HOUR, _answer_shading, is_by_panel=True),
     NamedQuery(

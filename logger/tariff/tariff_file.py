@@ -137,9 +137,9 @@ def _make_period(file: _File, at: int, problems: list[tuple[Place, str]]) -> Pri
     table, where = file.period[at], ("period", at)
     currency = table.currency or file.currency or ""
     if not currency:
-        problems.append((where, 'has no currency: write currency = "EUR" above it'))
+        problems.append((where, 'has no currency: write currency = "EUR" at the top of the file'))
     if table.until is not None and table.until <= table.start:
-        problems.append(((*where, "until"), "is not later than from"))
+        problems.append(((*where, "until"), "is not later than `from`"))
     if table.hourly and not file.prices:
         problems.append(((*where, "hourly"), 'needs prices = "FILE or FOLDER" at the top of the file'))
     if table.hourly and table.buy is not None:
@@ -151,7 +151,7 @@ def _make_period(file: _File, at: int, problems: list[tuple[Place, str]]) -> Pri
         if table.hourly and band.buy is not None:
             problems.append(((*here, "buy"), _NO_BUY))
         if buy is None and not table.hourly:
-            problems.append((here, f"{band.name!r} has no buy, and its period has none"))
+            problems.append((here, f"{band.name!r} has no `buy`, and its period has none either"))
         if band.name in (STANDING, UNPRICED):
             problems.append(((*here, "name"), f"{band.name!r} is a name that the recorder uses itself"))
         is_rest = band.hours is None and band.days is None and band.months is None
@@ -171,7 +171,7 @@ def _make_period(file: _File, at: int, problems: list[tuple[Place, str]]) -> Pri
             bands.append(made)
     if not table.band:
         if table.buy is None and not table.hourly:
-            problems.append((where, "has neither buy nor a band"))
+            problems.append((where, "has neither `buy` nor a band"))
         rest = Band("hourly" if table.hourly else "flat", table.buy or 0.0, table.sell)
     tiers = tuple(Tier(tier.above_kwh * WH, tier.add) for tier in table.tier)
     period = PricePeriod(
@@ -206,7 +206,7 @@ def _find_cents(table: _Period, where: Place, currency: str) -> Iterator[tuple[P
             if price is not None and abs(price) > HIGHEST:
                 yield (
                     (*here, name),
-                    f"is {price:g} {currency} for a kWh; prices are in {currency}, not in its hundredth",
+                    f"is {price:g} {currency} for a kWh; prices are in {currency}, not in hundredths of it",
                 )
 
 
@@ -251,7 +251,8 @@ def _compare_periods(periods: list[_Period]) -> list[tuple[Place, str]]:
         elif end is None or end > begin:
             until = "has no end" if end is None else f"ends on {end}"
             said = (
-                f"{begin} lies in the period from {periods[before].start}, which {until}; write there until = {begin}"
+                f"{begin} lies in the period from {periods[before].start}, which {until}; "
+                f"write `until = {begin}` in that period"
             )
             found.append((("period", after, "from"), said))
         elif end < begin:

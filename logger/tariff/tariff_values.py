@@ -21,7 +21,7 @@ _FULL_MONTHS: Final = (
 _DASHES: Final = "-\N{EN DASH}"
 _SPAN: Final = re.compile(rf"\s*([01]?\d|2[0-4]):([0-5]\d)\s*[{_DASHES}]\s*([01]?\d|2[0-4]):([0-5]\d)\s*")
 _LEAST_FULL: Final = 59
-"""The minute of an hour at which the end of a span probably means the end of this hour."""
+"""A span that ends at this minute of an hour, such as 21:59, probably means the end of this hour."""
 
 
 def _only_number(value: object) -> object:

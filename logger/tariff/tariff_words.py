@@ -55,7 +55,7 @@ def _header(where: Place) -> str:
 
 
 def _name_table(where: Place) -> str:
-    return f"of a {_header(where)}" if where else "of the top of the file"
+    return f"of a {_header(where)}" if where else "at the top of the file"
 
 
 def _guess(name: str, where: Place, tables: Mapping[str, Collection[str]]) -> str:

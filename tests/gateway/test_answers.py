@@ -52,7 +52,7 @@ INVERTERS = "/api/v1/production/inverters"
         (html("Service Unavailable", 503), BusyError, "answered 503: the gateway starts up", 2),
         (html("Bad Gateway", 502), BusyError, "answered 502", 2),
         (html("not found", 404), AbsentError, "answered 404: this gateway has no such document", 1),
-        (html("forbidden", 403), NotAllowedError, "answered 403: not for the role of this token", 1),
+        (html("forbidden", 403), NotAllowedError, "answered 403: the role of this token", 1),
         (html("teapot", 418), GatewayError, "answered 418", 1),
         (RESET, BrokenError, "closed the connection before its answer ended", 2),
         (CUT, BrokenError, "closed the connection before its answer ended", 2),

@@ -374,7 +374,7 @@ async def test_one_paths_401_is_never_a_reason_to_sign_in(tmp_path: Path) -> Non
         with pytest.raises(EnvoyLoggerError) as caught:
             await gateway.fetch(endpoint("/ivp/pdm/energy"))
         assert type(caught.value).__name__ == "NotAllowedError"
-        assert "/ivp/pdm/energy answered 401: not for the role of this token (owner)" in str(caught.value)
+        assert "/ivp/pdm/energy answered 401: the role of this token (owner)" in str(caught.value)
         await gateway.fetch(endpoint(READINGS))
         assert here.cloud.sign_ins == 1
 
@@ -385,7 +385,7 @@ async def test_while_other_paths_work_not_even_the_gateways_own_check_is_a_reaso
         await gateway.fetch(endpoint(READINGS))
         for path in ("/ivp/meters", "/auth/check_jwt"):
             here.box.script(path, html("no", 401))
-        with pytest.raises(EnvoyLoggerError, match="/ivp/meters answered 401: not for the role"):
+        with pytest.raises(EnvoyLoggerError, match="/ivp/meters answered 401: the role"):
             await gateway.fetch(endpoint("/ivp/meters"))
         assert here.cloud.sign_ins == 1
 
@@ -503,7 +503,7 @@ async def test_a_gateway_that_calls_itself_by_ever_new_serials_drives_no_sign_in
             await gateway.aclose()
             told.append(str(caught.value))
         assert 5 <= here.cloud.sign_ins <= 14
-        waits = "so that the account is not locked: the last one was for gateway 1000"
+        waits = "so that the account is not locked: the last sign-in was for gateway 1000"
         assert len([text for text in told if waits in text]) > 100
 
 

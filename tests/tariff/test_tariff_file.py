@@ -70,7 +70,7 @@ def test_every_example_of_the_documentation_is_good() -> None:
         ("until = 2025-01-01", "until = 2024-12-01", "line 10: from 2025-01-01 leaves a gap after the period that"),
         ("until = 2025-01-01", "until = 2025-02-01", "line 10: from 2025-01-01 lies in the period from 2024-01-01"),
         ("until = 2025-01-01\n", "", "line 9: from 2025-01-01 lies in the period from 2024-01-01, which has no end"),
-        ("until = 2025-01-01", "until = 2023-01-01", "line 5: until is not later than from"),
+        ("until = 2025-01-01", "until = 2023-01-01", "line 5: until is not later than `from`"),
         ("22:00-06:00", "22:00-07:00", "line 9: period has two bands at sat 06:00 in jan: night and weekend"),
         ('name = "day"', 'name = "day"\n  hours = ["06:00-20:00"]', "line 9: period has no band"),
         ("[[period]]\nfrom = 2024", "[[period]\nfrom = 2024", "line 3: is not TOML: "),
@@ -79,10 +79,10 @@ def test_every_example_of_the_documentation_is_good() -> None:
         ("sat-sun", "sat,sun", "line 20: days 'sat,sun' is not a day of the week or a range of them: write mon or"),
         ("sat-sun", "saturnalia", "line 20: days 'saturnalia' is not a day of the week"),
         ("22:00-06:00", "22:00-05:59", "line 15: hours '22:00-05:59' leaves its last minute out: write the end"),
-        ("buy = 0.25", "buy = 25.0", "line 22: buy is 25 EUR for a kWh; prices are in EUR, not in its hundredth"),
+        ("buy = 0.25", "buy = 25.0", "line 22: buy is 25 EUR for a kWh; prices are in EUR, not in hundredths of it"),
         ('currency = "EUR"', 'currency = "EUR"\nprices = "p"', "line 2: prices is used by no period: write hourly"),
         ("buy = 0.3\n", "buy = 0.3\nhourly = true\n", "line 11: buy has no effect with hourly = true: write the"),
-        ("[[period.band]]", "[[band]]", "line 13: band is not a key of the top of the file; write [[period.band]]"),
+        ("[[period.band]]", "[[band]]", "line 13: band is not a key at the top of the file; write [[period.band]]"),
         ("[[period.band]]", "[period.band]", "line 18: is not TOML: this table occurs twice; if the file may"),
         ("sell = 0.082", "sel = 0.082", "line 7: sel is not a key of a [[period]]; did you mean sell?"),
         ("buy = 0.3\n", "buy = 0.3\nprices = 'p'\n", "line 12: prices is not a key of a [[period]]; it belongs"),
@@ -98,7 +98,7 @@ def test_each_problem_is_named_with_its_line(old: str, new: str, problem: str) -
 
 def test_the_case_of_a_currency_does_not_hide_prices_in_cents() -> None:
     found = problems_of('currency = "eur"\n[[period]]\nfrom = 2025-01-01\nbuy = 32.1\n')
-    assert found == ("line 4: buy is 32.1 eur for a kWh; prices are in eur, not in its hundredth",)
+    assert found == ("line 4: buy is 32.1 eur for a kWh; prices are in eur, not in hundredths of it",)
 
 
 def test_hours_with_one_digit_and_days_and_months_in_full_are_right() -> None:
