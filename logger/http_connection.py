@@ -14,7 +14,7 @@ import h11
 from logger.lean_httpx import httpx
 
 _MUCH: Final = 65536
-"""Received bytes of a body at which the caller is woken, and at which reading from the server pauses."""
+"""When so many bytes of a body have arrived, the caller is woken, and reading from the server pauses."""
 _HEAD_LIMIT: Final = 100 * 1024
 """The greatest number of bytes that status and headers of an answer may have."""
 _MOST_HEADS: Final = 32
@@ -84,7 +84,7 @@ class HttpConnection(asyncio.Protocol):
         return known[1]
 
     async def read(self) -> bytes:
-        """Wait until the body is complete or a large part has arrived. Return this part; empty at the end."""
+        """Wait until the body is complete or a large part has arrived. Return what has arrived; empty at the end."""
         if not self._body and not self._is_complete:
             await self._wait()
         data = bytes(self._body)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 STATUS_FILE = "status.json"
 START = "start the recorder (systemctl start envoy-logger, or its container, or envoy-logger run)."
-"""The hint of a message about a recorder that does not run, where the settings are unknown."""
+"""The hint about a recorder that does not run, for code that does not know the settings."""
 RESTART = "restart the recorder (systemctl restart envoy-logger, or its container)"
-"""The hint that restarts the recorder, without a full stop."""
+"""The hint to restart the recorder, without a full stop."""
 INSTALLED = Path("/etc/envoy-logger/envoy-logger.env")
 """The settings file of the installed service."""
 ADMIN_TOKEN = Path("/etc/influxdb/admin_token")

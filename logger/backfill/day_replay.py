@@ -49,7 +49,7 @@ class RebuildRequest:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """The result of a replay: the final state, date → rows to write, and the number of ticks read.
+    """The result of a replay: the state at its end, date → rows to write, and the number of ticks read.
 
     `unbalanced`: days without stored phases, whose import and export cannot be balanced over the phases. `events`:
     each loss and each return of the grid. `hours`: one point for each hour of the days that are written.
@@ -64,7 +64,7 @@ class Replayed:
 
 
 class DayReplay:
-    """Replays recorded data from an empty state.
+    """Replays recorded data, beginning with an empty state.
 
     Inverter reports that the panel state `live` has counted are ignored.
     """
@@ -81,7 +81,7 @@ class DayReplay:
         self._hours: list[Reading] = []
 
     async def run(self, first: str, last: str, write: Collection[str], on_day: Callable[[str], None]) -> Replayed:
-        """Read and replay the days from `first` to `last`, up to the request's last tick. Return the result.
+        """Read and replay the days from `first` to `last`, to before the request's `until_tick`. Return the result.
 
         `write`: the days for which rows are made. `on_day` is called with each day.
         """

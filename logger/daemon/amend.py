@@ -25,7 +25,7 @@ from logger.store.store import Store
 from logger.store.thread import StoreCalls
 
 MOST_ROWS: Final = 1000
-"""The greatest number of day rows in one request."""
+"""The greatest number of day rows, events or hours in one request."""
 Events: TypeAlias = Annotated[list[Event], Field(min_length=1, max_length=MOST_ROWS)]
 Hours: TypeAlias = Annotated[list[Reading], Field(min_length=1, max_length=MOST_ROWS)]
 Rows: TypeAlias = Annotated[list[DailyRow], Field(max_length=MOST_ROWS)]
@@ -85,21 +85,24 @@ class StateApi:
         return len(rows)
 
     async def put_events(self, gateway: str, events: Events) -> int:
-        """Store events of the past. Stored events of the same second are replaced. Return the number of events."""
+        """Store events of the past. Return their number.
+
+        In InfluxDB each event replaces the earlier event of the same kind, serial and second.
+        """
         points = event_points(events, self._keeper_of(gateway).site.tags(gateway))
         await self._store.call(Store.put, Commit(gateway, max(event.time for event in events), pack(points)))
         self._on_change()
         return len(events)
 
     async def put_hours(self, gateway: str, hours: Hours) -> int:
-        """Store points of past hours. Stored points of the same hours are replaced. Return the number of points."""
+        """Store points of past hours. Return their number. In InfluxDB they replace points of the same hours."""
         newest = max(hour.time for hour in hours)
         await self._store.call(Store.put, Commit(gateway, newest, pack(hours)))
         self._on_change()
         return len(hours)
 
     async def restore_past(self, gateway: str, parts: dict[str, str]) -> int:
-        """Put the days of an earlier state before the days of the present state.
+        """Put the days of an earlier state, given as `parts`, before the days of the present state.
 
         Return the number of day rows that were made.
         """

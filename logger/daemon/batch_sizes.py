@@ -9,7 +9,7 @@ from logger.model import Role
 
 _FEWEST_LINES: Final = 200
 _SLOW_S: Final = 5.0
-"""Batches that take more seconds than this halve the size of the next batches; quick batches double the size."""
+"""After a batch that takes more seconds than this, the next batches are half as large; after a quick one, twice."""
 
 
 class BatchSizes:
@@ -20,7 +20,7 @@ class BatchSizes:
         self._lines: dict[Role, int] = {}
 
     def most(self, role: Role) -> int:
-        """Return how many lines a batch of the role may contain now, at most."""
+        """Return the greatest number of lines that a batch of the role may contain now."""
         return min(self._lines.get(role, self._writer.most_lines), self._writer.most_lines)
 
     def fit(self, role: Role, took_s: float) -> None:

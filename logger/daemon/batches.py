@@ -27,7 +27,7 @@ def pack(readings: Sequence[Reading]) -> tuple[Batch, ...]:
 
 
 def make_daily_rows(rows: Iterable[DayRow]) -> tuple[DailyRow, ...]:
-    """Convert day rows for the store: `series` is the sorted tag text, `line` has no newline."""
+    """Convert day rows to rows of the store. `series` holds the sorted tags as text, and `line` has no newline."""
     return tuple(
         DailyRow(
             row.reading.measurement,

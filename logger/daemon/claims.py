@@ -14,7 +14,7 @@ class Claimant(Protocol):
 
     @property
     def address(self) -> str:
-        """Return the address in the settings."""
+        """Return the gateway's address in the settings."""
         ...
 
     def is_polling(self, serial: str) -> bool:

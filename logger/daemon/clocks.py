@@ -69,9 +69,8 @@ class Clocks:
         last, self._ours = self._ours, now
         if last is None or now - last < _SKEW_S:
             return
-        text = (
-            f"this machine slept or its clock was set forward, so there are no readings of {format_span(now - last)}"
-        )
+        lost = format_span(now - last)
+        text = f"this machine slept or its clock was set forward, so the readings of {lost} are missing"
         self._record(Event(tick, "clock_set_forward", text, "warning"))
         log.get("collect").warning(text)
 

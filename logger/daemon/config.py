@@ -21,7 +21,7 @@ FEW: Final = 4
 The polls of more gateways are spread over the time between two ticks.
 """
 _FRESH_S: Final = 10.0
-"""Seconds after a reading of the settings in which every gateway uses the settings that were read."""
+"""Seconds for which every gateway uses the settings that were read last, before the settings are read again."""
 
 
 @dataclass(frozen=True, slots=True)

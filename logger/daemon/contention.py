@@ -28,7 +28,10 @@ _ONE_LANE_S: Final = (6 * 3600, 24 * 3600)
 _RECENT: Final = 30
 _RECENT_ENOUGH: Final = 6
 _SLOW_S: Final = (2.0, 1.0)
-"""The median time in seconds of recent fast answers above which a gateway becomes slow, and below which it is not."""
+"""The median time of recent fast answers, in seconds, above which a gateway counts as slow.
+
+The second value applies to a gateway that already counts as slow.
+"""
 
 
 class Contention:

@@ -17,7 +17,7 @@ _TAGS: Final = ("serial", "meter", "phase", "contact", "kind", "endpoint", "band
 _RECENT_INTERVALS: Final = 2
 _CURRENT_INTERVALS: Final = 3
 _CURRENT_S: Final = {"envoy_inverter": 7200, "envoy_gateway": 2700}
-"""Seconds for which a reading of a measurement is current, if not every poll of its role has a new reading."""
+"""Seconds for which a reading is current, for the measurements that do not have a new reading at every poll."""
 
 
 def is_current(reading: Reading, site: Site, now: float) -> bool:

@@ -25,7 +25,7 @@ from logger.store.store import Store
 from logger.store.thread import StoreCalls
 
 WINDOW_S: Final = 8 * 86400
-"""Points that were delivered within so many seconds are sent again: eight days.
+"""Points that were delivered in the last so many seconds (eight days) are sent again.
 
 A shard holds one week. The eighth day covers points that were delivered late.
 """

@@ -245,7 +245,7 @@ def _is_protected(url: str) -> bool:
 def _explain_unencrypted(url: str) -> SignInBlockedError:
     return SignInBlockedError(
         f"the sign-in at {urlsplit(url).hostname} would send the password unencrypted",
-        "write ENPHASE_LOGIN_URL and ENPHASE_TOKEN_URL with https://; http:// is for this machine alone.",
+        "write ENPHASE_LOGIN_URL and ENPHASE_TOKEN_URL with https://; http:// is only for servers on this machine.",
     )
 
 

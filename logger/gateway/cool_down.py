@@ -46,7 +46,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class CoolDown:
-    """The attempts of the last 24 hours (unix seconds), the time of the next attempt, and the reason for waiting.
+    """The attempts of the last 24 hours and the earliest next attempt (unix seconds), and the reason for waiting.
 
     `serial` and `credentials` (a hash) belong to the last attempt. `stops`: hash of credentials → its Stop.
     `fetched`: serial → unix time of the last fetch of the gateway's token.

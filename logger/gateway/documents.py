@@ -72,7 +72,7 @@ def read_answer(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str
         )
     raise GatewayError(
         f"{where} answered {status}",
-        "restart the gateway if this lasts; if that does not help, report it with envoy-logger capture.",
+        "restart the gateway if this lasts; if that does not help, report it with `envoy-logger capture`.",
     )
 
 
@@ -89,7 +89,7 @@ def not_allowed(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str
             "paths without a password are still read",
             "set ENPHASE_LOCAL_USERNAME and ENPHASE_LOCAL_PASSWORD_FILE; firmware 3.18 needs the user installer.",
         )
-    return NotAllowedError(f"{answered}: this firmware does not open this path")
+    return NotAllowedError(f"{answered}: this firmware does not allow this path")
 
 
 def _refuse_busy(answer: Answer, where: str) -> None:
@@ -110,7 +110,7 @@ def read_document(answer: Answer, form: Form, where: str) -> Json:
     if not text:
         raise UnreadableError(
             f"{where} answered with an empty body",
-            "restart the gateway if this lasts; under load and during its nightly clean-up it answers in this way.",
+            "restart the gateway if this lasts; a gateway answers so under load and during its nightly clean-up.",
         )
     if form != "json":
         if not text.startswith("<"):

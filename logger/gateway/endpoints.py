@@ -52,7 +52,7 @@ class Endpoint:
 
 
 INFO: Final = Endpoint(
-    "/info", "serial, firmware, clock; asked first and without a token", every=900, form="xml", since=(0,)
+    "/info", "serial, firmware, clock; requested first, without a token", every=900, form="xml", since=(0,)
 )
 """The endpoint that only `Gateway.identify` requests. `plan` leaves it out."""
 
@@ -62,10 +62,10 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
     Endpoint("/ivp/meters/readings", "live power and counters of every CT meter", since=(4,)),
     Endpoint("/ivp/ensemble/power", "power and charge of each IQ battery", since=(5,)),
     Endpoint("/ivp/ensemble/secctrl", "charge of the whole battery, reserve", since=(5,)),
-    Endpoint("/api/v1/production", "production without CTs; old and small", since=FIRST_API),
+    Endpoint("/api/v1/production", "production, for sites without CTs", since=FIRST_API),
     Endpoint("/production", "the only totals of the oldest gateways, as a web page",
              form="html", since=(0,), until=FIRST_API),
-    Endpoint("/ivp/pdm/energy", "energy in 15-minute steps; installers only before 8.2"),
+    Endpoint("/ivp/pdm/energy", "energy in 15-minute steps; before 8.2 only for installers"),
     Endpoint("/ivp/meters", "which meters there are, what they measure, phases",
              every=900, relaxed_s=3600, since=(4,)),
     Endpoint("/api/v1/production/inverters", "last report of every inverter",
@@ -85,7 +85,7 @@ ENDPOINTS: Final[tuple[Endpoint, ...]] = (
              also=("/inventory.json", "/inventory")),
     Endpoint("/home.json", "time zone, network, last report to Enphase",
              every=900, lane="slow", relaxed_s=3600, since=(4,), also=("/home",)),
-    Endpoint("/production.json?details=1", "inverters' and AC batteries' blocks, seven-day seeds",
+    Endpoint("/production.json?details=1", "blocks of inverters and AC Batteries, seeds of seven days",
              every=900, lane="slow", relaxed_s=3600, since=(4,), also=("/production.json",)),
 )
 """Every endpoint, in the order of the requests."""

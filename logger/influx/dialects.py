@@ -18,7 +18,7 @@ Dialect: TypeAlias = Literal["1", "2", "3"]
 Scheme: TypeAlias = Literal["Token", "Bearer"]
 
 MOST_LINES: Mapping[Dialect, int] = {"1": 5000, "2": 5000, "3": 10_000}
-"""Most lines of a request. InfluxDB 3 confirms writes only once a second, so its requests are larger."""
+"""The greatest number of lines in a request. InfluxDB 3 confirms writes once a second, so its requests are larger."""
 CREATE_ADMIN = "influxdb3 create token --admin --name"
 """The command of InfluxDB 3 that makes an administrator's token. The token's name follows."""
 _GZIP = 16
@@ -56,7 +56,7 @@ class Target:
         if not is_sendable(self.token):
             raise InfluxRefusedError(
                 "the InfluxDB token holds a space, a line break or a letter that no token has",
-                "copy the token alone into INFLUXDB_TOKEN or its file.",
+                "copy the token alone into INFLUXDB_TOKEN, or into the file that INFLUXDB_TOKEN_FILE names.",
             )
         return {"authorization": f"{scheme} {self.token}"}
 

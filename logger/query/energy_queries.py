@@ -45,8 +45,8 @@ _NOTHING_THEN: Final = (
 _WHOLE: Final = 99.5
 """From this coverage in percent on, a day is shown as whole, although some minutes may be missing."""
 _PARTLY: Final = (
-    "A day below 100 % recorded was not recorded from midnight to midnight, because it has not ended, the recording "
-    "began in it, or the recorder or the gateway was away."
+    "A day below 100 % recorded has not ended, or recording began on that day, or the recorder or the gateway was "
+    "away for a time."
 )
 _NOW_S: Final = 3600
 """A value that is older than so many seconds is not shown. The longest interval between readings is an hour."""

@@ -44,7 +44,7 @@ _ONLY_GATEWAY: Final = (
 
 
 def _list_fields(points: Iterable[Point], columns: tuple[Column, ...], key: str) -> list[tuple[Value | None, ...]]:
-    """Return the given fields of each point that has the field `key`."""
+    """Return the fields that `columns` name, for each point that has the field `key`."""
     return [tuple(point.fields.get(column.name) for column in columns) for point in points if key in point.fields]
 
 

@@ -15,7 +15,10 @@ from logger.query.named_query import Need, Rows
 
 
 async def read_store(ask: Ask, needs: Sequence[Need], gateway: str, since: int, until: int) -> Rows:
-    """Read the points of a query from the store: all daily rows, and the minutes of the last LOGGER_KEEP_DAYS."""
+    """Read the points of a query from the store.
+
+    The store has all daily rows. It has other points only for the number of days that LOGGER_KEEP_DAYS sets.
+    """
     fields = {need.measurement: frozenset(need.fields) for need in needs}
     begins = {need.measurement: need.find_begin(since, until) for need in needs}
     found: dict[str, list[Point]] = {name: [] for name in fields}

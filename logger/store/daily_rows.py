@@ -164,5 +164,5 @@ def _compress(line: bytes) -> bytes:
 
 
 def _find_earliest_day(at: int) -> str:
-    """Return a date that is not later than the local date of any time zone at a unix second."""
+    """Return a date that is not later than the local date in any time zone at a unix second."""
     return datetime.fromtimestamp(max(0, at - 14 * 3600), UTC).date().isoformat()

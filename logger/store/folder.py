@@ -75,7 +75,7 @@ def claim(folder: Path) -> FolderLock:
         who = f"process {holder}" if holder else "another process"
         raise StoreHeldError(
             f"the state folder {folder} is in use by {who}",
-            "stop that envoy-logger first, or ask it through `envoy-logger status`.",
+            "stop that envoy-logger first, or see its state with `envoy-logger status`.",
         ) from error
     except OSError as error:
         os.close(descriptor)

@@ -20,7 +20,7 @@ def read(
 ) -> tuple[list[bytes], int | None]:
     """Read one page of lines of the ticks from `since` to before `until`, in unix seconds.
 
-    Returns the lines, and the id from which to continue as `after` (None at the end). Of the role `daily`, the daily
+    Returns the lines, and the value of `after` for the next page (None at the end). Of the role `daily`, the daily
     rows of all days are read first, and then the hours.
     """
     if role != "daily":

@@ -138,7 +138,9 @@ def _connect(path: Path, notes: list[str]) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=DELETE").fetchone()
         connection.execute("PRAGMA locking_mode=NORMAL")
         with transaction(connection):
-            notes.append(f"the file system of {path.parent} has no shared memory: the store uses a rollback journal")
+            notes.append(
+                f"the file system of {path.parent} has no shared memory, so the store uses a rollback journal"
+            )
     except BaseException:
         connection.close()
         raise

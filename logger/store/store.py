@@ -144,7 +144,7 @@ class Store:
 
         `after`: only rows after the end of an earlier lease that is not acknowledged yet. Without ack() the same rows
         are leased again. Damaged rows are moved to the refused lines. If many delivered leases are pending, their
-        rows are marked delivered first, because nothing else waits for the disk while a request is in flight.
+        rows are marked delivered first.
         """
         if self._pending.are_many():
             self._mark_pending()
@@ -254,8 +254,8 @@ class Store:
     def replay(self, since: int, after: int = 0) -> tuple[int, int | None]:
         """Let some delivered rows of ticks from `since` on (unix seconds) wait for delivery again.
 
-        Only rows with ids greater than `after` wait again. Returns the number of these rows, and the id to continue
-        from as `after`; None at the end.
+        Only rows with ids greater than `after` wait again. Returns the number of these rows, and the value of
+        `after` for the next call; None at the end.
         """
         self._mark_pending()
         return self._file.write(outbox_rows.replay, since, after, STEP)
@@ -264,7 +264,7 @@ class Store:
         """Let some daily rows with ids greater than `after` wait for delivery again.
 
         Rows of days that had ended in every time zone before `since` (unix seconds) are left out. Returns the number
-        of rows that wait again, and the id to continue from as `after`; None at the end.
+        of rows that wait again, and the value of `after` for the next call; None at the end.
         """
         return self._file.write(daily_rows.replay, since, after, STEP)
 
@@ -273,7 +273,7 @@ class Store:
     ) -> tuple[list[bytes], int | None]:
         """Read some lines of a role, delivered or not, of ticks from `since` to before `until`, in unix seconds.
 
-        Returns the lines, and the id from which to continue as `after` (None at the end). Of the role `daily`, the
+        Returns the lines, and the value of `after` for the next call (None at the end). Of the role `daily`, the
         daily rows of all days are read first, and then the hours.
         """
         return self._file.read(kept_lines.read, role, since, until, after)

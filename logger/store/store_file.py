@@ -134,7 +134,7 @@ class StoreFile:
         at_cap = _is_near_cap(self._connection)
         if not at_cap and self.ballast.release():
             self.notes.append(
-                f"the disk of {self._folder} is full, so the reserved space (the file ballast) was released\n"
+                f"the disk of {self._folder} is full, so the reserved space (the file `ballast`) was released\n"
                 "Try: free some space on that disk."
             )
             yield

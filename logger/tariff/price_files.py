@@ -12,7 +12,7 @@ def list_price_files(path: str | Path, price_path: str) -> list[Path]:
     """List the price file, or the CSV files of the price folder in the order of their names.
 
     A relative `price_path` begins at the folder of the tariff file `path`. A file or a folder that cannot be read is
-    listed itself, so that the caller's reading of it gives the reason.
+    listed itself, so that the caller tries to read it and gets the reason.
     """
     place = Path(path).expanduser().parent / os.path.expanduser(price_path)
     try:

@@ -89,13 +89,13 @@ def _parse_line(cells: list[str], most: int) -> tuple[int, tuple[float, float | 
     try:
         at = datetime.fromisoformat(cells[0])
     except ValueError:
-        raise ValueError(f"does not begin with a time such as that of {_EXAMPLE}") from None
+        raise ValueError(f"the line does not begin with a time; write a line such as {_EXAMPLE}") from None
     if at.tzinfo is None:
         raise ValueError("the time has no offset: write 2026-01-31T14:00+01:00 or …T13:00Z")
     try:
         buy, sell = float(cells[1]), float(cells[2]) if len(cells) > 2 and cells[2] else None
     except ValueError:
-        raise ValueError(f"a price is not a number, such as in {_EXAMPLE}") from None
+        raise ValueError(f"a price is not a number; write a line such as {_EXAMPLE}") from None
     if not isfinite(buy) or (sell is not None and not isfinite(sell)):
         raise ValueError("a price is not a finite number")
     if sell is not None and "." not in cells[1] + cells[2] and _is_fraction(cells[1], cells[2]):

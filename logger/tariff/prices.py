@@ -15,9 +15,9 @@ from logger.tariff.price_plan import Band, PricePeriod, Tariff
 from logger.tariff.price_table import PriceTable
 
 _STEP_MINUTES: Final = 15
-"""The step in minutes in which a day is divided: clocks change at quarters of an hour, such as 02:45 in Chatham."""
+"""The longest step in which a day is divided, in minutes. Clocks change at quarters of an hour: 02:45 in Chatham."""
 QUARTER_S: Final = 900
-"""The length in seconds of the parts in which energy without a price waits: the shortest interval of prices."""
+"""Energy whose price is not known yet is stored in parts of so many seconds: the shortest interval of prices."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ PATH: Final = "/admin/lib/tariff"
 _DAY_NAMES: Final = {day.capitalize(): day for day in DAYS[:HOLIDAY]}
 """The gateway's name of a day of the week → its name in a tariff file."""
 _LAST_MINUTE: Final = 1439
-"""The minute of the day at which the gateway's last part of a day begins, instead of midnight."""
+"""The gateway's last part of a day begins at this minute (23:59), which stands for midnight."""
 _HEAD: Final = """\
 # A proposal from the gateway's copy of your tariff. Check every price against your bill, then remove this line.
 # Prices are per kWh. docs/tariffs.md explains each key.
@@ -80,7 +80,7 @@ def _list_bands(seasons: list[_Table]) -> Iterator[str]:
 def _list_tiers(seasons: list[_Table]) -> Iterator[str]:
     """Yield the text of a `[[period.tier]]` for each further tier of the first season.
 
-    The surcharge of a tier is the difference from the first tier's price.
+    The surcharge of a tier is the difference between its price and the price of the tier before.
     """
     tiers = [tier for season in seasons[:1] for tier in _tables(season.get("tiers"))]
     for before, tier in pairwise(tiers):

@@ -101,7 +101,7 @@ def test_status_health_and_a_second_daemon_beside_a_running_one(site: Background
             assert second.code == 69
             assert second.said == [
                 f"the state folder {tmp_path}/state is in use by process {pid}",
-                "Try: stop that envoy-logger first, or ask it through `envoy-logger status`.",
+                "Try: stop that envoy-logger first, or see its state with `envoy-logger status`.",
             ]
         assert program(tmp_path, "devices", settings=settings).code == 0  # looking is allowed
         assert recorder.terminate() == 0

@@ -61,5 +61,5 @@ def test_a_jump_of_our_clock_names_the_time_without_readings(
     clocks.watch_ours(NOW)
     clock.stepped_s = stepped_s
     clocks.watch_ours(NOW + 60)
-    text = f"this machine slept or its clock was set forward, so there are no readings of {span}"
+    text = f"this machine slept or its clock was set forward, so the readings of {span} are missing"
     assert [event.text for event in events] == [text] == [record.getMessage() for record in caplog.records]

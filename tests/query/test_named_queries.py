@@ -575,7 +575,7 @@ def test_days_say_which_rows_are_not_of_a_whole_day() -> None:
     ("name", "measurement", "told"),
     [
         ("gaps", "envoy_totals", "There is no gap since 2026-05-20 05:07 ("),
-        ("silent", "envoy_inverter_day", "No inverter is silent."),
+        ("silent", "envoy_inverter_day", "No inverter is silent; the inverters have been recorded since"),
         ("trips", "envoy_inverter_day", "No inverter has reported that the grid switched it off since 2026-05-20"),
         ("events", "envoy_day", "No event was recorded since 2026-05-20 05:07 ("),
         ("cost", "envoy_band_day", "Nothing is recorded for this query."),

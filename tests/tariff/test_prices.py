@@ -164,18 +164,21 @@ def test_bands_change_with_the_clocks_of_chatham_which_change_at_a_quarter_to_th
     ("line", "problem"),
     [
         ("2025-06-01T00:00,0.2,0.1\n", "line 1: the time has no offset"),
-        ("2025-06-01T00:00Z,x,0.1\n", "line 1: a price is not a number, such as in 2026-01-31T14:00+01:00,0.2871"),
+        (
+            "2025-06-01T00:00Z,x,0.1\n",
+            "line 1: a price is not a number; write a line such as 2026-01-31T14:00+01:00,0.2871",
+        ),
         ("2025-06-01T00:00Z,nan,0.1\n", "line 1: a price is not a finite number"),
         ("2025-06-01T00:00Z\n", "line 1: a line is time,buy,sell"),
         ("2025-06-01T00:00Z;0.2;0.1\n", "line 1: a line is time,buy,sell with a point in each price, such as"),
-        ("2025-06-01T00:00Z\t0,2\n", "line 1: does not begin with a time such as"),
+        ("2025-06-01T00:00Z\t0,2\n", "line 1: the line does not begin with a time; write"),
         ("2025-06-01T00:00Z,0,2871\n", "line 1: sold at 2871? write a price with a point, not with a comma"),
         ("2025-06-01T00:00Z,0,05\n", "line 1: sold at 05? write a price with a point, not with a comma"),
         ("2025-06-01T00:00Z,-0,2\n", "line 1: sold at 2? write a price with a point, not with a comma"),
         ("2025-06-01T00:00Z,0,2871,0,0412\n", "line 1: a line is time,buy,sell with a point in each price"),
-        ("1748736000,0.2,0.1\n", "line 1: does not begin with a time such as"),
-        ("01.06.2025 00:00,0.2,0.1\n", "line 1: does not begin with a time such as"),
-        ("yesterday 1,0.2,0.1\n", "line 1: does not begin with a time such as"),
+        ("1748736000,0.2,0.1\n", "line 1: the line does not begin with a time; write"),
+        ("01.06.2025 00:00,0.2,0.1\n", "line 1: the line does not begin with a time; write"),
+        ("yesterday 1,0.2,0.1\n", "line 1: the line does not begin with a time; write"),
     ],
 )
 def test_a_line_that_cannot_be_read_is_named_and_the_others_hold(line: str, problem: str) -> None:
