@@ -242,7 +242,7 @@ def test_a_server_that_is_busy_is_waited_for_with_its_words_and_blames_no_line(s
     assert isinstance(found, Wait)
     assert found.of_server
     assert words in found.reason
-    assert "see the log of InfluxDB" in found.hint
+    assert "see the logs of InfluxDB" in found.hint
     assert "Cloud" not in found.hint
 
 
