@@ -15,7 +15,7 @@ _OLD_ABSENCE: Final = {"heatmap": "No data", "barchart": "Configured x field not
 _HEAD: Final = """\
 # The boards
 
-`python -m grafana.build` makes this page from the source in `grafana/`. [grafana/README.md](../grafana/README.md)
+`python -m grafana.build` makes this page from the source in `grafana/`. [grafana/README.md](../grafana/README.md) \
 describes how to install the boards, and how to import them by hand.
 
 The page shows the queries of each panel, for readers who build their own boards. Grafana replaces these words:
@@ -30,18 +30,18 @@ The page shows the queries of each panel, for readers who build their own boards
 | `${gap}` | five minutes, or a three-hundredth of the time shown if that is longer |
 | `${label:raw}` | the tag that names an inverter: `panel`, or `serial` without a layout file |
 
-The recorder writes a row for each local day, month and year ([fields](fields.md)). The boards read the rows of days,
-months and years, so no query contains a time zone. If several gateways are chosen, the boards show the sum of
-energies, powers and amounts, and the mean of percentages, voltages, frequencies and temperatures. Of the extremes and
-peaks of a day, and of ages, the boards show the least or the greatest value of all chosen gateways.
+The recorder writes a row for each local day, month and year ([fields](fields.md)). The boards read the rows of \
+days, months and years, so no query contains a time zone. If several gateways are chosen, the boards show the sum of \
+energies, powers and amounts, and the mean of percentages, voltages, frequencies and temperatures. Of the extremes \
+and peaks of a day, and of ages, the boards show the least or the greatest value of all chosen gateways.
 
-Grafana writes small powers in mW and small energies in mWh. A value mapping of each panel shows `< 1 W` instead of
+Grafana writes small powers in mW and small energies in mWh. A value mapping of each panel shows `< 1 W` instead of \
 mW, and `< 1 Wh` instead of mWh. A value of 0 is written as 0.
 
-Each panel of a board can show two years of data. In InfluxQL, a panel has one statement for each curve, because
-InfluxDB repeats a subquery for each column of the outer statement. The panel *The sun of a year, hour by hour* always
-shows 52 weeks. The query for these 52 weeks takes 0.5 seconds of processor time in Flux, and 0.2 seconds in InfluxQL
-on InfluxDB 1.6.7.
+Each panel of a board can show two years of data. In InfluxQL, a panel has one statement for each curve, because \
+InfluxDB repeats a subquery for each column of the outer statement. The panel *The sun of a year, hour by hour* \
+always shows 52 weeks. The query for these 52 weeks takes 0.5 seconds of processor time in Flux, and 0.2 seconds in \
+InfluxQL on InfluxDB 1.6.7.
 """
 
 

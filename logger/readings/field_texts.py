@@ -40,15 +40,15 @@ _NAME: Final = re.compile(r"(?<![\w/`.])[A-Za-z]\w*_\w+(?:\.\w+)*(?![\w`/])")
 _HEAD: Final = """\
 # Every field
 
-This page lists every field. The page is made from the table in `logger/readings/table.py`; `envoy-logger fields`
-prints the same table. If a field has several sources, the recorder tries them in the given order. A later source is
-used only if the gateway surely lacks all earlier sources. A line that begins with `=` states how the value is
+This page lists every field. The page is made from the table in `logger/readings/table.py`; `envoy-logger fields` \
+prints the same table. If a field has several sources, the recorder tries them in the given order. A later source is \
+used only if the gateway surely lacks all earlier sources. A line that begins with `=` states how the value is \
 computed if no source gives the value. If a value is missing or implausible, the field is left out.
 
-Points of one gateway have the tag `gateway` (the gateway's serial number), and the tag `site` if you name the site.
-Points of a site of several gateways (`envoy_site`, `envoy_site_day`) have only the tag `site`. Points of
-`envoy_inverter` and `envoy_inverter_status` also have the tags of the layout file (`LOGGER_LAYOUT_FILE`): `panel`,
-`panel_group`, `panel_row`, `panel_column`, and any further tag of the layout file. If you rename a panel in the
+Points of one gateway have the tag `gateway` (the gateway's serial number), and the tag `site` if you name the site. \
+Points of a site of several gateways (`envoy_site`, `envoy_site_day`) have only the tag `site`. Points of \
+`envoy_inverter` and `envoy_inverter_status` also have the tags of the layout file (`LOGGER_LAYOUT_FILE`): `panel`, \
+`panel_group`, `panel_row`, `panel_column`, and any further tag of the layout file. If you rename a panel in the \
 layout file, these points begin a new series. The tag `serial` always identifies the inverter.
 """
 

@@ -22,19 +22,20 @@ _OWN = ("envoy_event", "envoy_logger", "envoy_site")
 _HEAD = """\
 # Supported gateways
 
-This page lists the gateways of which a recording exists. For each recorded gateway this page shows the measurements
-of the first poll with their sources, and the absent fields with the reason. `python -m tests.fields.documents` writes
-this page from the recordings. If your gateway is not in the list, you can record it with `envoy-logger capture`.
+This page lists the gateways of which a recording exists. For each recorded gateway this page shows the measurements \
+of the first poll with their sources, and the absent fields with the reason. `python -m tests.fields.documents` \
+writes this page from the recordings. If your gateway is not in the list, you can record it with `envoy-logger \
+capture`.
 """
 _PRODUCTS = Path(__file__).with_name("products.md")
 _RECORDED = """\
 ## Recordings
 
-The generations are: G0 before firmware 3.9, G1 up to 3.18, G2 firmware 4 and 5, G3 firmware 7, G4 firmware 8 up to
-8.2, G5 firmware 8.3, and G5N firmware 8.3 with the new metering. The letter S means that no meter is in use, and M
+The generations are: G0 before firmware 3.9, G1 up to 3.18, G2 firmware 4 and 5, G3 firmware 7, G4 firmware 8 up to \
+8.2, G5 firmware 8.3, and G5N firmware 8.3 with the new metering. The letter S means that no meter is in use, and M \
 means that meters are in use.
 
-A name in italics, such as *v1 totals*, is the name of a part of a document from which values are read. A part of a
+A name in italics, such as *v1 totals*, is the name of a part of a document from which values are read. A part of a \
 document is *unknown* at a poll if it is not certain whether the gateway has it.
 """
 
