@@ -112,7 +112,7 @@ def _show(error: click.ClickException) -> None:
 
 
 def _be_readable() -> None:
-    """Replace characters that the terminal cannot print, and replace a closed standard input by an empty one."""
+    """Let the output replace characters that the terminal cannot print. Make a closed standard input an empty one."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -44,7 +44,7 @@ class Site:
 
     @property
     def deadline_s(self) -> float:
-        """Return the most seconds from a tick to its commit: 20, or half the totals interval if that is less."""
+        """Return the longest time from a tick to its commit in seconds: 20, or half the totals interval if less."""
         return min(20.0, self.totals_s / 2)
 
     @property

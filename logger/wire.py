@@ -1,4 +1,4 @@
-"""Sends one bounded request, and returns an Answer or raises one typed error.
+"""Sends one request within limits of time and size, and returns an Answer or raises one typed error.
 
 No redirect is followed, nothing is unpacked beyond its limit, and nothing waits longer than allowed. The SSLContext
 of the caller decides which server to trust (pinned, verified, or off).
@@ -57,8 +57,8 @@ class Wire:
 
     `base_url` is scheme://host[:port][/path]. `tls` decides which server to trust on https; None verifies against the
     system's authorities. `use_proxy`: use the machine's proxy settings (for the internet, never for a gateway).
-    `max_bytes` bounds an answer, packed and unpacked. `connections` bounds requests in flight. Raises SettingsError
-    for a proxy that cannot be used.
+    `max_bytes` bounds an answer, packed and unpacked. `connections`: the greatest number of requests at a time.
+    Raises SettingsError for a proxy that cannot be used.
     """
 
     def __init__(

@@ -45,8 +45,8 @@ BOTH: frozenset[Role] = frozenset({"totals", "devices"})
 class Poll:
     """The answers of all endpoints of one gateway.
 
-    `refusals`: endpoints that this gateway lacks, or that this user may not read. `failures`: all other endpoints
-    without an answer.
+    `refusals`: path → error, for the endpoints that this gateway lacks or that this user may not read. `failures`:
+    path → error, for all other endpoints that gave no document.
     """
 
     info: GatewayInfo

@@ -30,7 +30,7 @@ _HOUR_S: Final = 3600
 
 
 class GatewayPort(Protocol):
-    """The gateway functions that the daemon needs, implemented by `logger.gateway.client.Gateway`."""
+    """The gateway functions that the recorder needs, implemented by `logger.gateway.client.Gateway`."""
 
     @property
     def token_expires_at(self) -> float | None:

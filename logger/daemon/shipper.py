@@ -51,7 +51,10 @@ _RESENDING: Final = "resending"
 
 @dataclass(slots=True)
 class Shipped:
-    """Figures of the ship loop since the start, for `status`. Times in unix seconds."""
+    """Figures of the ship loop since the start, for `status`. Times in unix seconds.
+
+    `waiting_for`: the reason why the last delivery failed; empty after a success.
+    """
 
     batches: int = 0
     refused: int = 0

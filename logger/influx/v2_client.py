@@ -1,6 +1,6 @@
 """Wraps the client of influxdb-client, for commands that set up an InfluxDB 2 or read from it.
 
-The library takes long to import, so the daemon does not import it. The library's exceptions become this program's
+The library takes long to import, so the recorder does not import it. The library's exceptions become this program's
 errors.
 """
 

@@ -81,9 +81,9 @@ def _open_damaged(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, columns: str, order: str) -> int:
-    """Copy the readable rows of a table, forwards from the first row and backwards from the last row.
+    """Copy the readable rows of a table. Return the number of copied rows.
 
-    Return the number of copied rows.
+    The rows are read forwards up to the damage, and then backwards from the last row.
     """
     marks = ", ".join("?" * (columns.count(",") + 1))
     count = 0
