@@ -144,7 +144,7 @@ class Report:
     """One inverter report, with two times in unix seconds.
 
     `gateway_second`: the report's time by the gateway's clock. `time`: the time of the report's point. Both times are
-    fixed when the report is first read. `source`: the rows from which the report was first read.
+    fixed when the report is first read. `source`: the name of the rowset that first had the report.
     """
 
     serial: str

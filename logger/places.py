@@ -35,7 +35,10 @@ def state_dir(environ: Mapping[str, str], setting: str) -> Path:
 
 
 def runtime_dir(environ: Mapping[str, str], setting: str) -> Path:
-    """Return `$RUNTIME_DIRECTORY`, else /run/envoy-logger if a recorder writes there, else the state folder."""
+    """Return `$RUNTIME_DIRECTORY`, else /run/envoy-logger if a recorder writes there, else the state folder.
+
+    /run/envoy-logger is not used if `setting` names a state folder.
+    """
     if folder := environ.get("RUNTIME_DIRECTORY"):
         return Path(folder.split(":")[0])
     system = Path("/run/envoy-logger")
