@@ -67,7 +67,10 @@ def day_rows(day: Day, state: EnergyState) -> list[DayRow]:
 
 
 def row_of_day(day: Day, state: EnergyState) -> DayRow:
-    """Make the row of `envoy_day` for one day of a state. The energies of the open day are those of its marks."""
+    """Make the row of `envoy_day` for one day of a state.
+
+    On the open day, an energy with a mark has the value of its mark.
+    """
     return make_day_row(day, state.wiring, state.marks if day == state.today else _NO_MARKS)
 
 

@@ -76,7 +76,7 @@ def _is_of_yesterday(seed: Seed, state: EnergyState, tick: Tick) -> bool:
 
     Inverters produce at most the sum of their own greatest powers, and nothing before their first report of the day.
     Any other quantity is at most half of a usual day's energy in the first three hours. If the gateway reports no
-    energy of seven days, its power is at most 3 kW in these hours.
+    energy of seven days, the power of the quantity is at most 3 kW in these hours.
     """
     passed_s = tick.at - state.today.start
     if seed.today_wh is None:

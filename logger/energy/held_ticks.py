@@ -15,8 +15,9 @@ def confirm_held(
     today: Mapping[str, DayEnergy],
     confirmed: Mapping[str, tuple[HeldValue, ...]],
 ) -> tuple[tuple[HeldTick, ...], tuple[tuple[int, dict[str, float]], ...]]:
-    """Return the held ticks with the values confirmed now, and pairs of a tick and its fields that were missing.
+    """Add the values that are confirmed now to the held ticks.
 
+    Return these ticks, and pairs of a held tick's time and its fields that were missing and are known now.
     `opened`: the state before this tick. `counters`: the counters after this tick. `today`: today's energy after this
     tick. `confirmed`: the confirmed values by counter.
     """

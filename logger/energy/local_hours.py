@@ -2,7 +2,7 @@
 
 When the clocks are set back, an hour of the day occurs twice, each time with its own beginning. When the clocks are
 set forward, an hour is missing. In a zone whose clocks change by half an hour, the second occurrence has only 30
-minutes. When the clocks of this zone are set forward, no hour is missing, but one hour has only 30 minutes.
+minutes. When the clocks of such a zone are set forward, no hour is missing, but one hour has only 30 minutes.
 """
 
 from __future__ import annotations

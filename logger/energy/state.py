@@ -306,7 +306,7 @@ class Tick:
     whose power arrives only every 15 minutes. `is_polled`: whether the gateway answered. `changed_at`: the tick at
     which the gateway's firmware or meters last changed. `inverters_w`: the greatest power in W that the inverters can
     make together, None if unknown. `reported_at`: the unix time of the last report of an inverter, None if unknown.
-    `limits`: the greatest power in W that a counter can count, for each counter whose devices report such a limit.
+    `limits`: the greatest power in W of the devices of each counter, if these report their limit.
     `left_out`: quantities that cannot be counted now. `tags`: the tags for a day that begins now. `around`: the
     surroundings that were measured.
     """

@@ -107,7 +107,7 @@ def find_beyond(row: Row, stored_wh: float | None) -> str:
     known = (row.number(key) for key in ("Enc_max_available_capacity", "Enc_commissioned_capacity"))
     most_wh = max((wh for wh in known if wh), default=0.0)
     is_beyond = stored_wh is not None and 0 < most_wh * _FULL < stored_wh
-    return f"{stored_wh:.0f} Wh are stored in {most_wh:.0f} Wh" if is_beyond else ""
+    return f"{stored_wh:.0f} Wh are stored, but full IQ Batteries hold {most_wh:.0f} Wh" if is_beyond else ""
 
 
 def find_other_charges(row: Row, view: View) -> dict[str, float]:

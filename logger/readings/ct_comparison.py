@@ -26,7 +26,7 @@ _LAG_S: Final = (300, 1800)
 COMPARED_S: Final = _SPAN_S + _LAG_S[1]
 """The greatest age in seconds at which a sample is still compared."""
 _FEWEST: Final = 20
-"""The least number of samples of two hours for a comparison; a sample is taken every five minutes."""
+"""Two hours with fewer samples are not compared. A sample is taken every five minutes."""
 _APART: Final = 0.2
 _SUNNY_W: Final = 200.0
 _SUNNY_SHARE: Final = 0.1
@@ -80,8 +80,8 @@ def compare_sources(samples: Sequence[CtSample], most_w: float | None, wiring: W
 
     If the CT is reversed or measures nothing, the warning leaves out the powers and energies that are computed with
     it. The first sample is compared alone, and only while the sun shines: a CT that then shows nothing is faulty. At
-    dusk a CT may show nothing, because the inverters' reports are older than its power. `most_w`: the greatest power
-    that the inverters can make together.
+    dusk a CT may show nothing, because the inverters' reports are older than the CT's power. `most_w`: the greatest
+    power that the inverters can make together.
     """
     if not samples:
         return {}

@@ -60,7 +60,7 @@ DAY = Measurement(
 _CURRENCY: Final = "the currency of the summed rows, if all of them have the same"
 _SUMMED: Final = tuple(name for name in ENERGIES if not name.startswith("battery") and "balanced" not in name)
 _SUMMED_BATTERIES: Final = tuple(name for name in ENERGIES if name.startswith("battery"))
-"""The energies that a site's row adds over its gateways: of every gateway, and of the gateways with batteries."""
+"""The energies that a site's row adds up over the gateways with batteries; `_SUMMED`: over all gateways."""
 _SUM_OF_GATEWAYS: Final = "the sum of the gateways' rows, if all of them have the field"
 _SUM_OF_BATTERIES: Final = "the sum of the rows of the gateways with batteries, if all of them have the field"
 SITE_DAY = Measurement(

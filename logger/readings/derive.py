@@ -58,7 +58,7 @@ def derive_powers(
 
 
 def _list_by_total(known: Mapping[str, float], wiring: Wiring, are_together: Together) -> dict[str, Sequence[float]]:
-    """Return the powers that can be computed at a site with a total CT: field → powers in W whose sum it is.
+    """Return the powers that can be computed at a site with a total CT: field → the powers in W that add up to it.
 
     The fields are those of consumption, house and net power.
     """
@@ -74,7 +74,7 @@ def _list_by_total(known: Mapping[str, float], wiring: Wiring, are_together: Tog
 
 
 def _list_by_net(known: Mapping[str, float], wiring: Wiring, are_together: Together) -> dict[str, Sequence[float]]:
-    """Return the powers that can be computed at a site with a net CT: field → powers in W whose sum it is.
+    """Return the powers that can be computed at a site with a net CT: field → the powers in W that add up to it.
 
     The fields are those of consumption and house power.
     """

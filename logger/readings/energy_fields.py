@@ -69,7 +69,7 @@ ENERGIES: Final[Mapping[str, EnergyMeaning]] = {
     "battery_discharged": _count("Energy discharged from the batteries {}",
         "the counter `discharged`", "battery_power_w"),
 }
-"""The energies by the beginning of their fields' names."""
+"""Beginning of the names of an energy's fields → the meaning of the energy."""
 # fmt: on
 
 

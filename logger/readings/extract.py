@@ -144,7 +144,7 @@ class Extraction:
     # --- devices ------------------------------------------------------------------------------------------------
 
     def _read_by_field(self, measurement: Measurement) -> Iterator[Device]:
-        """Read devices whose fields may come from several documents. Each field comes from one document."""
+        """Read the devices of a measurement whose fields may come from different documents."""
         named, duplicates = self._name_rows(measurement)
         view = self._views[measurement.role]
         for identity in _list_devices(measurement, named):
@@ -159,7 +159,7 @@ class Extraction:
                 yield Device(measurement, tags, fields)
 
     def _read_by_document(self, measurement: Measurement) -> Iterator[Device]:
-        """Read devices whose fields all come from the first rowset that has the device."""
+        """Read the devices of a measurement, each with all its fields from the first rowset that has the device."""
         named, duplicates = self._name_rows(measurement)
         view = self._views[measurement.role]
         read: set[Identity] = set()

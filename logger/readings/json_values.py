@@ -45,7 +45,7 @@ def objects(body: Json) -> list[Object] | None:
 def serial_of(value: Json) -> str:
     """Return a serial number as text, from a text or a number.
 
-    Return an empty text if it has other characters than letters and digits, or more than 32 characters.
+    Return an empty text if the value has other characters than letters and digits, or more than 32 characters.
     """
     text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
     return text if len(text) <= _SERIAL_LIMIT and text.isascii() and text.isalnum() else ""

@@ -51,7 +51,7 @@ def leave_out_batteries(totals: Mapping[str, Value], read_from: ReadFrom) -> dic
 
 
 def keep_wiring(tick: Tick) -> Tick:
-    """Return the tick without a number of batteries, and without counters of batteries except a meter's counters."""
+    """Return the tick without the number of batteries, and without battery counters that no meter gives."""
     counters = {
         name: wh
         for name, wh in tick.counters.items()
@@ -61,7 +61,7 @@ def keep_wiring(tick: Tick) -> Tick:
 
 
 def keep_sources(sources: Sources, before: Sources) -> Sources:
-    """Return the sources of this tick, with the sources of the batteries' values from `before` this tick."""
+    """Return the sources of this tick, but let the values of batteries keep the sources `before` this tick."""
     fields = {name: source for name, source in sources.fields.items() if not name.startswith(_FIELDS)}
     counters = {name: source for name, source in sources.counters.items() if name not in _COUNTERS}
     return replace(

@@ -24,7 +24,7 @@ class Absence:
 
 @dataclass(frozen=True, slots=True)
 class Absences:
-    """The values that this site should have, and those of these values that are absent.
+    """The values that this site should have, and the absent ones among them.
 
     `expected`: the list of the last tick of the role `devices`. `absent`: name of a value → its absence.
     """

@@ -117,11 +117,13 @@ class Followed:
 
 @dataclass(frozen=True, slots=True)
 class OwnTimes:
-    """The times of all readings: `followed` and `doubts` by path and name, `seen_at` by path.
+    """What is known of the times of all readings.
 
-    `slow`: by path and name, the last gaps of readings that are seldom renewed. Only `slow` is stored, so that these
-    readings are believed immediately after a restart. `is_clock_doubted`: a meter's row became old in this tick, or
-    the gateway's clock was set. The next request of `/info` then shows the gateway's clock.
+    `followed` and `doubts`: the history of each time, and the doubts about readings, by path and name. `seen_at`:
+    when each document arrived, by path. `slow`: the last gaps of readings that are seldom renewed, by path and name.
+    Only `slow` is stored, so that these readings are believed immediately after a restart. `is_clock_doubted`: a
+    meter's row became old in this tick, or the gateway's clock was set. Then `/info` is requested, which shows this
+    clock.
     """
 
     followed: Mapping[str, Mapping[str, Followed]] = field(default_factory=dict)

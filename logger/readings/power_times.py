@@ -24,8 +24,8 @@ def are_of_one_time(names: Iterable[str], read_from: ReadFrom, view: View) -> bo
     """Return True if the powers of these fields were measured at the same time.
 
     A mean over an interval never counts as measured at the same time as another power. Two rows of one document are
-    compared by their own times. Rows of two documents count as measured at the same time if each row has the time of
-    its document.
+    compared by their own times. Rows of two documents count as measured at the same time if each row is as new as its
+    document.
     """
     sources = [read_from[name] for name in names if name in read_from]
     if any(rowset.grain == "mean" for rowset, _ in sources):
@@ -44,7 +44,7 @@ def _stamp(rowset: Rowset, row: Row) -> int | None:
 
 
 def _is_current(rowset: Rowset, row: Row, view: View) -> bool:
-    """Return True if a row has the time of its document; False if the row lacks a time that it should contain."""
+    """Return True if a row is as new as its document; False if the row should have a time of its own and has none."""
     if rowset.grain == "now" or row.document is None:
         return True
     stamp = _stamp(rowset, row)

@@ -137,7 +137,7 @@ def _explain_impossible(quantity: str, written: Written) -> str:
     ever = add_up(sign * known.get(name, 0.0) for name, sign in written.made_of[quantity].items())
     if quantity in ("consumption", "load") and ever < -noise_of(known.values()):
         return f"its counters give {ever / 1000:.0f} kWh, and {NO_HOUSE}"
-    return "its counter fell a little, or has no base yet"
+    return "its counter fell a little, or has no accepted value yet"
 
 
 def _explain_reports(view: View) -> Iterator[str]:

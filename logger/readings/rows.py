@@ -23,7 +23,7 @@ T = TypeVar("T")
 class Missing(Enum):
     """Name the reason why there are no rows. Both members are false in conditions.
 
-    ABSENT: the gateway certainly has no such rows. UNKNOWN: it cannot be decided now whether it has such rows.
+    ABSENT: the gateway certainly has no such rows. UNKNOWN: it is unknown now whether the gateway has such rows.
     """
 
     ABSENT = "absent"

@@ -95,7 +95,10 @@ class Field:
 
     @property
     def is_lifetime(self) -> bool:
-        """Return True if the field is a lifetime energy, whose value remains valid until the next value."""
+        """Return True for a lifetime energy, whose value remains valid until the next value.
+
+        Net energies are left out, because they can fall.
+        """
         return self.name.endswith("_lifetime_wh") and not self.name.startswith("net_")
 
     def value_of(self, key: Key, row: Row, view: View) -> Value | None:

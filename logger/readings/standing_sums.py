@@ -71,7 +71,7 @@ def follow_sums(sums: Sums, snapshot: Snapshot) -> Sums:
 
     The result also has the newest `roof`, the recorder's own sum of the inverters' reports. At a site with a
     production CT the sums are not followed, because the CT itself measures the production. Without a list of
-    inverters the sums are still followed: a sum that is renewed then is not doubted.
+    inverters the sums are still followed, so that a sum which is renewed in this time is not doubted later.
     """
     if meters.has_meter(View(snapshot, "totals"), "production") is not False:
         return sums

@@ -1,4 +1,4 @@
-"""Compute the values that need more than one key of a row."""
+"""Compute the values of fields that are not simply the value of one key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from logger.readings.rows import ABSENT, Row, View
 from logger.readings.selectors import batteries, ensemble, meters
 
 IDLE_W: Final = 30.0
-"""Batteries are idle at or below this power in W for each battery. Their noise is ±24 W for each battery."""
+"""Batteries are idle up to this power, in W for each battery. The noise of each battery is ±24 W."""
 _MILLI: Final = 1000.0
 
 

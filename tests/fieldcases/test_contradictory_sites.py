@@ -100,7 +100,12 @@ def test_a_week_of_more_than_the_inverters_can_make_is_no_seed(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("recording", "change", "absent", "cause"),
     [
-        (COLLAR, set_keys(ENC_agg_avail_energy=57_134), "battery_energy_wh", "57134 Wh are stored in 10000 Wh"),
+        (
+            COLLAR,
+            set_keys(ENC_agg_avail_energy=57_134),
+            "battery_energy_wh",
+            "57134 Wh are stored, but full IQ Batteries hold 10000 Wh",
+        ),
         (
             COLLAR,
             set_keys(agg_soc=20, ENC_agg_soc=20),

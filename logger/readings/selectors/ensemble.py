@@ -31,7 +31,10 @@ from logger.readings.rows import (
 CONTROLLER_TYPES: Final = ("ENPOWER", "COLLAR")
 """The device types of the ensemble inventory that disconnect the house from the grid."""
 SURGE: Final = 2.5
-"""A battery's power is plausible up to this multiple of its rated power; to start motors it gives up to twice."""
+"""The greatest plausible power of a battery, as a multiple of its rated power.
+
+To start motors, a battery gives up to twice its rated power.
+"""
 _LARGEST_W: Final = 10_000.0
 """The rated power in W of the largest IQ Battery, used for a battery that gives neither rating nor capacity."""
 _IQ_BATTERY: Final = 13
