@@ -34,11 +34,10 @@ def _meter(kind: str) -> Rowset:
 
 # --- meters ---------------------------------------------------------------------------------------------------
 
-METERS: Final = Rowset("enabled meters", f"{paths.READINGS}, rows of the meters that {paths.METERS} lists as enabled",
+METERS: Final = Rowset("enabled meters", f"{paths.READINGS}, rows of the enabled meters",
     meters.meters_in_use)
 PHASES: Final = Rowset("phases in use",
-    f"{paths.READINGS}, the first phaseCount channels of each enabled meter, "
-    "except channels without voltage that never measured energy",
+    f"{paths.READINGS}, channels of the phases in use",
     meters.phases_in_use)
 PRODUCTION_METER: Final = _meter("production")
 NET_METER: Final = _meter("net-consumption")

@@ -137,7 +137,7 @@ SITE = Measurement(
 
 METER = Measurement(
     "envoy_meter",
-    "Each enabled meter, with the gateway's own figures.",
+    "Each meter that /ivp/meters lists as enabled, with the gateway's own figures.",
     "totals",
     _meter_fields(
         s.METERS,
@@ -151,7 +151,8 @@ METER = Measurement(
 )
 PHASE = Measurement(
     "envoy_phase",
-    "Each phase in use of each enabled meter.",
+    "Each phase in use of each enabled meter. In use are the meter's first phaseCount channels, except channels "
+    "without voltage that have never measured energy.",
     "totals",
     _meter_fields(
         s.PHASES,
