@@ -205,8 +205,8 @@ INVERTER = Measurement(
     ),
 )
 
-_HEARD: Final = "heard (younger than 30 minutes)"
-_DELIVERING: Final = "delivering (younger than 30 minutes, and above zero)"
+_HEARD: Final = "heard (last report younger than 30 minutes)"
+_DELIVERING: Final = "delivering (last report younger than 30 minutes, with a power above zero)"
 
 INVERTER_STATUS = Measurement(
     "envoy_inverter_status",
