@@ -65,3 +65,17 @@ def test_the_readme_names_every_measurement_in_its_bucket(role: str, bucket: str
     row = next(line for line in text.splitlines() if line.startswith(f"| `{bucket}` |"))
     named = set(re.findall(r"`(envoy_\w+)`", row.partition("|")[2].partition("|")[2]))
     assert named == {measurement.name for measurement in MEASUREMENTS if measurement.role == role}
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, ROOT / "grafana" / "README.md"], ids=place)
+def test_no_sentence_is_broken_over_two_lines(document: Path) -> None:
+    """A sentence that begins in one line and ends in the next is hard to search for and to review."""
+    text = re.sub(r"^ *```.*?^ *```$", "```", document.read_text(encoding="utf-8"), flags=re.M | re.S)
+    lines = text.splitlines()
+    for line, following in zip(lines, lines[1:], strict=False):
+        if is_prose(line) and is_prose(following) and not re.match(r" *(?:[-*]|\d+\.) ", following):
+            assert re.search(r"[.!?:][)*]*$", line.rstrip()), line
+
+
+def is_prose(line: str) -> bool:
+    return bool(line.strip()) and not line.lstrip().startswith(("|", "#", "```", "<", "!["))
