@@ -155,7 +155,7 @@ def _find_start(now: float) -> float:
 
 
 def _go_back(start: float, days: int) -> int:
-    """Return the unix second at which the local date `days` days before `start` begins."""
+    """Return the first second, in unix time, of the local date that is `days` days before `start`."""
     day = local_day(start, _ZONE)
     return first_instant(days_before(day, days), _ZONE)
 

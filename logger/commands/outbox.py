@@ -69,7 +69,7 @@ def list_waiting(env_file: Path, as_json: bool = False) -> None:
     "--limit",
     type=click.IntRange(1),
     default=None,
-    help=f"Show only so many, the newest; by default {_SHOWN}, with --json all.",
+    help=f"Show only this many lines, the newest; by default {_SHOWN}, with --json all.",
 )
 @json_option
 @click.pass_obj
