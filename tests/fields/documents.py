@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from logger.daemon.counter_status import list_sources
@@ -134,9 +135,18 @@ def _absent(one: Explained) -> str:
     for counter, candidates in one.counters:
         if not _used(candidates):
             lacking.setdefault(_why(candidates), []).append(f"`{counter.name}`")
+    if part := _find_missing_part(one):
+        return f"computed from `{part}`, which is absent"
     if not lacking:
         return f"no value at the first poll; computed as: {field_texts.mark_names(one.field.made_of)}"
     return "; ".join(f"{_name_counters(names)}: {why}" for why, names in lacking.items())
+
+
+def _find_missing_part(one: Explained) -> str:
+    """The first field that a field is computed from and that the point lacks; empty for sums of counters."""
+    names, given = {f.name for f in one.measurement.fields}, one.reading.fields if one.reading else {}
+    words = [] if one.counters else re.findall(r"\w+", one.field.made_of)
+    return next((word for word in words if word in names and word not in given), "")
 
 
 def _name_counters(names: list[str]) -> str:
