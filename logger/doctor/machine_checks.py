@@ -141,7 +141,7 @@ def _judge_missing_folder(folder: Path, who: str) -> CheckResult:
     if lost := find_lost_target(folder):
         return bad(_STATE, *describe_lost_target(*lost))
     if os.path.lexists(folder):
-        text = f"{folder} belongs to the recorder's user, and this user ({who}) cannot read it"
+        text = f"{folder} belongs to the recorder's user, but doctor runs as {who}, who cannot read the folder"
         return bad(_STATE, text, "sudo envoy-logger doctor")
     if not os.access(_find_existing(folder), os.W_OK | os.X_OK):
         cure = name_host(f"sudo mkdir -p {folder} && sudo chown {who} {folder}")

@@ -199,7 +199,8 @@ def is_no_sign_in(text: str) -> bool:
 def _is_cloud(host: str, headers: Mapping[str, str]) -> bool:
     """Return whether InfluxDB Cloud answered.
 
-    A self-hosted 2.x sends the same header with an error code, and also a header with its version.
+    Both Cloud and a self-hosted 2.x send the header `x-platform-error-code`. Only the self-hosted server also sends
+    its version, in the header `x-influxdb-version`.
     """
     is_coded = "x-platform-error-code" in headers and "x-influxdb-version" not in headers
     build = headers.get("x-influxdb-build", "cloud" if is_coded else "")

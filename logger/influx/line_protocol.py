@@ -90,9 +90,9 @@ def _encode_series(measurement: str, *tags: str) -> str:
 def _plan_fields(*fields: Any) -> _Plan:
     """Make the plan for writing the fields of all readings with the same names and types.
 
-    `fields`: all names, then all types. Return three things: the form for the operator `%`; the places of values that
-    may have too many decimals; and the places of values to convert first, each with its function. Raises KeyError for
-    a type that no field can have.
+    `fields`: all names, then all types. Return three things: the format string for the values; the indexes of the
+    values that may have too many decimals; and the indexes of the values that a function must convert first, each
+    with this function. Raises KeyError for a type that no field can have.
     """
     names, kinds = fields[: len(fields) // 2], fields[len(fields) // 2 :]
     for name in names:

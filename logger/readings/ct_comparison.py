@@ -138,7 +138,7 @@ def _describe(when: str, found: CtSample, wiring: Wiring) -> dict[str, SiteWarni
     made_of_it = ("net",) if wiring.total else ("consumption", "load") if wiring.net else ()
     leaves_out = made_of_it if is_useless else ()
     if leaves_out:
-        text += f"; the power {'at the grid' if wiring.total else 'of the house'} is not computed from it"
+        text += f"; the power {'at the grid' if wiring.total else 'of the house'} is not computed from this CT"
     return {KEY: SiteWarning(text, over, _CHECK_CT, "production_ct", is_daily=True, leaves_out=leaves_out)}
 
 

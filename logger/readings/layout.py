@@ -115,7 +115,7 @@ def _some(serials: Sequence[str]) -> str:
 def _column(name: str) -> str:
     """Return the standard name of a column of the layout file.
 
-    The names of the five known columns may have small or capital letters, and may be the names of their tags.
+    The five known columns have a second name each, which is the name of the tag. Small and capital letters are equal.
     """
     plain = name.strip()
     lower = plain.lower()

@@ -85,8 +85,8 @@ class ReportLog:
     def admit(self, point: Reading, row: Row, source: str, *, waits: bool) -> list[Reading]:
         """Add the report in a row of `source`. Return the points to write now, each at its report's time.
 
-        A known report gives no point. A waiting report that got no further fields is returned first.
-        `waits`: another document may give the same report with more fields.
+        A known report gives no point. `waits`: another document may give the same report with more fields, so the
+        report waits. If the previous report still waits, its point is returned before the point of this report.
         """
         serial, received_at = row.serial, 0.0 if row.document is None else row.document.received_at
         known = self.known.get(serial, ())

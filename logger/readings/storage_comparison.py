@@ -79,7 +79,7 @@ def _describe(last: StorageSample, wiring: Wiring, cause: str) -> dict[str, Site
     computed, words = ("net", "the power at the grid") if wiring.total else ("load", "the power of the house")
     text = (
         f"the storage CT shows {last.ct_w:.0f} W, the batteries report {last.own_w:.0f} W (+ is discharging); "
-        f"probably {cause}; {words} is not computed from it"
+        f"probably {cause}; {words} is not computed from this CT"
     )
     over = "the storage CT and the batteries have not contradicted each other for a day"
     return {KEY: SiteWarning(text, over, _CHECK_CT, "storage_ct", leaves_out=(computed,))}

@@ -120,8 +120,8 @@ def _imports(found: Mapping[str, float], ticks: Sequence[Mapping[str, Any]]) -> 
 
 def _startup(found: Mapping[str, Sequence[float]]) -> str:
     rows = [
-        ("start to the first request, wall", *_seconds(found["wall_s"])),
-        ("start to the first request, processor", *_seconds(found["cpu_s"])),
+        ("elapsed time from start to the first request", *_seconds(found["wall_s"])),
+        ("processor time from start to the first request", *_seconds(found["cpu_s"])),
         ("of which Python and imports, processor", *_seconds(found["import_s"])),
         ("for comparison: Python and pyenphase's imports, processor", *_seconds(found["pyenphase_import_s"])),
     ]

@@ -43,7 +43,7 @@ def test_something_else_is_never_written_to() -> None:
     with pytest.raises(InfluxError, match="does not answer like an InfluxDB") as seen:
         recognise_dialect(TARGET, "db:80", answer(200, "<html>router</html>"), answer(200, "<html>router</html>"))
     assert "INFLUXDB_URL" in seen.value.hint
-    with pytest.raises(InfluxRefusedError, match="without valid credentials"):
+    with pytest.raises(InfluxRefusedError, match="only requests with valid credentials"):
         recognise_dialect(TARGET, "db", answer(401), answer(401))
 
 

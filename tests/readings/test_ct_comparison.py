@@ -71,7 +71,7 @@ def test_q_p26_a_ct_that_measures_something_else_is_told_after_two_hours(
     warnings = [warning for warning in told if warning is not None]
     assert warnings
     assert cause in warnings[-1].message
-    assert ("not computed from it" in warnings[-1].message) is bool(warnings[-1].leaves_out)
+    assert ("not computed from this CT" in warnings[-1].message) is bool(warnings[-1].leaves_out)
     assert warnings[-1].event == "production_ct"
     told_once = {warning.message for warning in warnings if bool(warning.leaves_out) is (share <= 0)}
     assert len(told_once) == 1, "it is told once, and anew when values are left out"
