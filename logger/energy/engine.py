@@ -142,7 +142,7 @@ class _Entry:
     def balance_earlier(self) -> None:
         """Balance the energy of earlier ticks at which the meter counted one phase, if it counts several phases now.
 
-        This energy is billed already, as the meter counted it.
+        Only the energy changes. Its cost was already computed, from the energy as the meter counted it.
         """
         known = self.counters.get(IMPORT)
         if known is not None and is_balanced(self.state.wiring) and not self.was_balanced:

@@ -52,7 +52,7 @@ class Served:
 
     @property
     def credential(self) -> SignedBy:
-        """Return the kind of credential in the request, whether it is valid or not."""
+        """Return the kind of credential in the request. An invalid credential has a kind, too."""
         authorization = self.request.headers.get("authorization", "")
         if authorization.startswith("Digest "):
             return "digest"
