@@ -30,6 +30,8 @@ PATHS: Final = (
     "/api/v1/status",
     "/metrics",
 )
+AT_ONCE: Final = 100
+"""Requests in flight at most, also on a slow machine: with the streams fewer than the page accepts connections."""
 _GROWTH: Final = 4 * 1024 * 1024
 
 
@@ -44,11 +46,12 @@ async def follow(port: int, counts: list[int], number: int) -> None:
         writer.close()
 
 
-async def ask(port: int, path: str) -> bool:
-    """Ask once → whether the answer was whole and good."""
+async def ask(port: int, path: str, turn: asyncio.Semaphore) -> bool:
+    """Ask once, and give the turn back → whether the answer was whole and good."""
     try:
         reader, writer = await asyncio.open_connection(HOST, port)
     except OSError:
+        turn.release()
         return False
     try:
         writer.write(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
@@ -59,6 +62,7 @@ async def ask(port: int, path: str) -> bool:
         return False
     finally:
         writer.close()
+        turn.release()
 
 
 async def press(port: int) -> tuple[list[int], list[bool]]:
@@ -66,10 +70,12 @@ async def press(port: int) -> tuple[list[int], list[bool]]:
     counts = [0] * STREAMS
     streams = [asyncio.create_task(follow(port, counts, number)) for number in range(STREAMS)]
     asked: list[asyncio.Task[bool]] = []
+    turn = asyncio.Semaphore(AT_ONCE)
     begin = time.monotonic()
     for number in range(SECONDS * A_SECOND):
         await asyncio.sleep(max(0.0, begin + number / A_SECOND - time.monotonic()))
-        asked.append(asyncio.create_task(ask(port, PATHS[number % len(PATHS)])))
+        await turn.acquire()
+        asked.append(asyncio.create_task(ask(port, PATHS[number % len(PATHS)], turn)))
     answers = await asyncio.gather(*asked)
     for stream in streams:
         stream.cancel()
