@@ -30,6 +30,8 @@ _MARKS: Final[dict[State, tuple[str, str, str]]] = {
 }
 """The state of a check → the mark of the state, the mark in plain ASCII, and the colour of the mark."""
 _NAME_WIDTH: Final = 16
+_INDENT: Final = _NAME_WIDTH + 4
+"""The column at which the result of a check begins, behind its mark and its name."""
 
 
 @click.command("doctor", short_help="Check everything, and name the cure of each fault.")
@@ -57,7 +59,7 @@ def command(env_file: Path, serial: str, as_json: bool, sign_in: bool) -> int:
         if is_next and not as_json:
             click.secho(f"\ngateway {result.gateway}" if result.gateway else "", bold=True)
         if not as_json:
-            text = wrap(f"  {log.mask(_format(result))}", _NAME_WIDTH + 4)
+            text = wrap(f"  {log.mask(_format(result))}", _INDENT)
             click.echo(f"{mark(*_MARKS[result.state])} {text[2:]}")
 
     chosen = choose_gateways(configured, serial)
@@ -82,8 +84,8 @@ def _format(check: CheckResult) -> str:
     is_one_of_many = kind in ("document", "bucket", "read")
     name = f"{kind if is_one_of_many else check.name:<{_NAME_WIDTH}}"
     path = f"{which}: " if is_one_of_many and which not in check.text else ""
-    below = f"\n  {'':<{_NAME_WIDTH}}  "
-    text = fold(f"{path}{check.text}{_format_latency(check.took_s)}", len(below) - 1).replace("\n", below)
+    below = "\n" + " " * _INDENT
+    text = fold(f"{path}{check.text}{_format_latency(check.took_s)}", _INDENT).replace("\n", below)
     return f"{name}  {text}{below}Try: {check.cure}" if check.cure else f"{name}  {text}"
 
 

@@ -11,8 +11,7 @@ import click
 
 from logger import log
 from logger.clock import SystemClock
-from logger.commands.ui.chosen import gateway_option
-from logger.commands.ui.options import MisuseError
+from logger.commands.ui.chosen import gateway_option, make_unrecorded_error
 from logger.commands.ui.options import as_json as json_option
 from logger.commands.ui.options import env_file as env_file_option
 from logger.commands.ui.output import wrap
@@ -83,8 +82,7 @@ def _pick(found: dict[str, Json], serial: str) -> dict[str, Json]:
     gateways = status_file.list_gateways(found)
     chosen = next((each for each in gateways if status_file.serial_in(each) == serial), None)
     if chosen is None:
-        names = ", ".join(filter(None, map(status_file.serial_in, gateways))) or "none yet"
-        raise MisuseError(f"no gateway {serial} is recorded", f"name one of {names}.")
+        raise make_unrecorded_error(serial, filter(None, map(status_file.serial_in, gateways)))
     others = [str(each.get("address")) for each in gateways if each is not chosen]
     troubles = {
         key: text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final
 
 import click
@@ -70,7 +70,12 @@ def find_settings(configured: Settings, serial: str) -> Settings:
 def check_recorded(serial: str, known: Collection[str]) -> None:
     """Raise MisuseError if gateways are recorded, but not the gateway with this serial."""
     if known and serial not in known:
-        raise MisuseError(f"no gateway {serial} is recorded", f"name one of {', '.join(sorted(known))}.")
+        raise make_unrecorded_error(serial, sorted(known))
+
+
+def make_unrecorded_error(serial: str, known: Iterable[str]) -> MisuseError:
+    """Make the error for a gateway that is not recorded. `known`: the serials of the recorded gateways."""
+    return MisuseError(f"no gateway {serial} is recorded", f"name one of {', '.join(known) or 'none yet'}.")
 
 
 def _list(configured: Settings) -> str:

@@ -54,9 +54,7 @@ def wrap(text: str, indent: int) -> str:
     if not sys.stdout.isatty():
         return text
     width = max(shutil.get_terminal_size().columns, indent + _LEAST_WIDTH)
-    wrapper = TextWrapper(
-        width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
-    )
+    wrapper = TextWrapper(width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
     lines = ([line] if line.lstrip().startswith("Try: ") else wrapper.wrap(line) for line in text.split("\n"))
     return "\n".join("\n".join(parts) for parts in lines)
 
