@@ -186,7 +186,7 @@ while stopped < 5:
 assert not (folder / "state" / "ballast").exists()
 missed = store.read_figures().ticks_missed
 assert missed == n - len(kept)
-assert any("was released" in note for note in store.take_notes())
+assert any("the file `ballast`) was released" in note for note in store.take_notes())
 store.close()
 store = make_store(folder / "state")
 sent += drain(store)[::200]

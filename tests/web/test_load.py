@@ -46,12 +46,11 @@ async def follow(port: int, counts: list[int], number: int) -> None:
         writer.close()
 
 
-async def ask(port: int, path: str, turn: asyncio.Semaphore) -> bool:
-    """Ask once, and give the turn back → whether the answer was whole and good."""
+async def ask(port: int, path: str) -> bool:
+    """Ask once → whether the answer was whole and good."""
     try:
         reader, writer = await asyncio.open_connection(HOST, port)
     except OSError:
-        turn.release()
         return False
     try:
         writer.write(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
@@ -62,7 +61,6 @@ async def ask(port: int, path: str, turn: asyncio.Semaphore) -> bool:
         return False
     finally:
         writer.close()
-        turn.release()
 
 
 async def press(port: int) -> tuple[list[int], list[bool]]:
@@ -75,7 +73,8 @@ async def press(port: int) -> tuple[list[int], list[bool]]:
     for number in range(SECONDS * A_SECOND):
         await asyncio.sleep(max(0.0, begin + number / A_SECOND - time.monotonic()))
         await turn.acquire()
-        asked.append(asyncio.create_task(ask(port, PATHS[number % len(PATHS)], turn)))
+        asked.append(asyncio.create_task(ask(port, PATHS[number % len(PATHS)])))
+        asked[-1].add_done_callback(lambda _: turn.release())
     answers = await asyncio.gather(*asked)
     for stream in streams:
         stream.cancel()
