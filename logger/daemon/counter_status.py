@@ -16,7 +16,7 @@ def describe_energy(state: EnergyState, sources: Sources) -> dict[str, Json]:
 
     The `state` of a counter is "pinned", "provisional" (another source may still prove better), "balanced" (computed
     from import and export) or "integrated" (there is no counter, so energy is integrated from power). `integrated`
-    lists the quantities that have an integrated term. `counting` states how far today's energies are known.
+    lists the quantities that have an integrated term. `counting` is the content of a `Counting`.
     """
     today = state.today.energy if state.days else {}
     return {
@@ -55,7 +55,7 @@ def _describe_counting(counting: Counting) -> dict[str, Json]:
 
 
 def read_counting(books: Mapping[str, Json]) -> Counting:
-    """Read from the description of an energy state how far today's energies are known."""
+    """Read the part `counting` of a description that `describe_energy` made; UNKNOWN if this part is missing."""
     found = books.get("counting")
     if not isinstance(found, dict):
         return UNKNOWN

@@ -62,7 +62,7 @@ class Resending:
         self._lines = 0
 
     def drop(self) -> None:
-        """Cancel the pass, because this server cannot lose confirmed points."""
+        """Stop sending points again, because this server cannot lose confirmed points."""
         self._left = {}
 
     async def step(self, writer: Writer, max_lines: int) -> Done | Wait | Blocked:

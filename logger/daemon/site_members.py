@@ -18,7 +18,7 @@ class SiteMembers:
     """The reports of the gateways of one site at the present tick.
 
     `names`: the address or serial of each gateway. The site's day rows are made at the ticks of the first gateway
-    only, because the store holds one current row of each day.
+    only, because the store would hold a further row of the same day for each other gateway.
     """
 
     def __init__(self, site: str, names: Sequence[str]) -> None:

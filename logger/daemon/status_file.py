@@ -207,7 +207,7 @@ def serial_in(gateway: Mapping[str, Json]) -> str:
 
 
 def describe_outlet(address: str) -> str:
-    """Return the text for the address of an outlet.
+    """Return the text for the address of an outlet, such as the page.
 
     If only this machine can reach the outlet, the text says how to reach the outlet from another machine.
     """

@@ -177,7 +177,7 @@ class _Entry:
             self.bookings = booked
 
     def _divide_today(self) -> tuple[Unbalanced, Unbalanced]:
-        """Divide the open day's import and export: before the phases were known, and since then."""
+        """Divide the open day's import and export into two parts: before the phases were known, and since then."""
         energy, known = self.today.energy, self.unbalanced
         imported, exported = (energy.get(name, DayEnergy()).wh for name in GRID)
         since = replace(known, import_wh=min(known.import_wh, imported), export_wh=min(known.export_wh, exported))

@@ -105,7 +105,10 @@ def _stands(seed: Seed, tick: Tick) -> bool:
 
 
 def note_bases(state: EnergyState) -> Mapping[str, Base]:
-    """Return the bases, with the first accepted value of each new counter of the gateway. No base ever changes."""
+    """Return the stored bases, and the base of each new counter of the gateway: its first accepted value.
+
+    A stored base never changes.
+    """
     new = {
         name: Base(counter.at, counter.accepted_wh - counter.offset_wh)
         for name, counter in state.counters.items()

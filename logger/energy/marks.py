@@ -21,7 +21,7 @@ from logger.model import Event, add_up, noise_of
 _INTEGRATED_SHARE: Final = 0.2
 """Batteries report a power that is too low by up to this share (Q-B17)."""
 _LAG_H: Final = 0.5
-"""On average, the production of the inverters is reported at most this many hours late."""
+"""The energy that inverters have made but not reported is at most their greatest power over this many hours."""
 
 
 def mark_quantities(
@@ -71,7 +71,7 @@ def drop_uneven(
 ) -> tuple[tuple[int, dict[str, float]], ...]:
     """Return the fields `late` of earlier ticks, without the quantities whose counters move at different times.
 
-    The late value of such a quantity may be below its mark, so the written energy would fall.
+    The late value of such a quantity may be lower than that of an earlier tick, so the written energy would fall.
     """
     coarse = _list_coarse(tick)
     uneven = {quantity for quantity, of in _list_marked(state.wiring, coarse).items() if not coarse.isdisjoint(of)}
@@ -83,7 +83,10 @@ def drop_uneven(
 def _move(
     quantity: str, known: Mark, ever: float, today: float, state: EnergyState, tick: Tick
 ) -> tuple[Mark, tuple[Event, ...]]:
-    """Move a mark to the figures of this tick, or store in the mark that these figures cannot be true."""
+    """Move a mark to the figures of this tick, `ever` and `today` in Wh.
+
+    If these figures are too low to be true, leave the figures of the mark, and store the tick as its `short_at`.
+    """
     if not is_rising(quantity, state.wiring):
         return replace(known, at=tick.at, ever_wh=ever, today_wh=today), ()
     is_unreported = _is_coarse(tick.sources.get("production")) and state.counters["production"].rose_at <= known.at
@@ -112,9 +115,9 @@ def _most_short_wh(known: Mark, state: EnergyState, tick: Tick) -> float:
 
 @lru_cache(maxsize=16)
 def _list_marked(wiring: Wiring | None, coarse: frozenset[str]) -> Mapping[str, Mapping[str, int]]:
-    """Return the quantities that have a mark, with the sign of each of their counters.
+    """Return the quantities for which a `Mark` is stored, with their counters and the sign of each counter.
 
-    A quantity has a mark if it never falls, or if its counters move at different times.
+    A mark is stored for a sum of counters that never falls, or whose counters move at different times.
     """
     return {
         quantity: of

@@ -50,8 +50,8 @@ async def search(
 ) -> Search:
     """Listen for `listen_s` seconds, and find out which gateway answers at each address that was found.
 
-    `interfaces`: the addresses of this machine to listen on, empty for all. `addresses` and the usual name are
-    requested, too. The usual name is not reported if no device answers there.
+    `interfaces`: the addresses of this machine to listen on, empty for all. `addresses` and envoy.local are
+    requested, too. If no gateway answers at envoy.local, this name is reported only if `addresses` contains it.
     """
     named = list(dict.fromkeys(addresses))
     async with asyncio.TaskGroup() as tasks:  # request the known addresses while listening

@@ -15,9 +15,9 @@ Alert: TypeAlias = Literal["silent", "weak"]
 class InverterState:
     """The state of one inverter after its last report.
 
-    `counter`: the inverter's lifetime energy, None if no report of the last day gave it. `first_at`: the time of the
-    first report that this state counts. `first_wh`: the lifetime energy in that first report, None if the report
-    had no lifetime energy.
+    `counter`: the inverter's lifetime energy, None if no report gave it in the 24 hours before the last report.
+    `first_at`: the time of the first report that was counted. `first_wh`: the lifetime energy in that first report,
+    None if the report had no lifetime energy.
     """
 
     last_at: int

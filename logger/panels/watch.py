@@ -1,8 +1,8 @@
 """Detect silent inverters, weak panels and changes of the reporting interval. Pure.
 
-A panel with a group in the layout file is compared with that group. Without groups it is unknown which panels face
-the same way. If nearly all panels have similar ratios, a panel is compared with the others. Otherwise, or if its
-usual ratio is low, it is compared with its own usual ratio.
+A panel's ratio is its energy of a day, divided by the median of its group. Panels without a group in the layout file
+are one group, of which it is unknown whether all panels face the same way. So if too many of their ratios are far
+from 1, or if the usual ratio of such a panel is low, the panel is compared with its own usual ratio.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SUNNY_PART: Final = 0.5
 _SUNNY_WH: Final = 150.0
 _WATCHED_GAP_S: Final = 7200
 _ALIKE: Final = (0.1, 0.1)
-"""Panels are alike if their ratios differ from 1 by at most the first number.
+"""Panels are alike if the energy of each, divided by their median, differs from 1 by at most the first number.
 
 The second number is the greatest share of panels that may differ more. One panel may always differ more.
 """

@@ -88,9 +88,9 @@ def set_up_v2(url: str, admin: Admin, plan: SetupPlan) -> SetupResult:
 
 
 def _is_fresh(client: V2Client, service: SetupService) -> bool:
-    """Return whether the server waits for its first user.
+    """Ask the server whether it waits for its first user.
 
-    InfluxDB Cloud answers this request with 404. Return False then, because InfluxDB Cloud always has users.
+    Return False if the server answers 404, as InfluxDB Cloud does, because InfluxDB Cloud always has users.
     """
     try:
         return bool(client.ask(service.get_setup, "report whether it is set up").allowed)

@@ -36,7 +36,7 @@ A row of a day proves that the recorder ran on that day and could write events. 
 state of the grid was not measured.
 """
 _MEASURED: Final = ("production_power_w", "net_power_w", "battery_power_w", "production_lifetime_wh")
-"""Measured totals. A tick with any of them is no gap, for example while the production CT measures nothing."""
+"""Measured totals. A tick with any of them is no gap, even if the others are absent."""
 _ONLY_GATEWAY: Final = (
     "This site does not measure the state of the grid, so only outages of the gateway are known. During a power cut "
     "the gateway is usually silent, too."

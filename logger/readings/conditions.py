@@ -33,7 +33,7 @@ TRIPS: Final = frozenset(
 
 
 def has_fault(conditions: str) -> bool:
-    """Return True if one of the comma-separated flags never occurs on a healthy inverter."""
+    """Return True if the comma-separated flags contain a flag that a healthy inverter never has."""
     flags = set(_split(conditions))
     return bool(flags - HEALTHY - (UNHEARD if flags & DARK else set()))
 

@@ -24,7 +24,7 @@ _SPAN_S: Final = 7200
 _LAG_S: Final = (300, 1800)
 """The least and the greatest delay of a sum over inverters, in seconds; the delay is their reporting interval."""
 COMPARED_S: Final = _SPAN_S + _LAG_S[1]
-"""The greatest age in seconds at which a sample is still compared."""
+"""The greatest age in seconds of a sample that is compared."""
 _FEWEST: Final = 20
 """Two hours with fewer samples are not compared. A sample is taken every five minutes."""
 _APART: Final = 0.2

@@ -27,9 +27,9 @@ _SHORTEST_S: Final = 300.0
 _LONGEST_S: Final = 6 * 3600.0
 """A gap of more seconds between two reports is an outage or a night."""
 _GAPS: Final = 4
-"""The interval of a device is the median of at most this many gaps, the last ones."""
+"""The interval of a device is the median of its gaps, the seconds between reports. At most this many are stored."""
 _FEWEST: Final = 2
-"""After this many gaps the interval of a meter is known, and a controller counts as one that reports."""
+"""After this many gaps the interval of a meter is known, and the report time of a device in `_SELDOM` counts."""
 _DAY_S: Final = 86400.0
 NEWEST: Final = "newest report"
 """The name under which the time of the newest report in the list of inverters is followed."""

@@ -56,7 +56,7 @@ def missing_seeds(view: View, energy: EnergyState, counters: Collection[str], zo
 
 
 def _first_day(energy: EnergyState, name: str, day: str) -> str:
-    """Return the local day of a counter's base. Without a base, return the first day of the energy state."""
+    """Return the local day of a counter's first accepted value; without one, the first day of the energy state."""
     counter = energy.counters.get(name)
     return (counter.first_day if counter else "") or energy.first_day or day
 
@@ -115,7 +115,7 @@ def _by_block(view: View, quantity: str, kind: str) -> Seed | None:
     """Make a seed from a block of production.json.
 
     Return None if the block's figures of today and of seven days contradict each other, or if its figure of today
-    does not follow the CT.
+    lacks the latest energy of the CT.
     """
     values = _first_row(production.any_ct_block(quantity, kind)(view))
     today, week, lifetime = (number(values.get(key)) for key in ("whToday", "whLastSevenDays", "whLifetime"))

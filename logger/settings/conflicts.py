@@ -116,7 +116,7 @@ def warn_of_secrets(inputs: Inputs) -> Iterable[str]:
 
 
 def warn_of_unread(inputs: Inputs) -> Iterable[str]:
-    """Yield a warning for settings that a gateways file replaces, and for a shard that is set without such a file."""
+    """Yield a warning for settings that a gateways file replaces, and for LOGGER_SHARD without a gateways file."""
     if GATEWAYS_FILE in inputs.origins:
         for name in ("ENPHASE_GATEWAY", "ENPHASE_SERIAL"):
             if name in inputs.origins:

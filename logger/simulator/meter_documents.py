@@ -126,7 +126,7 @@ def _row(moment: Moment, flow: Flow) -> _Row:
 
 
 def _values(moment: Moment, flow: Flow, place: int) -> dict[str, float]:
-    """Make the values of one phase."""
+    """Make the values of one phase. `place`: the number of the phase, from 0."""
     volts = _volts(moment, place)
     reactive = 0.06 * flow.power_w + (41.5 if flow.kind == "production" else -132.25) / moment.site.phases
     apparent = math.hypot(flow.power_w, reactive)

@@ -50,11 +50,10 @@ def set_aside(folder: Path, error: sqlite3.Error, at: float) -> str:
 
 
 def finish_setting_aside(folder: Path) -> None:
-    """Rename a damaged file whose write-ahead log is already renamed.
+    """Rename a damaged file if the recorder was killed after it had renamed the file's write-ahead log.
 
-    The file has its old name if the recorder was killed after the log was renamed and before the file was renamed. A
-    renamed log is also alone if a person deleted the renamed file. In this case the present store is a later one, and
-    is not renamed.
+    A renamed log without its file may have another cause: a person deleted the renamed file. Then the present store
+    is newer than this log, and is not renamed.
     """
     for log in folder.glob(f"{_MARK}*-wal"):
         target = log.with_name(log.name.removesuffix("-wal"))

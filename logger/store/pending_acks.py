@@ -30,7 +30,10 @@ class PendingAcks:
         return len(self._leases) >= _MANY
 
     def mark(self, connection: sqlite3.Connection, *, keep: bool = True) -> None:
-        """Mark the rows of all leases delivered in the caller's transaction; delete these rows if `keep` is False."""
+        """Mark the rows of all leases as delivered, or delete these rows if `keep` is False.
+
+        The caller has begun a transaction.
+        """
         for lease, at in self._leases:
             outbox_rows.deliver(connection, lease.role, lease.ids, 0, at if keep else None)
 

@@ -142,7 +142,10 @@ class StoreThread:
         lock: FolderLock | None = None,
         changes: Changes | None = None,
     ) -> StoreThread:
-        """Open the store on a new thread. `changes` gets the problems of calls by the collector and the shipper."""
+        """Open the store on a new thread.
+
+        `changes` reports the problem that the store is full, if a call of the collector or the shipper meets it.
+        """
         worker = Worker("store")
         try:
             store = await worker.call(Store.open, folder, max_mb=max_mb, keep_days=keep_days, clock=clock, lock=lock)

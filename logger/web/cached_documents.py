@@ -61,7 +61,7 @@ class NewsCache(Generic[T]):
         self._makers: dict[str, asyncio.Task[T]] = {}
 
     async def get(self, key: str, version: int, make: Callable[[], Awaitable[T]]) -> T:
-        """Return the value of this key and version of the news.
+        """Return the value of a key. Make the value if it is not stored with this `version` of the recorder's news.
 
         If several callers need the value at the same time, the value is made only once.
         """

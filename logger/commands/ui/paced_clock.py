@@ -22,7 +22,7 @@ _LIMIT, _LOST = 0, _NUMBER.size
 _STEP_S: Final = 60
 _LOOK_S: Final = 0.01
 _AHEAD_S: Final = 2 * _STEP_S - 1
-"""Seconds from a recorded tick to the next limit. The limit is one second before the tick after the next tick."""
+"""The clock may run this many seconds past a recorded tick: until one second before the second tick after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,10 @@ class PacedClock(FastClock):
 
     @classmethod
     def begin(cls, path: Path, start: float, rate: float, patience_s: float) -> Self:
-        """Make the clock and its file. The clock stays at `start` until the first call of `permit`."""
+        """Make the clock and its file. The clock stays at `start` until the first call of `permit`.
+
+        `rate`, `patience_s`: see FastClock.
+        """
         path.write_bytes(_NUMBER.pack(start) + _NUMBER.pack(0.0))
         return cls.join(path, time.time(), start, rate, patience_s)
 

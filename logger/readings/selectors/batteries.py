@@ -178,7 +178,7 @@ def _site_batteries(view: View) -> Rows:
 site_batteries = only_if(_has_any(infer_batteries), _site_batteries)
 """Select the figures of all batteries (`/ivp/ensemble/secctrl`), only if a battery is installed (Q-B14).
 
-The document has no time of its own. It is doubted while no battery reports.
+The document contains no time of its figures, so the figures are not written while no battery reports.
 """
 site_iq_batteries = only_if(_has_any(_count_iq_batteries), _read_site)
 """Select `/ivp/ensemble/secctrl`, only if an IQ Battery is installed, because AC Batteries have no reserve."""

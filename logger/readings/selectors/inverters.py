@@ -128,7 +128,7 @@ def countable_inverters(view: View) -> Rows:
 
 @lru_cache(maxsize=4)
 def _is_countable(document: Document) -> bool:
-    """Return whether a v1 list gives the type of each device, or of none, and the report time of each inverter."""
+    """Return whether a v1 list gives the report time of each inverter, and the type of all devices or of none."""
     devices = each_of(document)
     if not devices or not (is_typed(devices) or is_untyped(devices)):
         return False
