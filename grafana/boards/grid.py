@@ -99,8 +99,8 @@ GRID: Final = Board(
                 ),
                 states(
                     "On and off the grid",
-                    "Times on and off the grid, as reported by a controller or collar. The line Readings shows when "
-                    "readings were recorded.",
+                    "Times on and off the grid, as reported by a controller or collar. The line named Readings shows "
+                    "when readings were recorded.",
                     (12, 6),
                     States(Rows("envoy_grid", ("grid_state", "generator_state"))),
                     Shade("readings", Rows("envoy_totals", ("production_power_w",))),
