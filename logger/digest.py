@@ -83,7 +83,8 @@ class Challenge:
 def read_challenge(headers: Sequence[str]) -> Challenge | None:
     """Read the first Digest challenge of an answer's WWW-Authenticate headers; None without a Digest challenge.
 
-    Raises ValueError if the challenge has no nonce, or needs an algorithm or a protection that is not supported.
+    Raises ValueError if the challenge lacks the realm or the nonce, has characters that cannot be sent back, or needs
+    an algorithm or a quality of protection (`qop`) that is not supported.
     """
     found = next((match for header in headers if (match := _CHALLENGE.search(header))), None)
     if found is None:

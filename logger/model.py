@@ -23,7 +23,7 @@ def number_or_zero(value: Json) -> float:
 
 
 def add_up(values: Iterable[float]) -> float:
-    """Add numbers in order, with the same digits on every Python version.
+    """Add numbers one after another, with the same digits on every Python version.
 
     The built-in `sum` compensates for rounding from Python 3.12 on, which changes the last digits.
     """

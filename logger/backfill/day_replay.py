@@ -81,9 +81,10 @@ class DayReplay:
         self._hours: list[Reading] = []
 
     async def run(self, first: str, last: str, write: Collection[str], on_day: Callable[[str], None]) -> Replayed:
-        """Read and replay the days from `first` to `last`, to before the request's `until_tick`. Return the result.
+        """Read and replay the days from `first` to `last`. Return the result.
 
-        `write`: the days for which rows are made. `on_day` is called with each day.
+        Data from the request's `until_tick` on is not read. `write`: the days for which rows are made. `on_day` is
+        called with each day.
         """
         for day in list_days(first, last):
             on_day(day)

@@ -118,7 +118,10 @@ def note_bases(state: EnergyState) -> Mapping[str, Base]:
 
 
 def _is_first_day(state: EnergyState, of: Mapping[str, int]) -> bool:
-    """Return whether all counters of a quantity have a base, and at least one base is from today."""
+    """Return whether all counters of a quantity have a base, and at least one base is from today.
+
+    A base is the first accepted value of a counter. `of`: counter → its sign in the quantity.
+    """
     counters = [state.counters[name] for name in of if name in state.counters and state.counters[name].has_base]
     return bool(of) and len(counters) == len(of) and not all(counter.first_day < state.day for counter in counters)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -62,10 +62,10 @@ def _find_hour(quarter: int, zone: str) -> LocalHour:
     return LocalHour(first * _QUARTER_S, (last + 1) * _QUARTER_S, day, hour)
 
 
-def _label(quarter: int, zone: str) -> tuple[str, str, timedelta | None]:
-    """Return date, hour and UTC offset of a quarter of an hour.
+def _label(quarter: int, zone: str) -> tuple[str, str, str]:
+    """Return the local date, the hour and the UTC offset of a quarter of an hour, counted from 1970.
 
     When the clocks are set back, two hours have the same name and differ in the UTC offset.
     """
     local = datetime.fromtimestamp(quarter * _QUARTER_S, UTC).astimezone(ZoneInfo(zone))
-    return local.date().isoformat(), f"{local:%H}", local.utcoffset()
+    return local.date().isoformat(), f"{local:%H}", f"{local:%z}"

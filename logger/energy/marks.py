@@ -27,11 +27,12 @@ _LAG_H: Final = 0.5
 def mark_quantities(
     state: EnergyState, tick: Tick, accepted: Mapping[str, float], resets: Collection[str]
 ) -> tuple[EnergyState, tuple[Event, ...]]:
-    """Move the mark of each quantity whose counters were all accepted in this tick. Return the state, and events.
+    """Update the mark of each quantity whose counters were all accepted in this tick. Return the state, and events.
 
-    `state`: the state after the tick. `accepted`: the accepted values in Wh. `resets`: the counters that were
-    rebaselined in this tick. A quantity whose figure cannot be true is left out of the open day. A quantity that no
-    longer needs a mark loses it: after a change of a source or of the wiring, its own figures count again.
+    A mark holds the figures that are given for a sum of counters until all these counters have changed. A quantity
+    that no longer needs a mark loses it: after a change of a source or of the wiring, its own figures count again. A
+    quantity whose figure cannot be true is left out of the open day. `state`: the state after the tick. `accepted`:
+    the accepted values in Wh. `resets`: the counters that were rebaselined in this tick.
     """
     before, events = state.marks, list[Event]()
     marks, marked = dict(before), _list_marked(state.wiring, _list_coarse(tick))

@@ -308,7 +308,7 @@ class Tick:
     make together, None if unknown. `reported_at`: the unix time of the last report of an inverter, None if unknown.
     `limits`: the greatest power in W of the devices of each counter, if these report their limit.
     `left_out`: quantities that cannot be counted now. `tags`: the tags for a day that begins now. `around`: the
-    surroundings that were measured.
+    measured surroundings: voltage, frequency, the state of the grid, the charge of the batteries.
     """
 
     at: int

@@ -108,9 +108,9 @@ class _Sending:
     async def _send_halves(self, numbers: Sequence[int], despite: Wait | None = None) -> Done | Wait | Blocked:
         """Send one half of the batches, then the other half.
 
-        `despite`: the answer with status 500 to one request with both halves; None if that request was divided for
-        another reason. If the first half fails, the other half is not sent. There is one exception: with `despite`,
-        the other half is sent although the first half got status 500, until too many batches have failed.
+        `despite`: the answer to the request that contained both halves, if its status was 500; otherwise None. If the
+        first half fails, the other half is not sent. There is one exception: if `despite` is given and the first half
+        got status 500 too, the other half is sent, unless many batches have failed and none was delivered.
         """
         middle = len(numbers) // 2
         first = await self.send(numbers[:middle])

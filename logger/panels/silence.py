@@ -64,7 +64,7 @@ def _count(panel: PanelDay, before: PanelDay | None, *, is_awake: bool) -> Panel
 def _is_awake(day: PanelDays, *, is_last: bool) -> bool:
     """Return whether inverters reported on a day.
 
-    On the last day, the first and last report must be two hours apart.
+    On the last day, the first and the last report must be at least two hours apart.
     """
     seen = [panel for panel in day.panels.values() if panel.reports]
     if not seen:

@@ -32,10 +32,11 @@ _LISTED: Final = {METER_LIST: _YES, ENSEMBLE: "ENCHARGE", AC_BATTERIES: _YES}
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """The installed equipment by part. `known`: the equipment that was confirmed last.
+    """The installed equipment: each part, such as `firmware` or `meters` → a text that describes the part.
 
-    `doubted`: changed equipment that is listed since the tick `doubted_since` and is not confirmed yet. `inverters`:
-    the last known number of inverters, which stays unchanged while the inverters cannot be counted.
+    `known`: the equipment that was confirmed last. `doubted`: changed equipment that is listed since the tick
+    `doubted_since` and is not confirmed yet. `inverters`: the last known number of inverters, which stays unchanged
+    while the inverters cannot be counted.
     """
 
     known: Mapping[str, str] = field(default_factory=dict)

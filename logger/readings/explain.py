@@ -109,7 +109,10 @@ def _candidate(key: Key, field: Field, tags: Sequence[str], view: View, point: R
 
 
 def _is_of(row: Row, tags: Sequence[str], point: Reading | None) -> bool:
-    """Return True if a row belongs to the point's series, or if there are no tags or no point."""
+    """Return True if a row belongs to the series of a point. Without a point, every row does.
+
+    `tags`: the names of the measurement's tags; empty for the site, which has one series.
+    """
     if point is None or not tags:
         return True
     if row.tags:

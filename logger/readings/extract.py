@@ -42,8 +42,10 @@ class Device:
 
 
 class Extraction:
-    """Read the values of one snapshot. The rows of a rowset are selected only once for each role.
+    """Read the values of one snapshot.
 
+    The rows of a rowset are selected once for each role, because documents that are fresh for one role may not be
+    fresh for another.
     `duplicates`: serials that occur twice in one document. The devices with these serials are not read. `read_from`:
     the rowset and the row of each field of the site.
     """
@@ -228,7 +230,7 @@ def _list_devices(measurement: Measurement, named: _Named) -> list[Identity]:
 
 
 def _read_field(item: Field, identity: Identity, kind: str | None, named: _Named, view: View) -> Value | None:
-    """Read a field from the first source that lists the device; None while a better source is unknown."""
+    """Read a field from the first source that lists the device; None if an earlier source is unknown at this tick."""
     for key in item.keys:
         if kind is not None and key.rowset.kind != kind:
             continue

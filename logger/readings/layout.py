@@ -148,10 +148,14 @@ def _tags_of(columns: Sequence[str], problems: list[str]) -> dict[str, str]:
 
 
 _Lines = list[tuple[str, dict[str, str]]]
+"""The inverters of a layout file, each with its place in the file, and with column → text."""
 
 
 def _csv_lines(text: str, problems: list[str]) -> tuple[list[str], _Lines]:
-    """Parse a CSV file into columns and lines. The first line shows the separator: comma, semicolon or tab."""
+    """Return the columns of a CSV file by name, and its inverters. Add mistakes to `problems`.
+
+    The first line shows the separator: comma, semicolon or tab.
+    """
     first = text.lstrip("\r\n").partition("\n")[0]
     separator = max(",;\t", key=first.count)
     try:
@@ -173,7 +177,7 @@ def _csv_lines(text: str, problems: list[str]) -> tuple[list[str], _Lines]:
 
 
 def _toml_lines(text: str, problems: list[str]) -> tuple[list[str], _Lines]:
-    """Parse a TOML file into columns and lines."""
+    """Return the columns of a TOML file, which are its keys, and its inverters. Add mistakes to `problems`."""
     try:
         document = read_toml(text)
     except TomlMistakeError as error:

@@ -1,4 +1,8 @@
-"""Collect delivered leases until the next tick marks their rows, which halves the disk writes of a minute."""
+"""Collect the leases that were delivered, until the next tick marks their rows delivered.
+
+A lease is a group of rows that were taken from the outbox for sending. To mark them together with the next tick
+halves the disk writes of a minute.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,7 @@ class PendingAcks:
         self._leases.append((lease, at))
 
     def are_many(self) -> bool:
-        """Return whether there are so many leases that their rows must be marked delivered before the next tick."""
+        """Return whether so many leases are collected that their rows must be marked before the next tick."""
         return len(self._leases) >= _MANY
 
     def mark(self, connection: sqlite3.Connection, *, keep: bool = True) -> None:

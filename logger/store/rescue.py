@@ -167,9 +167,10 @@ def rescue_rows(connection: sqlite3.Connection, folder: Path, limit: int) -> tup
 
 
 def delete_saved(connection: sqlite3.Connection, folder: Path) -> list[str]:
-    """Delete the damaged files whose readable rows are all copied, except the newest of them.
+    """Delete the damaged files whose readable rows are all copied. Keep the newest of these files.
 
-    Otherwise the files of a failing disk would fill this disk. Returns lines for the recorder's log.
+    Otherwise a failing disk, which damages one file after another, would become full. Returns lines for the
+    recorder's log.
     """
     saved = {name for (name,) in connection.execute("SELECT name FROM rescue WHERE next > last")}
     older = sorted(path for path in damage.list_set_aside(folder) if path.name in saved)[:-1]

@@ -15,7 +15,7 @@ _LONGEST_S: Final = 3600
 _HEADER: Final = ["time", "buy", "sell"]
 _EXAMPLE: Final = "2026-01-31T14:00+01:00,0.2871,0.0412"
 _MOST_TIMES: Final = 100
-"""If a selling price is so many times its buying price and both lack a point, they count as parts of one number."""
+"""Two prices without a point count as parts of one number if the second is at least this many times the first."""
 
 
 @dataclass(frozen=True, slots=True)

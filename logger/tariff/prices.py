@@ -15,9 +15,12 @@ from logger.tariff.price_plan import Band, PricePeriod, Tariff
 from logger.tariff.price_table import PriceTable
 
 _STEP_MINUTES: Final = 15
-"""The longest step in which a day is divided, in minutes. Clocks change at quarters of an hour: 02:45 in Chatham."""
+"""A day is divided into bands in steps of at most this many minutes.
+
+Every zone changes its clocks at a quarter of an hour, such as 02:45 in Chatham. So no step contains such a change.
+"""
 QUARTER_S: Final = 900
-"""Energy whose price is not known yet is stored in parts of so many seconds: the shortest interval of prices."""
+"""Energy whose price is not known yet is stored in parts of this many seconds, the shortest interval of prices."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ _REPORTS: Final = (*_AC_REPORTS, paths.ENSEMBLE)
 
 
 def v1_ac_batteries(view: View) -> Rows:
-    """Select the AC Batteries of the standing v1 list, for their ratings."""
+    """Select the AC Batteries of the newest v1 list, fresh or not, for their ratings."""
     return doubt_silent(view, list_devices(view.find_fact(paths.V1_INVERTERS), ACB), *_AC_REPORTS)
 
 

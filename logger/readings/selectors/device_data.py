@@ -68,7 +68,7 @@ def is_data_cut(view: View) -> bool:
 
 
 def device_data_inverters(view: View) -> Rows:
-    """Select the active inverters of the standing device data.
+    """Select the active inverters of the newest device data, fresh or not.
 
     Select no inverter if one can be missing from the document.
     """

@@ -68,7 +68,7 @@ def devices_now(kind: str) -> Selector:
 
 
 def devices_known(kind: str) -> Selector:
-    """Make a selector of the devices of a type in the standing ensemble inventory, for facts about devices."""
+    """Make a selector of a type's devices in the newest ensemble inventory, fresh or not, for facts about devices."""
     return lambda view: ensemble_devices(view.find_fact(paths.ENSEMBLE), kind)
 
 
@@ -76,7 +76,7 @@ def devices_known(kind: str) -> Selector:
 
 
 encharge_inventory = devices_known("ENCHARGE")
-"""Select the IQ Batteries (`ENCHARGE`) of the standing ensemble inventory, which may list none (Q-B7)."""
+"""Select the IQ Batteries (`ENCHARGE`) of the newest ensemble inventory, fresh or not; it may list none (Q-B7)."""
 
 
 def encharge_power(view: View) -> Rows:

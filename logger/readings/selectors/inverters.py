@@ -76,7 +76,7 @@ def v1_inverters(view: View) -> Rows:
 
 
 def living_inverters(view: View) -> Rows:
-    """Select the inverters of the standing v1 list, without removed inverters.
+    """Select the inverters of the newest v1 list, fresh or not, without removed inverters.
 
     Removed inverters stay in the list for years (Q-I3). An inverter counts as removed if its last report is 30 days
     older than the newest report of the list. The present time is not used, because all inverters can be silent for
@@ -90,7 +90,7 @@ def living_inverters(view: View) -> Rows:
 
 
 def _count_registered(view: View, document: Document) -> int:
-    """Return the number of registered inverters from the standing production.json.
+    """Return the number of registered inverters from the newest production.json, fresh or not.
 
     Return 0 if this number is unknown, or is not needed because every inverter of the v1 list has reported.
     """
@@ -224,7 +224,7 @@ installed_inverters = first_of(countable_inventory, device_data_inverters, count
 
 
 def has_readable_reports(view: View) -> bool:
-    """Return whether a standing document that lists every inverter gives a report with time and power.
+    """Return whether a document that lists every inverter, fresh or not, gives a report with time and power.
 
     Device data leaves out every device beyond the fiftieth, so it is not enough at larger sites.
     """

@@ -112,7 +112,7 @@ def inverters_block(view: View) -> Rows:
 
 
 def counting_block(view: View) -> Rows:
-    """Select the inverters block of the standing production.json.
+    """Select the inverters block of the newest production.json, fresh or not.
 
     Its `activeCount` is the number of registered inverters.
     """
