@@ -39,7 +39,7 @@ _SHUTDOWN_S: Final = 5.0
 _TELL_S: Final = 30.0
 """The longest time in seconds between two messages to systemd's watchdog."""
 _RENEW_S: Final = status_file.RENEWED_WITHIN_S - _TELL_S
-"""If there is no news, `status.json` is written again after so many seconds."""
+"""If there is no news, `status.json` is written again after this many seconds."""
 _RESCUE_S: Final = 600.0
 """Seconds between two searches for damaged store files that still have rows to copy."""
 _GATHER_S: Final = 3.0

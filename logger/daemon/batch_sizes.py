@@ -9,7 +9,10 @@ from logger.model import Role
 
 _FEWEST_LINES: Final = 200
 _SLOW_S: Final = 5.0
-"""After a batch that takes more seconds than this, the next batches are half as large; after a quick one, twice."""
+"""After a batch that takes more seconds than this, the size of the next batches is halved.
+
+After a batch that takes less than a quarter of this time, the size is doubled.
+"""
 
 
 class BatchSizes:

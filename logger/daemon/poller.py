@@ -70,7 +70,10 @@ class Poller:
         self._fast_done.set()
 
     def snapshot(self, tick: int, since: dict[Role, float]) -> Snapshot:
-        """Return the current documents as a snapshot. The gateway must have been identified."""
+        """Return the current documents as a snapshot. The gateway must have been identified.
+
+        `since`: role → the time of its last committed tick, in unix seconds. Documents that arrived later are fresh.
+        """
         assert self.info is not None  # noqa: S101  the caller has checked
         now = self._clock.time()
         documents = self._list_documents(now)

@@ -25,9 +25,10 @@ from logger.store.store import Store
 from logger.store.thread import StoreCalls
 
 WINDOW_S: Final = 8 * 86400
-"""Points that were delivered in the last so many seconds (eight days) are sent again.
+"""The points that were delivered in the last eight days (in seconds) are sent again.
 
-A shard holds one week. The eighth day covers points that were delivered late.
+InfluxDB may lose points until it begins a new shard of its data, by default after a week. The eighth day covers
+points that were delivered late.
 """
 PAUSE_S: Final = 5.0
 """Seconds between two batches; resending is not urgent."""

@@ -40,11 +40,11 @@ _STORE_S: Final = 60.0
 _LEASE_TIME_S: Final = 1800.0
 """The longest time in seconds for one delivery: a search for bad lines can send hundreds of requests."""
 _BATCHES_AFTER: Final = 2
-"""After so many failures in a row (2 s), batches of the backlog are sent alone, to find those that get status 500."""
+"""After this many failures in a row (2 s), batches of the backlog are sent alone, to find those with status 500."""
 _LINES_AFTER: Final = 10
-"""After so many failures in a row (4 min), lines are sent alone, to find those that get status 500."""
+"""After this many failures in a row (4 min), lines are sent alone, to find those that get status 500."""
 _SUSPECTED_S: Final = 3600.0
-"""For so many seconds after a line was refused with status 500, a search goes down to single lines at once."""
+"""For this many seconds after a line was refused with status 500, a search goes down to single lines at once."""
 _STORE: Final = "store"
 _RESENDING: Final = "resending"
 

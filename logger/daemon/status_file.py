@@ -29,7 +29,10 @@ RENEWED_WITHIN_S: Final = 90.0
 """The longest time in seconds between two writes of the status."""
 _SPARE_S: Final = 30.0
 _OWN_ADDRESS: Final = re.compile(r"http://(127\.[\d.]+|\[::1\]):(?P<port>\d+)/")
-"""The address of an outlet that only this machine can reach. An outlet for all machines has the name `localhost`."""
+"""Pattern of the addresses that only this machine can reach.
+
+An outlet that listens on all addresses of this machine is named `localhost`, and does not match.
+"""
 
 
 def describe(recorder: Recorder, waiting: StoreFigures, clock: Clock) -> dict[str, Json]:

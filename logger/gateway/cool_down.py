@@ -121,11 +121,11 @@ class CoolDown:
         return replace(self, attempts=attempts, not_before=free_at, kind="begun", why=why, hint=LATER, serial=serial)
 
     def succeed(self, now: float, sharing: int = 1) -> CoolDown:
-        """Record that a token was fetched.
+        """Record that a token was fetched. `sharing`: how many gateways in the settings use the same account.
 
-        The wait before the next sign-in remains, so that refused tokens cannot cause one sign-in after another. The
-        first token of another gateway of the account does not count as an attempt. So the wait after this token, and
-        each later wait, is as long as for an account with a single gateway.
+        The wait before the next sign-in remains, so that refused tokens cannot cause one sign-in after another. But
+        if the token is the first one of a further gateway, its sign-in does not count as an attempt. So an account
+        with several gateways waits no longer than an account with one gateway.
         """
         why = "a token was fetched a short time ago, and the gateway refuses it"
         before = self._list_fetched(now)

@@ -26,7 +26,10 @@ from logger.model import GatewayInfo
 _CHECK: Final = "/auth/check_jwt"
 _CHECK_S: Final = 10.0
 _FOR_EVERY_OWNER: Final = next(each for each in ENDPOINTS if each.path == "/api/v1/production")
-"""The path that distinguishes a refused path from a refused token, as long as no path has worked."""
+"""A path that every owner may read, requested after a 401 of another path if no path has worked before.
+
+If this path works, the gateway accepts the token and refuses only the other path.
+"""
 _IF_IT_LASTS: Final = "restart the gateway if this lasts."
 
 

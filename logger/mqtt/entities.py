@@ -46,7 +46,7 @@ class Topic:
 
     `shown`: the fields that Home Assistant enables by default; the owner can enable the others. `lasting`: the fields
     whose value remains true until the next value. `rest_s`: if only numbers of a state changed, the state is
-    sent again only when so many seconds have passed since the last state.
+    sent again only when this many seconds have passed since the last state.
     """
 
     name: str

@@ -53,7 +53,7 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """The values from which the last state of a series was made."""
+    """The values from which the last message to a state topic was made."""
 
     reading: Reading
     is_stale: bool

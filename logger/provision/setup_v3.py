@@ -90,7 +90,11 @@ class _Setup:
         return Step("made", f"database {name!r}", describe_retention(seconds))
 
     async def _keep(self, name: str, has: int, asked: int | None) -> Step:
-        """Set the retention of a database, if the plan has another retention."""
+        """Set the retention of an existing database, if the plan asks for another retention.
+
+        `has`: the database's retention in seconds. `asked`: the plan's retention in seconds; None if the plan leaves
+        the retention as it is. 0 means without limit. A shorter retention is set only if the plan permits it.
+        """
         step, change = plan_retention(f"database {name!r}", has, asked, shorten=self._plan.shorten)
         if change is not None and not self._plan.dry_run:
             changed = await self._send("PUT", name, change)

@@ -33,7 +33,10 @@ _MEANT: Final = (
     (re.compile(r"ENVOY_LOGGER_(\w+)"), r"LOGGER_\1"),
     (re.compile(r"ENVOY_(\w+)"), r"ENPHASE_\1"),
 )
-"""Pattern of a name that other programs use → the setting that is meant, or a name similar to this setting."""
+"""Pattern of a name that other programs use → the setting that is meant.
+
+If the right side repeats a part of the name, the result may only resemble a setting.
+"""
 
 
 def warn_of_strangers(names: Iterable[str]) -> list[str]:

@@ -73,7 +73,10 @@ def _round_up(wh: float) -> float:
 
 
 def _draw_place(place: BarPlace, number: int, top: float, words: Wording) -> Markup | None:
-    """Draw the two bars of one place. Each bar is divided by destination or origin of its energy."""
+    """Draw the two bars of one day or month. Each bar is divided by destination or origin of its energy.
+
+    `number`: the place from the left, from 0. `top`: the energy in Wh of a bar with the full height.
+    """
     row = place.row
     if row is None:
         return None

@@ -147,7 +147,10 @@ class Terminal:
         return int(answer) - 1
 
     def confirm(self, question: str, *, default: bool, option: str = "--yes") -> bool:
-        """Ask yes or no. With --yes the default is the answer."""
+        """Ask yes or no. With --yes the default is the answer.
+
+        Without --yes and without a terminal, raise an error that names `option`, which would give the answer.
+        """
         if self.asks:
             return click.confirm(f"   {question}", default=default)
         if not self.yes:

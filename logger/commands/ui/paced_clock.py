@@ -18,7 +18,7 @@ from logger.clock import FastClock
 
 _NUMBER: Final = struct.Struct("d")
 _LIMIT, _LOST = 0, _NUMBER.size
-"""The positions of the two numbers in the shared file, in bytes."""
+"""The positions in the shared file, in bytes, of the clock's limit and of the seconds in which it was stopped."""
 _STEP_S: Final = 60
 _LOOK_S: Final = 0.01
 _AHEAD_S: Final = 2 * _STEP_S - 1
