@@ -149,7 +149,7 @@ async def _find_start(history: History, request: RebuildRequest, day: str) -> st
 async def _find_end(history: History, request: RebuildRequest, after: str, live: EnergyState) -> int:
     """Return the unix time up to which data is replayed, so that the rows of all days before `after` are complete.
 
-    This time is one hour after the first tick of `after` or a later day, because that tick ends a gap over midnight.
+    This time is one hour after the first tick on the day `after` or later. That tick ends a gap over midnight.
     """
     zone = request.site.zone
     for day in list_days(after, live.day):

@@ -38,7 +38,10 @@ def decide_counters(state: EnergyState, tick: Tick, flows: PowerFlows) -> dict[s
 
 
 def _decide(state: EnergyState, tick: Tick, name: str, flows: PowerFlows, seen_w: float) -> Decision:
-    """Accept, hold or reject one counter's value without regard to the other counters."""
+    """Accept, hold or reject one counter's value without regard to the other counters.
+
+    `seen_w`: the greatest production of the days in the state, in W; 0 if there was none.
+    """
     known, source = state.counters.get(name), tick.sources.get(name, Source())
     if known is not None and known.source == READ_BACK:
         known = replace(known, source=source.name)

@@ -163,7 +163,7 @@ class Messages:
 def _is_told(told: _Told | None, present: _Told, rest_s: int) -> bool:
     """Return True if a state need not be sent.
 
-    A state need not be sent if nothing changed, or if only numbers changed and the last state is too recent.
+    A state need not be sent if nothing changed, or if only numbers changed within `rest_s` seconds.
     """
     if told is None or (told.is_stale, told.troubles) != (present.is_stale, present.troubles):
         return False

@@ -115,6 +115,6 @@ def list_estimated_energies(
 
 
 def _describe_estimated(name: str) -> str:
-    hidden = ", integrated from power, or possibly cancelled out in a gap"
-    kinds = hidden if name.endswith("_balanced") else ", or integrated from power"
-    return f"The part of {name}_wh that is estimated: shared between the days of a gap{kinds}."
+    text = f"The part of {name}_wh that is estimated: shared between the days of a gap, or integrated from power"
+    hidden = ", plus the energy that may be missing because import and export cancelled out in a gap"
+    return f"{text}{hidden if name.endswith('_balanced') else ''}."

@@ -198,9 +198,10 @@ def _describe(time: OwnTime) -> str:
 def _choose_clock(snapshot: Snapshot, now: float, listed: Iterable[OwnTime]) -> float:
     """Return the gateway's clock in unix seconds.
 
-    `now`: our time plus the skew. If any time in the gateway's documents is less than a day from `now`, return `now`.
-    Otherwise return the newest time in the documents. A time that is a day or more from every other time is ignored,
-    unless all times are so far from each other.
+    `now`: our time plus the skew. `listed`: the times in one new document, which are compared first. If any time in
+    the gateway's documents is less than a day from `now`, return `now`. Otherwise return the newest time in the
+    documents. A time that is a day or more from every other time is ignored, unless all times are so far from each
+    other.
     """
     if all(abs(now - time.second) < _DAY_S for time in listed):
         return now

@@ -211,7 +211,11 @@ def _has_answered(path: str, snapshot: Snapshot, review: Review) -> bool:
 
 
 def _look(item: Field, snapshot: Snapshot, since: float, *, patient: bool) -> _Found:
-    """Return the first source that has rows. If `patient` is false, skip sources whose paths never answered."""
+    """Return the first source that has rows.
+
+    `since`: a source is fresh if its document arrived after this unix time. If `patient` is false, sources whose
+    paths never answered are skipped.
+    """
     watched = Watched(snapshot.documents)
     view = View(Snapshot(snapshot.gateway, snapshot.tick, watched, {}, snapshot.absent), "totals")
     for key in item.keys:

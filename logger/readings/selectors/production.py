@@ -55,7 +55,10 @@ v1_totals = unless(has_disabled_meters, _totals)
 
 
 def pdm(side: str, part: str) -> Selector:
-    """Make a selector of one block of `/ivp/pdm/energy`, if its lifetime energy is above 0."""
+    """Make a selector of one block of `/ivp/pdm/energy`, if its lifetime energy is above 0.
+
+    `side`: `production` or `consumption`. `part`: `eim` for the CT, `pcu` for the inverters.
+    """
 
     def select(view: View) -> Rows:
         rows = whole_of(view.find_fresh(paths.PDM))
@@ -127,7 +130,8 @@ def _inverters(blocks: Rows) -> Rows:
 def any_ct_block(side: str, kind: str) -> Selector:
     """Make a selector of the active CT block of production.json, even if the gateway has meter readings.
 
-    The block has the gateway's own energies of today and of seven days.
+    `side`: the list with the block. `kind`: what the CT measures, such as `net-consumption`. The block has the
+    gateway's own energies of today and of seven days.
     """
 
     def select(view: View) -> Rows:
@@ -151,9 +155,10 @@ def _kind_of(block: Row, side: str) -> str | None:
 
 
 def ct_block(side: str, kind: str) -> Selector:
-    """Make a selector of the active CT block of production.json.
+    """Make a selector of the active CT block of production.json, for a gateway without a list of meters.
 
-    The selector returns ABSENT if the gateway has a list of meters and meter readings.
+    If the gateway has this list, the selector returns ABSENT, unless the list has the meter `kind` and the gateway
+    has no meter readings. `side`: the list with the block.
     """
 
     def lacks_readings(view: View) -> bool | None:
