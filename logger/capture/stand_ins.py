@@ -23,7 +23,10 @@ _VOCABULARY: Final = frozenset(
     total-consumption true type unknown user wifi wlan0 zigbee
     """.split()  # noqa: SIM905  as a list it would be a page long
 )
-"""The gateway's own words. Personal data that is such a word is replaced only where it is a key's whole value."""
+"""The gateway's own words.
+
+If personal data is such a word, it is replaced only in a value that consists of this word alone.
+"""
 _SHORTEST: Final = 3
 _WORD: Final = r"(?<![^\W_])(?:{})(?![^\W_])"
 _BOUNDS: Final[dict[Kind, Callable[[str], str]]] = {

@@ -42,7 +42,7 @@ _START_HOUR: Final = 9
 _LEAST_S: Final = 4 * 3600
 _PORT: Final = 9817
 _PACE: Final = "pace"
-"""The file in the demo's folder through which recorder and stand-in gateway share the time."""
+"""The file in the demo's folder that keeps the clocks of recorder and stand-in gateway equal."""
 _LONGEST_START_S: Final = 20.0
 
 

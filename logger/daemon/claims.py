@@ -35,8 +35,8 @@ class Claims:
     def claim(self, serial: str, by: Claimant) -> str:
         """Assign the gateway with this serial to the collector `by`, and return an empty text.
 
-        If another collector reaches this gateway, do not assign the gateway. In this case report the second entry of
-        the settings once, and return the address at which the other collector reaches the gateway.
+        If another collector reaches this gateway now, do not assign the gateway: log once that two entries of the
+        settings lead to this gateway, and return the address at which the other collector reaches the gateway.
         """
         holder = self._holders.get(serial)
         if holder is not None and holder is not by:

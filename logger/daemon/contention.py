@@ -22,7 +22,10 @@ _DELAY_S: Final = 1.0
 _DELAY_FACTOR: Final = 3.0
 """An answer is delayed if its time is above this factor times its usual time, and more than `_DELAY_S` longer."""
 _WEIGHT: Final = 0.2
-"""Weight of the newest answer in the moving average of answer times without a slow request."""
+"""Weight of the newest time in the moving average of an endpoint's answer times.
+
+Only answers that came while no slow request was in flight are averaged.
+"""
 _ONE_LANE_S: Final = (6 * 3600, 24 * 3600)
 """The first and the longest pause in seconds before two lanes are tried again. A failed trial costs a minute."""
 _RECENT: Final = 30

@@ -16,7 +16,7 @@ def describe_energy(state: EnergyState, sources: Sources) -> dict[str, Json]:
 
     The `state` of a counter is "pinned", "provisional" (another source may still prove better), "balanced" (computed
     from import and export) or "integrated" (there is no counter, so energy is integrated from power). `integrated`
-    lists the quantities that have an integrated term. `counting` is the content of a `Counting`.
+    lists the quantities that are integrated from power, wholly or in part. `counting` is the content of a `Counting`.
     """
     today = state.today.energy if state.days else {}
     return {

@@ -11,7 +11,7 @@ from logger.store.thread import StoreCalls
 
 
 class ReadAhead:
-    """For each role the batch that is being read, and the rows that were delivered meanwhile."""
+    """For each role the batch that is read ahead, and the rows that were delivered during this reading."""
 
     def __init__(self, store: StoreCalls) -> None:
         self._store = store

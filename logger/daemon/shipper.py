@@ -194,7 +194,7 @@ class Shipper:
     def _choose_search(self, role: Role, *, live: bool) -> Search:
         """Choose how finely to search for lines that the server answers with status 500.
 
-        The more failures in a row, the finer the search.
+        The more failures in a row, the finer the search. `live`: the newest rows are delivered, not the backlog.
         """
         failures = self._backoff.failures(role if live else backlog_of(role))
         if failures >= _LINES_AFTER or self._suspected_until.get(role, 0.0) > self._clock.monotonic():

@@ -105,7 +105,10 @@ class SiteMembers:
 
 @dataclass(frozen=True, slots=True)
 class SiteShare:
-    """Adds the figures of the gateway `name` to the sums of its site. Without `members` nothing is added."""
+    """Adds the figures of the gateway `name` to the sums of its site.
+
+    `members`: the gateways of the site; None if the site has no other gateway, so that there is nothing to sum.
+    """
 
     name: str
     members: SiteMembers | None = None

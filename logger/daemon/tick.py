@@ -44,11 +44,12 @@ _RECENT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class TickResult:
-    """The result of one tick: points, the state after the tick, new reports, events, and recent values to draw.
+    """The result of one tick: points, the state after the tick, new reports and events.
 
-    `daily`: the day rows that changed; each replaces the earlier row of the same series and day. `duplicates`: the
-    serials that occur twice in one document, and for which no points are written. `warnings`: the site warnings by
-    key. `snapshot`: the documents, with the doubts about their readings.
+    `recent`: the values for the page's curve, by name. `daily`: the day rows that changed; each replaces the
+    earlier row of the same series and day. `duplicates`: the serials that occur twice in one document, and for which
+    no points are written. `warnings`: the site warnings by key. `snapshot`: the documents and the doubts about their
+    readings.
     """
 
     readings: list[Reading]

@@ -32,7 +32,7 @@ class Balance:
 
 
 def add_rises(flown: Unbalanced, name: str, decision: Decision) -> Unbalanced:
-    """Add the energy that a decision accepts for the counter `name` to the unbalanced import or export.
+    """Add the energy that a decision accepts for the counter `name` to the energy that is not balanced yet.
 
     This energy is the sum of the counter's rises, or an estimate for the interval in which the counter was reset.
     """

@@ -83,10 +83,10 @@ class _Costs:
                 self._enter(slot, Portion(name, share.wh, self._sign(name), booking.is_estimated))
 
     def _name_on_bill(self, period: PricePeriod, name: str) -> str | None:
-        """Return the name of a counter's energy in the price bands; None if the bands do not need the counter.
+        """Return the name of a counter's energy in the price bands; None if this energy is not booked.
 
-        Energy from or to the grid is named import or export. Any other counter from which the load is computed keeps
-        its name.
+        Energy from or to the grid is named import or export. The energy of any other counter from which the load is
+        computed has the name of the counter. No other energy is booked.
         """
         on_bill = _BALANCED if period.is_balanced and is_balanced(self._state.wiring) else _GRID
         if name in on_bill:

@@ -21,7 +21,10 @@ MEASUREMENT: Final = "envoy_hour"
 QUANTITIES: Final = tuple(name for name in TOTALS if name not in ("consumption", "net"))
 """The quantities whose energy is a field of an hour's point."""
 _LONGEST_S: Final = 1200
-"""A longer rise, in seconds, is not divided between hours. The gateway's silence around 23:00 is shorter."""
+"""If a counter's rise took more than this many seconds, its energy is not divided between hours.
+
+The gateway's silence around 23:00 is shorter, so the energy after it is divided.
+"""
 _WAIT_S: Final = 7200
 """An hour waits this many seconds for a counter without a later value, because held values are counted later."""
 _LEAST_POLLED: Final = 0.75

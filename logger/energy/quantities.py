@@ -1,4 +1,4 @@
-"""Compute the energy of quantities from primitive counters, depending on how the site is metered. Pure."""
+"""Compute the energy of quantities from counters, depending on how the site is metered. Pure."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def is_balanced(wiring: Wiring | None) -> bool:
 
 @lru_cache(maxsize=32)
 def terms(wiring: Wiring | None) -> Mapping[str, Mapping[str, int]]:
-    """Return the primitive counters of each quantity with their signs.
+    """Return quantity → the counters whose sum it is, each with its sign: 1 or -1.
 
     Quantities that the site cannot measure are left out.
     """
@@ -97,9 +97,9 @@ def figures(
 def figure(quantity: str, wiring: Wiring | None, energy: Mapping[str, DayEnergy]) -> tuple[float, float] | None:
     """Compute a quantity's energy and the estimated part of this energy, in Wh, from a day's energy by counter.
 
-    Return None if a counter is missing or the quantity is impossible. Energy that was shared over a gap enters the
-    estimated part with the sign that the counter has in the quantity. Integrated energy always adds to the estimated
-    part, because errors do not cancel out when integrated energies do.
+    Return None if a counter is missing or the quantity is impossible. Energy that was shared between the days of a
+    gap enters the estimated part with the sign that the counter has in the quantity. Integrated energy always adds to
+    the estimated part, because errors do not cancel out when integrated energies do.
     """
     of = terms(wiring).get(quantity)
     return None if of is None else _compute(quantity, of, energy)

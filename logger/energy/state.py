@@ -35,7 +35,7 @@ class HeldValue:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """The state of one primitive counter.
+    """The state of one counter: a primitive one, or import or export balanced over the phases.
 
     `accepted_wh`: the last accepted value, at tick `at`. It is the gateway's value plus `offset_wh`, to which each
     rollover adds. `rose_at`: the tick of the last rise. `held`: values that are not accepted yet, oldest first.
@@ -121,7 +121,10 @@ class Wiring:
 
 @dataclass(frozen=True, slots=True)
 class DayEnergy:
-    """One counter's energy on a local day. `estimated_wh`: the part that was shared over a gap or integrated."""
+    """One counter's energy in Wh on a local day.
+
+    `estimated_wh`: the part that was shared between the days of a gap, or integrated from power.
+    """
 
     wh: float = 0.0
     estimated_wh: float = 0.0

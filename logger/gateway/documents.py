@@ -43,7 +43,10 @@ _FORM: Final = bytes(
 )
 """Translation table: each digit becomes a zero, and each E becomes lower case."""
 _TOO_LARGE: Final = (b"0e0", b"0e+0", b"0" * 300)
-"""Every number that is too large for a float has one of these parts after the translation. Others may have one."""
+"""Every number too large for a float has one of these parts after the translation by `_FORM`.
+
+Other numbers may have such a part, too.
+"""
 _OF_NUMBERS: Final = b"0123456789.+-"
 _NO_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _GONE: Final = frozenset({400, 404, 405, 410})

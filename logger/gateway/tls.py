@@ -46,7 +46,7 @@ def check_each_handshake(check: Callable[[bytes], None]) -> ssl.SSLContext:
     """
 
     class Checked(ssl.SSLObject):
-        """Runs `check` after the handshake."""
+        """A TLS connection that calls `check` after its handshake."""
 
         def do_handshake(self) -> None:
             super().do_handshake()

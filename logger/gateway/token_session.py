@@ -130,8 +130,8 @@ class TokenSession:
     async def _get_by_new_session(self, connection: Connection, endpoint: Endpoint, token: Token) -> Answer:
         """Request an endpoint with an accepted token and the new session's cookie; after a 401, with only the cookie.
 
-        If both answers are 401, return the second answer if another path accepts the token. Raise BusyError if no
-        other path accepts the token.
+        If both answers are 401, find out whether another path accepts the token. If so, this user may not read the
+        endpoint: return the 401. Otherwise raise BusyError.
         """
         answer = await connection.get(endpoint, token=token)
         if answer.status == 401:

@@ -60,12 +60,12 @@ def parse_answer(answer: Answer) -> tuple[Sequence[Series], str]:
 
 
 def quote_name(text: str) -> str:
-    """Quote an identifier of InfluxQL."""
+    """Return `text`, a name, as an identifier of InfluxQL, in quotes."""
     return '"' + _escape(text, '"') + '"'
 
 
 def quote_text(text: str) -> str:
-    """Quote a string of InfluxQL."""
+    """Return `text` as a string of InfluxQL, in quotes."""
     return "'" + _escape(text, "'") + "'"
 
 
@@ -74,5 +74,5 @@ def _escape(text: str, quote: str) -> str:
 
 
 def quote_flux(text: str) -> str:
-    """Quote a string of Flux, and escape `${`, which would begin an expression in Flux."""
+    """Return `text` as a string of Flux, in quotes. Escape `${`, which would begin an expression in Flux."""
     return json.dumps(text, ensure_ascii=False).replace("${", "\\${")

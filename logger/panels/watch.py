@@ -97,7 +97,7 @@ def judge_days(state: PanelState, closed: str, limit_percent: float, tick: int) 
 
 
 class _Judge:
-    """Judge the panels of one state, day by day."""
+    """Judge the panels of a `PanelState` day by day. `events`: what was found. `judged`: date → the judged day."""
 
     def __init__(self, state: PanelState, limit: float, tick: int) -> None:
         watch = state.watch

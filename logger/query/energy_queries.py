@@ -114,9 +114,9 @@ def _answer_records(rows: Rows, _scope: Scope) -> AnswerTable:
 
 
 def _note_begin(points: Sequence[Point], spans: Iterable[str]) -> tuple[str, ...]:
-    """Return a note if the first row lies within one of the spans, so that the sum of this span lacks days.
+    """Return a note that names the spans whose first days have no row; empty if there is no such span.
 
-    `spans`: the years and months of the answer, as the beginning of an ISO date.
+    `points`: the day rows. `spans`: the years (`2026`) and months (`2026-11`) whose days are summed.
     """
     first = min((text(point, "local_date") for point in points), default="")
     cut = [span for span in spans if first.startswith(span) and first > f"{span}-01-01"[:10]]

@@ -115,7 +115,7 @@ def _mean_grid(samples: Sequence[CtSample]) -> float | None:
 
 
 def _list_means(samples: Sequence[CtSample]) -> Iterator[float]:
-    """Yield the CT's mean power in W over each two hours that end 5 to 30 minutes before the last sample."""
+    """Yield the CT's mean power in W over two hours, for each sample 5 to 30 minutes before the last as the end."""
     for end in (sample.at for sample in samples if _LAG_S[0] <= samples[-1].at - sample.at <= _LAG_S[1]):
         within = [sample.ct_w for sample in samples if 0 <= end - sample.at < _SPAN_S]
         if len(within) >= _FEWEST:

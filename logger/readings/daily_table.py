@@ -110,7 +110,8 @@ INVERTER_DAY = Measurement(
     fields=(
         Field("energy_wh", "Energy of the day.",
             made_of="the inverter's lifetime counter, else the power in its reports"),
-        Field("estimated_wh", "The part of energy_wh that was integrated from reports or split over a gap.",
+        Field("estimated_wh", "The part of energy_wh that was integrated from reports, or shared between "
+              "the days of a gap.",
             made_of="the mean powers in the reports, or the share of a gap over midnight"),
         Field("peak_power_w", "The highest mean power in a report of the day.",
             made_of="the power in the inverter's reports"),

@@ -37,7 +37,7 @@ _STRUCTURE: Final = frozenset({
 
 
 def _words(name: str) -> set[str]:
-    """Return the words of a source's name, such as `a` and `b` of `a + b`: its JSON keys, and other words."""
+    """Return the words of a key's name, such as `a` and `b` of `a + b`. Some are JSON keys, others only explain."""
     return {word for word in re.split(r"[^\w-]+", name) if word}
 
 
@@ -134,7 +134,7 @@ def watch(shape: Shape, document: Document, tick: int) -> tuple[Shape, list[Even
             continue
         now = found.kinds.get(place, "")
         if now == kind and lost.pop(place, None) is not None:
-            events.append(Event(tick, "key_back", f"{document.path} gives {_name(place)} again, as before"))
+            events.append(Event(tick, "key_back", f"{document.path} gives {_name(place)} again as {kind}"))
         if now == kind or lost.get(place) == now:
             continue
         change = _lasting(shape.changed.get(place), now, document.received_at)

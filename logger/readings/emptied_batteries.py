@@ -23,7 +23,7 @@ _SPARE: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """The last charge of a battery that was believed, in percent, and when it arrived."""
+    """The last believed charge of a battery in percent, and the unix time at which it arrived."""
 
     percent: float
     at: float

@@ -70,7 +70,7 @@ class Extraction:
                     yield from self._read_by_field(measurement)
 
     def counters(self) -> dict[str, float]:
-        """Read the primitive counters in Wh.
+        """Read the counters that the gateway gives, in Wh.
 
         A counter with a pinned source is read only from this source. Any other counter is read from its best source.
         """

@@ -56,7 +56,10 @@ def follow_absences(before: Absences, written: Written, roles: Collection[Role])
 
 
 def _follow(known: Absence | None, expected: Expected, written: Written, *, is_due: bool) -> Absence:
-    """Return an absence after one more tick. The reason is determined again at each tick of the role `devices`."""
+    """Return the absence of a value that is absent at this tick. `known`: its absence before the tick.
+
+    From 15 minutes of absence on, the absence has a reason. `is_due`: determine a known reason again.
+    """
     tick = written.view.snapshot.tick
     absence = known if known is not None and known.since <= tick else Absence(tick)
     if tick - absence.since < PATIENCE_S or (absence.reason and not is_due):

@@ -44,7 +44,8 @@ class Review:
 
     `firmware` and `meters`: the gateway's firmware and meter configuration. `changed_at`: the tick at which firmware
     or meters last changed. `polled_s`: seconds of polling since that change. `findings`: the best source of each
-    counter under review. `answered`: each path's number of definitive answers before that change, which do not count.
+    counter under review. `answered`: how many definitive answers each path gave before that change; only later
+    answers count.
     """
 
     firmware: str = ""

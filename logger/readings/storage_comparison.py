@@ -31,7 +31,7 @@ _NOTHING: Final = 0.05
 """A CT that shows less than this share of the batteries' power counts as measuring nothing."""
 _REVERSED: Final = -0.5
 _ALIKE: Final = (-1.5, -0.7)
-"""The first pair of powers shows a reversed CT if the ratio of the two powers lies between these numbers."""
+"""The first sample alone shows a reversed CT if the CT's power, divided by the batteries' power, is in this range."""
 _CHECK_CT: Final = "have the installer check where the storage CT is clamped, and in which direction."
 
 

@@ -151,8 +151,8 @@ METER = Measurement(
 )
 PHASE = Measurement(
     "envoy_phase",
-    "Each phase in use of each enabled meter. In use are the meter's first phaseCount channels, except channels "
-    "without voltage that have never measured energy.",
+    "Each phase in use of each enabled meter. The meter's first phaseCount channels are in use, except "
+    "channels without voltage that have never measured energy.",
     "totals",
     _meter_fields(
         s.PHASES,

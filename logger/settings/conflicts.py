@@ -56,7 +56,7 @@ _PASSED: Final = (
     "LoadCredential=envoy_logger:/etc/envoy-logger/credentials, and the folder the secret. In a container, "
     "turn nesting on (LXC), or run: mount --make-rshared /"
 )
-"""The addition to a fix where a secret is missing in a service to which systemd passed no credentials."""
+"""What a fix also says if a secret is missing, and systemd started the service but passed no credentials."""
 
 
 def _has_credentials(variables: Mapping[str, str]) -> bool:

@@ -14,8 +14,9 @@ class Generation:
 
     `imeter`: whether /info names a built-in meter; None if /info has no such key. `metered`: CTs are in use.
     `battery`: IQ Batteries with a controller and a storage CT. `details`: the gateway has /ivp/pdm/device_data, and
-    an owner may read /ivp/pdm/energy. `refresh_s`: seconds between the steps of the interval database. `new_stack`:
-    the gateway has seven meters, and its interval database does not change.
+    an owner may read /ivp/pdm/energy. `refresh_s`: the gateway renews its interval
+    database at multiples of this many seconds. `new_stack`: the gateway has the new metering software: seven
+    meters, and an interval database that stays at zero.
     """
 
     firmware: str

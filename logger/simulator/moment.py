@@ -17,7 +17,7 @@ _FIRST_CHANNEL: Final = 0x61000111
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFigures:
-    """The interval database at its last step: power in W, and energy of today, 7 days and ever in Wh."""
+    """The interval database when it was last renewed: power in W, and energy of today, 7 days and ever in Wh."""
 
     power: SiteState
     today: Energy
@@ -66,7 +66,7 @@ class Moment:
         return int(self.site.start) - 400 * 86400
 
     def database(self) -> DatabaseFigures:
-        """Return the figures of the interval database at its last step."""
+        """Return the figures of the interval database when it was last renewed."""
         at = max(self.now // self.generation.refresh_s * self.generation.refresh_s, self.site.start)
         midnight = self.site.midnight(at)
         return DatabaseFigures(

@@ -64,7 +64,11 @@ class PhaseDays:
 
     @staticmethod
     def _count(start: _Counters, nets: Sequence[tuple[float, ...]], seconds: float) -> _Counters:
-        """Add the energy of the first `seconds` of a slot to the counters, and return the new counters."""
+        """Return the counters after the first `seconds` of a slot.
+
+        `start`: the counters at the slot's start. `nets`: for each minute of the slot the power in W of each phase,
+        positive for import.
+        """
         imported, exported = list(start[0]), list(start[1])
         for minute, net in enumerate(nets):
             hours = min(60.0, max(0.0, seconds - 60 * minute)) / 3600

@@ -14,7 +14,7 @@ _WRAP_WH = 2**32 / 3600
 
 
 def v1(moment: Moment) -> object:
-    """Make `/api/v1/production`: production in steps of 5 or 15 minutes; zeros on a generation with `new_stack`."""
+    """Make `/api/v1/production`: production, renewed every 5 or 15 minutes; zeros with `new_stack`."""
     if moment.generation.new_stack:
         return _figures(0, 0, 0, 0)
     at = moment.database()

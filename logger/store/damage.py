@@ -64,7 +64,8 @@ def finish_setting_aside(folder: Path) -> None:
 def _is_later(folder: Path, name: str) -> bool:
     """Return whether the present store was made after the damaged file `name` was renamed.
 
-    Such a store has a log of its own, or has copied the rows of the damaged file.
+    The write-ahead log of the damaged file was renamed first. So a store that has a write-ahead log, or has copied
+    rows of the damaged file, was made later.
     """
     if (folder / f"{FILE}-wal").exists():
         return True

@@ -63,7 +63,7 @@ def read_reports(connection: sqlite3.Connection, gateway: str) -> dict[str, list
 
 
 def add_recent(connection: sqlite3.Connection, gateway: str, tick: int, numbers: Mapping[str, float]) -> None:
-    """Store a few numbers of a tick, for the curve of the page."""
+    """Store a few values of a tick, for the curve of the page."""
     if numbers:
         connection.execute(
             "INSERT OR REPLACE INTO recent (gateway, tick, numbers) VALUES (?, ?, ?)",
@@ -72,7 +72,7 @@ def add_recent(connection: sqlite3.Connection, gateway: str, tick: int, numbers:
 
 
 def read_recent(connection: sqlite3.Connection, gateway: str, since: int) -> list[tuple[int, dict[str, float]]]:
-    """Read the numbers of the ticks from `since` on, oldest first."""
+    """Read the ticks from `since` on, oldest first, each with its few values for the page's curve, by name."""
     return [
         (tick, json.loads(text))
         for tick, text in connection.execute(
@@ -82,7 +82,7 @@ def read_recent(connection: sqlite3.Connection, gateway: str, since: int) -> lis
 
 
 def purge_recent(connection: sqlite3.Connection, before: int) -> int:
-    """Delete the recent numbers of the ticks before `before`. Returns the number of deleted ticks."""
+    """Delete the values for the page's curve of the ticks before `before`. Returns the number of deleted ticks."""
     return connection.execute("DELETE FROM recent WHERE tick < ?", (before,)).rowcount
 
 

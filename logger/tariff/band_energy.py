@@ -13,15 +13,16 @@ from logger.tariff.prices import Slot
 STANDING: Final = "standing"
 """The name of the band for a day's standing charge."""
 UNPRICED: Final = "unpriced"
-"""The name of the band for energy whose price was not known within a day."""
+"""The name of the band for energy whose price was still unknown 24 hours after the energy flowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class BandEnergy:
     """A day's energy in one band, in Wh, and the money for this energy in `currency`.
 
-    `…_estimated_wh`: the part that was shared over a gap or integrated from power. `load_wh`: the energy that the
-    house used. `worth`: the money that the owner would have paid for `load_wh` without sun and battery.
+    `…_estimated_wh`: the part that was shared between the days of a gap, or integrated from power. `load_wh`: the
+    energy that the house used. `worth`: the money that the owner would have paid for `load_wh` without sun and
+    battery.
     """
 
     currency: str = ""

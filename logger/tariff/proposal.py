@@ -112,12 +112,12 @@ def _quote(text: str) -> str:
 
 
 def _table(value: Json) -> _Table:
-    """Return a JSON object, and an empty one for any other JSON value."""
+    """Return `value` if it is a JSON object; else an empty object."""
     return value if isinstance(value, dict) else {}
 
 
 def _tables(value: Json) -> list[_Table]:
-    """Return the JSON objects of a list; empty for any other JSON value."""
+    """Return the JSON objects in `value` if it is a list; else an empty list."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 

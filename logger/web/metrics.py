@@ -85,7 +85,10 @@ class MetricsWriter:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """The fixed text before the value of a sample, and the origin of this value (reading, field, factor)."""
+    """The fixed text before the value of a sample, and where this value comes from.
+
+    `place`: the number of the reading in `told`. `factor`: the field's value is multiplied by this number.
+    """
 
     before: str
     place: int

@@ -98,9 +98,9 @@ class ShownSite:
         return is_recent(at, self.collector.site, self.clock.time())
 
     async def find_totals(self) -> Reading | None:
-        """Return the newest totals of this run.
+        """Return the newest totals since the recorder's start.
 
-        Before the first totals, return the few numbers of the last tick that are in the store.
+        Before the first totals, return the few values that the store keeps of the last tick for the page's curve.
         """
         found = self.collector.newest.find("envoy_totals")
         if found is not None:

@@ -45,14 +45,14 @@ async def answer_years(question: Question) -> Json:
 
 
 async def _answer_spans(site: ShownSite, name: str, measurement: str, since: date, until: date) -> Json:
-    """Answer with the rows of days, months or years, and the values that the named query `name` adds to each."""
+    """Answer with the rows of days, months or years, and the percentages that the named query `name` adds to each."""
     scope = await site.make_scope(since, until)
     points = await site.read_rows(measurement, since, until)
     return {**head_of(site, scope), name: describe_spans(points, name, measurement, scope)}
 
 
 def describe_spans(points: Sequence[Point], name: str, measurement: str, scope: Scope) -> list[Json]:
-    """Return the rows unchanged, each with the values that the named query adds."""
+    """Return the fields of each row, and the two percentages that the named query `name` computes from them."""
     ratios = pick_ratios(QUERIES[name].answer(Rows({measurement: points}), scope))
     return [{**round_all(point.fields), **of_point} for point, of_point in zip(points, ratios, strict=True)]
 

@@ -217,7 +217,7 @@ OTHER_QUESTIONS: Final = (
         select("local_date, peak_export_w", "envoy_day", "365d", where="peak_export_w >= 2000"),
         ("local_date",), ("peak_export_w",), _export_days, within=0.01, fits=has_meters, numbers=(19,),
         note="`peak_export_w` is the greatest mean of 15 minutes, so a day with a shorter peak is not in the answer. "
-        "`envoy-logger query export-limit` counts the readings of single minutes.",
+        "`envoy-logger query export-limit` counts the single readings, one a minute, that reach a limit.",
     ),
     Question(
         "outages",

@@ -66,7 +66,7 @@ class Answers:
 
     @property
     def about_all_gateways(self) -> bool:
-        """Return True if an option concerns the whole recorder, and not only one gateway."""
+        """Return True if an option concerns the whole recorder, such as the state folder or InfluxDB."""
         files = (self.keep_admin_token, self.read_token_file, self.state_dir)
         return self.about_influxdb or any(given is not None for given in files)
 

@@ -36,9 +36,9 @@ _TWICE: Final = re.compile(r"\((--[\w-]+)\), or \1\b")
 
 
 def speak_of_answers(error: EnvoyLoggerError) -> EnvoyLoggerError:
-    """Replace the names of settings in an error by the names of answers and options.
+    """Replace each name of a setting in an error by what `init` asks for, and its option (see `_ANSWERS`).
 
-    Do not change an error that lists settings.
+    Do not change a SettingsError, which lists settings.
     """
     if not isinstance(error, SettingsError):
         error.message, error.hint = _translate(error.message), _translate(error.hint)

@@ -18,7 +18,7 @@ _HALF: Final = r"(?:[0-9A-F]{2}:){15}[0-9A-F]{2}"
 _FINGERPRINT: Final = re.compile(rf" *({_HALF}):({_HALF})")
 _WIDTH: Final = 80
 _LEAST_WIDTH: Final = 24
-"""Columns of text beside the indent, however narrow the terminal is."""
+"""The least number of columns for the text beside the indent, even if the terminal is narrower."""
 
 
 def mark(sign: str, plain: str, colour: str) -> str:

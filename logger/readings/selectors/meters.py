@@ -263,7 +263,7 @@ def find_other_sum(row: Row) -> tuple[float, float] | None:
 
 
 def find_reversed_legs(view: View, kind: str = "production") -> dict[str, float]:
-    """Return each phase of a meter with clearly negative power, with this power in W.
+    """Return the phases with clearly negative power of a meter of this kind: name of the phase → its power in W.
 
     Return none if no other phase has positive power, or if the phases do not add up to the power of their meter.
     """
