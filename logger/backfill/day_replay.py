@@ -200,7 +200,10 @@ def _restore_site_tags(readings: Sequence[Reading], tags: RowTags) -> list[Readi
 
 
 def empty_lost_bands(tags: RowTags, known: Collection[str], day: Reading) -> list[Reading]:
-    """Make rows of zeros for the stored price bands of a day that are not in `known`."""
+    """Make a row of zeros for each stored price band of a day that is not in `known`.
+
+    `tags`: the tags of the stored rows, with their bands. `day`: the row of the whole day.
+    """
     return [
         Reading(BAND_DAY, {**tags.site, "band": band}, empty_band(day), day.time, "daily")
         for band in sorted(tags.bands.difference(known))

@@ -1,8 +1,8 @@
 """Lists paths that no field is read from, but that describe a gateway. Only `capture` requests these paths, once.
 
 Requesting these paths changes nothing on the gateway. Four kinds of paths are left out on purpose: paths that run a
-check or a scan (`comm_check`, `newscan`), paths without an end (`/stream/meter`), paths that can also be written
-(`/ivp/mod/…/mode/power`), and paths with only names and addresses of the network (`network_display`,
+check or a scan (`comm_check`, `newscan`), paths whose answer never ends (`/stream/meter`), paths that can also be
+written (`/ivp/mod/…/mode/power`), and paths with only names and addresses of the network (`network_display`,
 `wireless_display`).
 """
 

@@ -92,5 +92,5 @@ class DeliveryTroubles:
 
 
 def backlog_of(role: Role) -> str:
-    """Return the key of the back-off of a role's backlog."""
+    """Return the name under which `Backoff` pauses the deliveries of a role's backlog."""
     return f"{role} backlog"

@@ -34,7 +34,7 @@ from logger.store.thread import StoreCalls
 
 _BACKLOG: Final[tuple[Role, ...]] = ("totals", "devices")
 _IDLE_S: Final = 300.0
-"""The longest wait of the loop in seconds. It is longer than from tick to tick, because new rows wake the loop."""
+"""The longest wait of the loop in seconds. It may exceed the interval of ticks, because new rows end the wait."""
 _STORE_S: Final = 60.0
 """Seconds until the next round, after a round in which the store could not be used."""
 _LEASE_TIME_S: Final = 1800.0

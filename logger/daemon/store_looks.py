@@ -23,7 +23,7 @@ class StoreLooks:
         self._at = 0.0
 
     async def look(self) -> StoreFigures:
-        """Read the store's figures now, and log the store's notes."""
+        """Read the store's figures now, and log the texts that the store has collected for the log."""
         figures, notes = await self._store.call(Store.take_report)
         for note in notes:
             log.get("store").warning(note)

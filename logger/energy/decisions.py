@@ -57,7 +57,7 @@ def _decide(state: EnergyState, tick: Tick, name: str, flows: PowerFlows, seen_w
 def _decide_beside(
     state: EnergyState, tick: Tick, name: str, flows: PowerFlows, alone: Decision, other: Decision
 ) -> Decision:
-    """Decide on a counter whose meter has another counter that fell during a gap, as after a meter replacement.
+    """Decide on a counter after the other counter of the same meter fell during a gap, as after a meter replacement.
 
     The counter is held while the other counter is held, and rebaselined when the other counter is rebaselined.
     `alone`: the decision on the counter alone. `other`: the decision on the other counter.

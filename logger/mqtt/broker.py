@@ -21,7 +21,7 @@ _REFUSED: Final = frozenset({4, 5, 134, 135, 138, 140})
 _OTHER_NAME: Final = frozenset({62, 64})
 """OpenSSL's codes for a certificate of another host name or of another IP address."""
 _HAS_ENDED: Final = 10
-"""OpenSSL's code for a certificate that has ended."""
+"""OpenSSL's code for a certificate that has expired."""
 
 
 @dataclass(frozen=True, slots=True)

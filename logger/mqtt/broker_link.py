@@ -22,7 +22,7 @@ from logger.mqtt.messages import Message
 _CONNECT_S: Final = 5.0
 _KEEPALIVE_S: Final = 60
 _LOOK_S: Final = 15.0
-"""Seconds between two checks of the library whether a ping is due."""
+"""After each interval of this many seconds, paho checks whether a ping is due."""
 _PATIENCE_S: Final = 10.0
 """Greatest number of seconds to wait for the broker while it receives nothing."""
 _AT_MOST_ONCE: Final = 0

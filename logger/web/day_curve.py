@@ -84,7 +84,11 @@ def _draw_line(
     kind: str,
     gap_s: int,
 ) -> Markup:
-    """Draw one series as a line: the mean of each five minutes, with a gap where no value was read."""
+    """Draw one series as a line: the mean of each five minutes, with a gap where no value was read.
+
+    `span`: the first and the last instant of the day. `scale`: bottom and top in W. `gap_s`: a longer time without a
+    value is a gap.
+    """
     sums: dict[int, list[float]] = {}
     for time, value in zip(at, values, strict=True):
         if value is not None:

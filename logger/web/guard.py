@@ -71,7 +71,10 @@ def _is_address(name: str) -> bool:
 
 
 class Passwords:
-    """Check the password of the page. After ten wrong passwords an address is refused for a minute."""
+    """Check the password of the page.
+
+    After ten wrong passwords within a minute, an address is refused until the minute is over.
+    """
 
     def __init__(self, password: str, clock: Clock) -> None:
         self._expected = password.encode()
