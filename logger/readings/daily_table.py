@@ -112,7 +112,7 @@ INVERTER_DAY = Measurement(
             made_of="the inverter's lifetime counter, else the power in its reports"),
         Field("estimated_wh", "The part of energy_wh that was integrated from reports, or shared between "
               "the days of a gap.",
-            made_of="the mean powers in the reports, or the share of a gap over midnight"),
+            made_of="the integral of the mean powers in the reports, or the day's share of a gap's energy"),
         Field("peak_power_w", "The highest mean power in a report of the day.",
             made_of="the power in the inverter's reports"),
         Field("group_ratio",
@@ -172,7 +172,7 @@ def _of_period(kind: str, example: str) -> tuple[Field, ...]:
 MONTH = Measurement(
     "envoy_month",
     "One local month of the site: the sums and peaks of its days so far. "
-    "The row is written again with each row of one of these days.",
+    "When the row of one of these days is written again, this row is written again, too.",
     "daily",
     time="month",
     fields=_of_period("month", "YYYY-MM"),
@@ -180,7 +180,7 @@ MONTH = Measurement(
 YEAR = Measurement(
     "envoy_year",
     "One local year of the site: the sums and peaks of its days so far. "
-    "The row is written again with each row of one of these days.",
+    "When the row of one of these days is written again, this row is written again, too.",
     "daily",
     time="year",
     fields=_of_period("year", "YYYY"),
@@ -208,7 +208,8 @@ INVERTER_HOUR = Measurement(
     tags=("serial", "panel_group", "hour"),
     time="hour",
     fields=(
-        Field("energy_wh", "Energy of the hour.", made_of="the mean powers in the inverter's reports"),
+        Field("energy_wh", "Energy of the hour.",
+            made_of="the integral of the mean powers in the inverter's reports"),
         Field("group_wh",
               "The median energy of the group in the hour; absent in groups of fewer than three inverters.",
             made_of="the energy of the hour of all inverters with the same panel_group"),
