@@ -142,7 +142,7 @@ class EndpointState:
     def is_due(self, tick: int, roles: frozenset[Role]) -> bool:
         """Return True if the endpoint must be requested at this tick.
 
-        Fast device lists are requested only at devices ticks.
+        Fast device lists are requested only at ticks of the role `devices`.
         """
         waits_for_devices = self._follows_devices and self.endpoint.lane == "fast" and "devices" not in roles
         return self.due_at <= tick and not waits_for_devices
@@ -185,7 +185,7 @@ class EndpointState:
         return max(cadence, self.endpoint.relaxed_s) if self._is_slow else cadence
 
     def _due_after(self, tick: int) -> int:
-        """Return when the next request is due, in unix seconds: at the next devices tick, or after one cadence."""
+        """Return when the next request is due, in unix seconds: at its role's next tick, or after one cadence."""
         step = self.cadence_s if self._follows_devices else self.intervals["totals"]
         return tick // step * step + self.cadence_s
 

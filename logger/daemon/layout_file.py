@@ -72,7 +72,10 @@ class LayoutFile:
         return self._layout
 
     def compare(self, snapshot: Snapshot) -> None:
-        """Report once the serials that only the file has, and the serials that only the gateway has."""
+        """Report serials that only the file has, and serials that only the gateway has.
+
+        Each of the two differences is reported once when it begins and once when it ends.
+        """
         if not self._path:
             return
         installed = list_inverter_serials(snapshot)

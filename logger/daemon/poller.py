@@ -141,10 +141,10 @@ class Poller:
         self._info_due = 0.0
 
     def follow_jump(self, jump_s: float) -> None:
-        """Adapt to a jump of this machine's clock, by `jump_s` seconds. `/info` compares the clocks again.
+        """Adapt to a jump of this machine's clock by `jump_s` seconds. Request `/info`, to compare the clocks again.
 
-        Without this, no endpoint would be due until a clock that was set back shows the earlier time again. Until
-        then the last documents would count as new at each tick.
+        If the clock was set back, all stored times are set back, too. Otherwise no endpoint would be due until the
+        clock shows the earlier time again, and until then the last documents would count as new at each tick.
         """
         self.ask_clock()
         if jump_s < 0:

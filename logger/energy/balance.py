@@ -22,8 +22,8 @@ GRID: Final = ("import", "export")
 class Balance:
     """The balanced energy between two ticks in Wh. At most one of import and export is above zero.
 
-    `hidden_wh`: the most Wh that may be missing in import, and also in export. During a gap, import and export of
-    different times can cancel out.
+    `hidden_wh`: the most Wh that may be missing in import, and also in export. Over a gap, import at one time can
+    cancel out export at another time.
     """
 
     import_wh: float
@@ -43,9 +43,10 @@ def add_rises(flown: Unbalanced, name: str, decision: Decision) -> Unbalanced:
 
 
 def balance(flown: Unbalanced, since: int, until: int) -> Balance:
-    """Balance import and export between two ticks, given in unix seconds.
+    """Balance the import and export that flowed between two ticks, given in unix seconds.
 
-    During a gap, import and export of different times can cancel out.
+    `flown`: the rises of import and export in this time. Over a gap these are single rises, so import at one time can
+    cancel out export at another time.
     """
     net = flown.import_wh - flown.export_wh
     hidden = min(flown.import_wh, flown.export_wh) if until - since > GAP_S else 0.0

@@ -38,7 +38,10 @@ class PowerFlows:
         return {**self._samples, **now} if now else self._samples
 
     def is_known(self, name: str) -> bool:
-        """Return whether a flow's power is known at this tick, or was known within the longest gap."""
+        """Return whether a flow's power is known at this tick.
+
+        A power also counts as known if its last sample is recent enough to be integrated.
+        """
         sample = self._samples.get(name)
         return name in self.power_w or (sample is not None and self._tick.at - sample.at <= self._gap_s(name))
 

@@ -27,11 +27,11 @@ FIRST_API: Final = (3, 9)
 class Endpoint:
     """One path of a gateway.
 
-    `purpose`: the use of the document. `every`: the totals tick, the devices tick, or seconds between requests.
-    `relaxed_s`: seconds between requests while the gateway answers slowly. `lane`: fast paths answer immediately;
-    slow paths share one process on the gateway, which takes 1 to 60 s for each answer. `since`: the first firmware
-    with this path. `until`: the first firmware without this path. `also`: other paths of the same document, requested
-    only after a 404.
+    `purpose`: the use of the document. `every`: the role at whose ticks the path is requested, or the seconds
+    between requests. `relaxed_s`: seconds between requests while the gateway answers slowly. `lane`: fast paths
+    answer immediately; slow paths share one process on the gateway, which takes 1 to 60 s for each answer. `since`:
+    the first firmware with this path. `until`: the first firmware without this path. `also`: other paths of the
+    same document, requested only after a 404.
     """
 
     path: str

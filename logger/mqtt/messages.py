@@ -114,7 +114,10 @@ class Messages:
             yield from self._list_outdated(seen)
 
     def _list_outdated(self, seen: Present) -> Iterator[Message]:
-        """Make a new state for each series that only the broker has, when the broker's state is too old."""
+        """Replace each state that the broker retained, once it is too old.
+
+        A series whose state was already sent over this connection is left out.
+        """
         for at, (topic, state) in list(self._left.items()):
             time = int(str(state["time"]))
             reading = Reading(topic.measurement.name, {}, {}, time, topic.measurement.role)

@@ -33,7 +33,11 @@ Waiting: TypeAlias = Literal["stays", "is counted", "counts"]
 
 @dataclass(frozen=True, slots=True)
 class DayShare:
-    """The energy in Wh that one report adds to a local day, the estimated part of this energy, and waiting energy."""
+    """The energy in Wh that one report adds to a local day.
+
+    `estimated_wh`: the estimated part of `wh`. `waiting_wh`: energy that is not in `wh`, because the report has no
+    lifetime energy; it counts only if the inverter's counter does not come back within a day.
+    """
 
     day: str
     wh: float = 0.0
@@ -96,7 +100,7 @@ def _set_back(inverter: InverterState, until: int) -> InverterState:
 
 
 def _end_waiting(days: Iterable[dict[str, PanelDay]], serial: str, *, counts: bool) -> None:
-    """End the waiting of an inverter's energy on every day. `counts`: add this energy to the days, as estimated."""
+    """Remove an inverter's waiting energy from every day. `counts`: add it to the days' energy, as estimated."""
     for panels in days:
         day = panels.get(serial)
         if day is not None and day.waiting_wh:

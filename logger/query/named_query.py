@@ -202,7 +202,7 @@ def group_by(points: Iterable[Point], key: Callable[[Point], str]) -> dict[str, 
 
 
 def quarters(points: Iterable[Point], name: str) -> dict[int, float]:
-    """Return the mean of a number over each quarter of an hour.
+    """Return the mean of the field `name` over each quarter of an hour.
 
     The keys are the beginnings of the quarters of an hour, in unix seconds.
     """

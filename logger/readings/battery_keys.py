@@ -17,10 +17,10 @@ from logger.readings.values import IDLE_W, battery_state, read_acb_watts
 _OWN_DIFFERS: Final = 10.0
 """The greatest difference in percent between the charge of all IQ Batteries together and the mean of their charges.
 
-The figure of all batteries may be a little older than the figures of the single batteries.
+The figure of all batteries may be a little older than the figures of the individual batteries.
 """
 OWN_CHARGE: Final = "the mean of their own reports"
-"""The name of the charge that is computed from the single IQ Batteries. Other charges are named by their keys."""
+"""The name of the charge that is computed from each IQ Battery's charge. Other charges are named by their keys."""
 _ACB_STATES: Final = frozenset({"idle", "charging", "discharging"})
 _SAME_MINUTE_S: Final = 90
 _FULL: Final = 1.05
@@ -114,7 +114,7 @@ def find_other_charges(row: Row, view: View) -> dict[str, float]:
     """Return the charges of IQ and AC Batteries if the reported charges contradict each other; else empty.
 
     The charge of all batteries together must lie between the charges of IQ Batteries and of AC Batteries. The mean of
-    the charges that the single IQ Batteries report in the same minute must agree with the site's charge of IQ
+    the charges that the individual IQ Batteries report in the same minute must agree with the site's charge of IQ
     Batteries.
     """
     charge, count = _read_percent(row, "agg_soc"), batteries.infer_ac_batteries(view)

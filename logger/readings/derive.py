@@ -40,8 +40,8 @@ def derive_powers(
 ) -> tuple[dict[str, Value], Shortfall | None]:
     """Add the powers in W that can be computed from other powers of the same time.
 
-    Return all fields, and the power of the house if it is impossible. A consumption or a house power that is further
-    below zero than the errors of the CTs explain is left out.
+    A consumption or a house power that is further below zero than the errors of the CTs explain is left out. Return
+    the fields, and the power of the house if it was left out.
     """
     known = {name: watts for name in _GIVEN if (watts := _number(fields, name)) is not None}
     found, short = dict(fields), None

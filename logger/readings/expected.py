@@ -81,8 +81,8 @@ _BY_NET: Final = ("net_power_w", "consumption_power_w", "load_power_w", "grid_im
 _INSTEAD: Final = {"consumption_power_w": ("load_power_w",)}
 """Field → the fields that are written in its place.
 
-While batteries feed the grid, the consumption as the gateway counts is below zero, and only the power of the house is
-written.
+While batteries feed the grid, the consumption as the gateway counts it is below zero, and only the power of the house
+is written.
 """
 _BY_TOTAL: Final = ("consumption_power_w", "load_power_w", "net_power_w", "consumption_lifetime_wh")
 _BY_BATTERY: Final = ("battery_power_w", "battery_charge_percent")

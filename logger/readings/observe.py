@@ -63,11 +63,12 @@ _SLOW: Final = (s.ACB_BLOCK.name, s.BOTH_KINDS.name)
 class ReadingsState:
     """What the recorder remembers of a gateway's documents from one tick to the next.
 
-    `reports`: the last reports of each inverter, by serial. `waiting`: early reports by serial. `contradictions`:
-    figures that cannot all be true. `times`: the readings' own times, and the intervals of slow meters. `sums`: the
-    sums over the inverters. `charges`: the last charge of each battery. `absences`: absent values that should be
-    present. A restart of the recorder loses `waiting`, `contradictions`, `sums`, `charges`, `absences` and the
-    readings' own times; the store keeps everything else.
+    `reports`: the last reports of each inverter, by serial. `waiting`: by serial, each report that waits
+    until the next poll, because another document may give more of its fields. `contradictions`: figures that cannot
+    all be true. `times`: the readings' own times, and the intervals of slow meters. `sums`: the sums over the
+    inverters. `charges`: the last charge of each battery. `absences`: absent values that should be present. A restart
+    of the recorder loses `waiting`, `contradictions`, `sums`, `charges`, `absences` and the readings' own times; the
+    store keeps everything else.
     """
 
     sources: Sources = field(default_factory=Sources)
@@ -212,7 +213,7 @@ def _derive(
 ) -> tuple[dict[str, Value], Shortfall | None]:
     """Remove impossible powers from the totals, and add the powers that can be computed.
 
-    Return the totals, and the power of the house if it is impossible.
+    Return the totals. Also return the power of the house if it was left out because it is far below zero.
     """
     found = dict(totals)
     lifetimes: dict[str, list[float]] = {name: [counter.accepted_wh] for name, counter in energy.counters.items()}
@@ -227,7 +228,7 @@ def _derive(
 def _is_polled(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> bool:
     """Return True if the gateway answered since the last tick.
 
-    If the gateway has no data for each minute, an answer within `SELDOM_S` seconds is enough.
+    If no counter and no production power is polled each minute, an answer within `SELDOM_S` seconds is enough.
     """
     since = snapshot.since.get("totals", -math.inf)
     power = sources.fields.get("envoy_totals.production_power_w", "")

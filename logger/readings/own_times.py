@@ -62,7 +62,8 @@ class Followed:
 
     `since`: when this time was first seen, by our clock. `clock`: the same moment by the gateway's clock. `lag_s`:
     how far this time was behind the gateway's clock at that moment. `looks`: the number of documents with this time.
-    `gaps`: seconds between the last times, or 0 for a meter whose time changed with each document.
+    `gaps`: the last four steps at most from one time to the next, in seconds; 0 for a step between two consecutive
+    documents of a meter.
     """
 
     second: float

@@ -127,11 +127,12 @@ def _by_block(view: View, quantity: str, kind: str) -> Seed | None:
 
 
 def _is_left_behind(today: float, lifetime: float) -> bool:
-    """Return whether a block shows the interval database's figure of today without the CT's rise.
+    """Return whether the CT's rise is missing from a block's figure of today.
 
-    The database's figure is a whole number. To this figure the gateway adds the CT's rise since the database's last
-    step, and this rise has decimals. If the database counts from another base and is ahead of the CT, the gateway
-    adds nothing.
+    The gateway makes this figure from two parts: the figure in the interval database, which is a whole number, and
+    the CT's rise since the database was last renewed, which has decimals. The gateway leaves out the CT's rise if the
+    database's lifetime energy is above the CT's. Then the figure of today has no decimals, although the lifetime
+    energy has some.
     """
     return today.is_integer() and not lifetime.is_integer()
 

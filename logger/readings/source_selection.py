@@ -24,7 +24,7 @@ ANSWERS: Final = 3
 """A source is pinned after this many definitive answers of each path."""
 _DAY_S: Final = 86400
 SELDOM_S: Final = 600
-"""A gateway without data for each minute counts as silent if it gives no answer for this many seconds."""
+"""Seconds after an answer in which a tick counts as polled, at a site for which `is_counted_seldom` is True."""
 _ROWSETS: Final = {key.rowset.name: key.rowset for item in COUNTERS for key in item.keys}
 _SELDOM: Final = frozenset(name for name, rowset in _ROWSETS.items() if rowset.is_seldom)
 """Sources that are read from documents with longer intervals of polling than a minute."""
@@ -173,7 +173,10 @@ def _find(item: Field, snapshot: Snapshot, review: Review) -> _Found:
 
 
 def _notice_changes(snapshot: Snapshot, sources: Sources) -> tuple[Review, tuple[Event, ...]]:
-    """Compare firmware and meters with those of the review. Return the new review, and an event for other meters."""
+    """Compare firmware and meters with those of the review.
+
+    Return the new review, and an event if the meters changed.
+    """
     review, firmware = sources.review, snapshot.gateway.firmware
     meters = _meters(snapshot) or review.meters
     if review.changed_at > snapshot.tick:  # our clock was set back

@@ -24,14 +24,17 @@ KEY: Final = "storage CT"
 COMPARED_S: Final = 7200
 """The greatest age in seconds at which a sample is still compared."""
 _FEWEST: Final = 6
-"""Fewer samples are not compared, except the first one alone."""
+"""Two or more samples are judged only if there are at least this many.
+
+A single sample is judged, because the command `once` has only one.
+"""
 _WORTH_W: Final = 300.0
 """The batteries are compared with the CT only if they report at least this power, in W."""
 _NOTHING: Final = 0.05
 """A CT that shows less than this share of the batteries' power counts as measuring nothing."""
 _REVERSED: Final = -0.5
 _ALIKE: Final = (-1.5, -0.7)
-"""The first sample alone shows a reversed CT if the CT's power, divided by the batteries' power, is in this range."""
+"""A single sample shows a reversed CT if the CT's power, divided by the batteries' power, is in this range."""
 _CHECK_CT: Final = "have the installer check where the storage CT is clamped, and in which direction."
 
 

@@ -11,7 +11,7 @@ from logger.model import Report
 REPORTS_KEPT = 16
 """The number of reports that are stored for each inverter: the latest ones, by the time of their first arrival."""
 RECENT_S = 8 * 86400
-"""The time in seconds for which recent numbers are stored."""
+"""Seconds for which the recent numbers of a tick are stored: a few values, from which the page draws its curve."""
 
 
 def write(connection: sqlite3.Connection, gateway: str, changes: Mapping[str, str | None]) -> None:

@@ -143,8 +143,8 @@ class Store:
         """Lease undelivered rows of a role: the rows of the newest tick, or the oldest rows; None if nothing waits.
 
         `after`: only rows after the end of an earlier lease that is not acknowledged yet. Without ack() the same rows
-        are leased again. Damaged rows are moved to the refused lines. If many delivered leases are pending, their
-        rows are marked delivered first.
+        are leased again. Damaged rows are moved to the refused lines. If the rows of many delivered leases are not
+        marked delivered yet, these rows are marked first.
         """
         if self._pending.are_many():
             self._mark_pending()

@@ -157,8 +157,8 @@ class StoreThread:
     async def call(self, function: Callable[Concatenate[Store, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function of the store on its thread. An error of the function is raised to the caller.
 
-        The first function that finds the store full begins the problem `store`. The problem ends when the same
-        function succeeds. But after a failure of `put`, only a success of `put` ends the problem. If `ack` began the
+        If one of `_OF_THE_LOOPS` finds the store full, the problem `store` begins. The problem ends when the same
+        function succeeds. But if `put` fails meanwhile, the problem ends only when `put` succeeds. If `ack` began the
         problem, a success of `put` also ends it, because `put` also marks rows delivered.
         """
         name = function.__name__

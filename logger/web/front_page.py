@@ -80,7 +80,10 @@ class FrontPage:
         return Question(site, {}, self._recorder, self._clock, self._sites)
 
     async def _name_site(self, site: ShownSite, words: Wording) -> str:
-        """Return the name of a site; without a name, its number; without other sites, the usual title."""
+        """Return the name of a site.
+
+        For a site without a name, return its number, or the page's usual title if there is only one site.
+        """
         if site.name:
             return site.name
         return words.say("site", number=f"{site.number}") if len(self._sites) > 1 else words.say("title")
