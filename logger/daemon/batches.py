@@ -75,6 +75,9 @@ def make_amendment(
     stored: Mapping[str, str],
     before: GatewayState | None = None,
 ) -> tuple[Commit, dict[str, str]]:
-    """Make the commit of a state change outside of ticks. Return the commit and the state's new parts."""
+    """Make the commit of a state change outside of ticks. Return the commit and the state's new parts.
+
+    `rows`: the day rows that changed. `stored` and `before`: as for `make_commit`.
+    """
     parts, daily = dump_state(state, before, stored), make_daily_rows(rows)
     return Commit(gateway, state.energy.last_tick, state=compare(stored, parts), daily=daily), parts

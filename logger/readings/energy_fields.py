@@ -35,7 +35,10 @@ class EnergyMeaning:
 
 
 def _count(meaning: str, counters: str, power: str = "") -> EnergyMeaning:
-    """Make an energy that counters measure. `power`: the power that is integrated if there is no counter."""
+    """Make an energy that is the rise of a counter or of a sum of counters.
+
+    `counters`: the counter or the sum, in words. `power`: the power that is integrated if there is no counter.
+    """
     instead = f", or the integral of {power} if there is no counter" if power else ""
     return EnergyMeaning(meaning, f"the accepted values of {counters}", f"the accepted rises of {counters}{instead}")
 
