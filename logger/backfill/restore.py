@@ -44,7 +44,7 @@ class Rebuilt:
     live state that were not computed again. `added`: the replay that adds missing fields to rows of earlier versions.
     `days`: the sums of every day, for the months. `elsewhere`: the days whose only row begins at midnight of another
     time zone; these days get no second row. `double`: the days that have rows at two midnights. `lost`: rows of zeros
-    that replace stored rows of the live state's first day, for price bands that this day no longer has.
+    for price bands that the first day of the live state no longer has. They replace the stored rows of these bands.
     """
 
     earlier: Replayed | None = None

@@ -63,7 +63,7 @@ class StandIns:
             self._noted[kind, _normalise(kind, value)] = None
 
     def find(self, kind: Kind, value: str) -> str | None:
-        """Return the stand-in of a whole original; None if the original was not collected."""
+        """Return the stand-in for `value`; None if the whole text `value` is not a collected original."""
         self._choose()
         found = self.chosen.get((kind, _normalise(kind, value.strip())))
         return None if found is None else _take_form(kind, value, found)

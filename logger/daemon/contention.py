@@ -27,7 +27,10 @@ _WEIGHT: Final = 0.2
 Only answers that came while no slow request was in flight are averaged.
 """
 _ONE_LANE_S: Final = (6 * 3600, 24 * 3600)
-"""The first and the longest pause in seconds before two lanes are tried again. A failed trial costs a minute."""
+"""The first and the longest time in seconds for which slow and fast requests take turns.
+
+After this time both lanes are tried at once again. A failed trial costs a minute.
+"""
 _RECENT: Final = 30
 _RECENT_ENOUGH: Final = 6
 _SLOW_S: Final = (2.0, 1.0)

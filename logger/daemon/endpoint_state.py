@@ -177,7 +177,7 @@ class EndpointState:
 
     @property
     def _usual_cadence_s(self) -> int:
-        """Return the seconds between requests of a document without new values every minute."""
+        """Return the seconds between requests, unless new values every minute shorten this time."""
         every = self.endpoint.every
         cadence = self.intervals[every] if isinstance(every, str) else every
         if self.frequency == "rarely":

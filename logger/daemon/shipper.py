@@ -260,7 +260,7 @@ class Shipper:
             )
             for gateway, count in Counter(gateway_of(line.line) for line in refused).items():
                 points = "1 point" if count == 1 else f"{count} points"
-                text = f"InfluxDB refused {points} of the role {role}: {refused[0].reason}"
+                text = f"InfluxDB refused {points} for the {role} bucket: {refused[0].reason}"
                 self._record(gateway, Event(int(self._clock.time()), "points_refused", text[:500], "warning"))
         if delivery.outside_retention:
             self._changes.begin(

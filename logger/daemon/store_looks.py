@@ -15,7 +15,7 @@ _OLD_S: Final = 150.0
 
 
 class StoreLooks:
-    """Reads the store's figures, and logs the store's notes. Figures are reused for 150 s."""
+    """Reads the store's figures, and logs what the store noted, such as damage. Figures are reused for 150 s."""
 
     def __init__(self, store: StoreCalls, clock: Clock) -> None:
         self._store, self._clock = store, clock

@@ -26,7 +26,7 @@ _LAG_S: Final = (300, 1800)
 COMPARED_S: Final = _SPAN_S + _LAG_S[1]
 """The greatest age in seconds of a sample that is compared."""
 _FEWEST: Final = 20
-"""Two hours with fewer samples are not compared. A sample is taken every five minutes."""
+"""A span of two hours with fewer samples is not compared. A sample is taken every five minutes."""
 _APART: Final = 0.2
 _SUNNY_W: Final = 200.0
 _SUNNY_SHARE: Final = 0.1
@@ -78,10 +78,9 @@ def take_sample(at: int, totals: Mapping[str, Value], read_from: ReadFrom, view:
 def compare_sources(samples: Sequence[CtSample], most_w: float | None, wiring: Wiring) -> dict[str, SiteWarning]:
     """Return a site warning if production CT and inverters differ by more than a fifth over the last two sunny hours.
 
-    If the CT is reversed or measures nothing, the warning leaves out the powers and energies that are computed with
-    it. The first sample is compared alone, and only while the sun shines: a CT that then shows nothing is faulty. At
-    dusk a CT may show nothing, because the inverters' reports are older than the CT's power. `most_w`: the greatest
-    power that the inverters can make together.
+    If the CT is reversed, or measured nothing for two hours, the warning leaves out the powers and energies that are
+    computed with the CT. If there is only one sample, return a site warning only if the CT shows nothing while the sun
+    shines. `most_w`: the greatest power that the inverters can make together.
     """
     if not samples:
         return {}

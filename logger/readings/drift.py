@@ -116,7 +116,7 @@ def watch_all(
 def watch(shape: Shape, document: Document, tick: int) -> tuple[Shape, list[Event]]:
     """Compare a document with its known shape. Return the new shape, and events for lost and returned keys.
 
-    If the document was compared before, return the shape unchanged.
+    A document that was compared at an earlier tick is not compared again: the shape is returned unchanged.
     """
     if document.received_at == shape.seen_at:
         return shape, []

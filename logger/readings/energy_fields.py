@@ -46,8 +46,8 @@ def _count(meaning: str, counters: str, power: str = "") -> EnergyMeaning:
 def _balance(meaning: str, name: str, other: str) -> EnergyMeaning:
     """Make an energy that is balanced over the phases at each poll."""
     how = (
-        f"the rise of `{name}` minus the rise of `{other}`, added up over the polls at which it is above zero; only "
-        "for a net meter with several phases"
+        f"the rise of `{name}` minus the rise of `{other}`, added up over the polls at which the difference is "
+        "above zero; only for a net meter with several phases"
     )
     return EnergyMeaning(meaning, how, how)
 

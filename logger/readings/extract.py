@@ -1,4 +1,4 @@
-"""Read every value of the table from a snapshot. Pure.
+"""Read every value of the table of fields (`table.py`) from a snapshot. Pure.
 
 A measured value comes only from the first source that this gateway certainly has. While that source is silent, the
 value is absent, and the next source is not used. `Sources` holds the chosen source of each value of the site.

@@ -40,7 +40,7 @@ class Wanted:
 def find_wanted(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> Wanted:
     """Find the paths to poll.
 
-    The paths follow from the standing documents, the chosen sources and the energy state.
+    The paths follow from the documents of the snapshot, the chosen sources and the energy state.
     """
     watched = Watched(snapshot.documents)
     view = View(Snapshot(snapshot.gateway, snapshot.tick, watched, {}, snapshot.absent), "totals")

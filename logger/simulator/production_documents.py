@@ -1,4 +1,4 @@
-"""Make the documents of production and consumption: v1 totals, blocks, interval database, the oldest web page."""
+"""Make the documents of production and consumption, and the page `/production` of the oldest gateways."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Ballast:
         return disk.f_bavail * disk.f_frsize
 
     def release(self) -> bool:
-        """Remove the ballast. Return False if there was no ballast, or if it could not be removed."""
+        """Remove the file, to free its disk space. Return False if the file is missing or cannot be removed."""
         self.held = False
         try:
             self._path.unlink()

@@ -73,7 +73,7 @@ class Store:
         return notes
 
     def take_report(self) -> tuple[StoreFigures, list[str]]:
-        """Return the figures and the notes, for `status.json` and the log."""
+        """Return the figures for `status.json`, and the notes for the log, such as damage or dropped rows."""
         return self.read_figures(), self.take_notes()
 
     # -- recording ----------------------------------------------------------------------------------------------

@@ -141,9 +141,9 @@ def _write_value(value: Value, factor: float) -> str:
 
 
 def _write_lines(measurement: Measurement, told: Sequence[_Told]) -> tuple[Sequence[_Line], str]:
-    """Write a metric family for each field with a present value, by the library for Prometheus.
+    """Write the readings `told` of a measurement with the library for Prometheus, one metric family for each field.
 
-    Return each line of the text up to the place of its value, and the text that follows the last value.
+    Return the text in pieces: before each value the text since the previous value, then the text after the last value.
     """
     labels = ("site", *measurement.tags, *(_LAYOUT if measurement.has_layout else ()))
     lines, before = [], ""

@@ -10,16 +10,13 @@ from logger.web.markup import Markup, el, join
 from logger.web.wording import Wording
 
 _WIDTH, _HEIGHT = 10.0, 100.0
-"""Width and height of one place of the picture. The picture is stretched to the width of the page."""
+"""Width and height of the bars of one day or month in the picture, which is stretched to the width of the page."""
 _STEPS: Final = (1, 2, 3, 4, 5, 6, 8)
 
 
 @dataclass(frozen=True, slots=True)
 class BarPlace:
-    """One place of the picture: its label, its full name, and the row of its day or month.
-
-    `row` is None if the day or month has no row.
-    """
+    """One day or month in the picture: its label, its full name, and its row; `row` is None without a row."""
 
     label: str
     name: str
