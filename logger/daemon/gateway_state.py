@@ -156,7 +156,10 @@ _OLD: Final = (
     old_state.read_gateway_point,
     old_state.read_shapes,
 )
-"""The readers of energy, sources, equipment, gateway point and shapes, for each of the two formats."""
+"""The functions that read energy, sources, equipment, gateway point and shapes as stored before version 0.1.0.
+
+`_PRESENT` holds the functions that read the present format, in the same order.
+"""
 
 
 @lru_cache(maxsize=256)

@@ -17,7 +17,7 @@ from logger.model import Reading, Value
 
 @dataclass(frozen=True, slots=True)
 class SelfReport:
-    """Makes the `envoy_logger` points of one gateway at each tick. `shipped` is None without an InfluxDB."""
+    """Makes the `envoy_logger` points of one gateway at each tick. `shipped`: figures of the delivery, or None."""
 
     gateway: GatewayPort
     store_looks: StoreLooks

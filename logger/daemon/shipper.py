@@ -50,7 +50,7 @@ _LINES_AFTER: Final = 10
 This finds the lines that get status 500.
 """
 _SUSPECTED_S: Final = 3600.0
-"""For this many seconds after a line was refused with status 500, a search goes down to single lines at once."""
+"""After a line was refused with status 500, lines are sent alone for this many seconds, even without failures."""
 _STORE: Final = "store"
 _RESENDING: Final = "resending"
 

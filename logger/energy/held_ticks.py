@@ -15,11 +15,11 @@ def confirm_held(
     today: Mapping[str, DayEnergy],
     confirmed: Mapping[str, tuple[HeldValue, ...]],
 ) -> tuple[tuple[HeldTick, ...], tuple[tuple[int, dict[str, float]], ...]]:
-    """Add the values that are confirmed now to the held ticks.
+    """Complete the ticks at which a value was held, with the values that this tick confirms.
 
-    Return these ticks, and pairs of a held tick's time and its fields that were missing and are known now.
-    `opened`: the state before this tick. `counters`: the counters after this tick. `today`: today's energy after this
-    tick. `confirmed`: the confirmed values by counter.
+    Return all these ticks, and the time and the new fields of each tick that gets new fields. `opened`: the state
+    before this tick. `counters`: the counters after this tick. `today`: today's energy after this tick. `confirmed`:
+    counter → its values that this tick confirms.
     """
     if not opened.held_ticks:
         return (), ()

@@ -101,7 +101,7 @@ def _begin(state: EnergyState, keys: Sequence[str]) -> EnergyState:
 
 
 def _tags_of(state: EnergyState, key: str) -> Mapping[str, str]:
-    """Return the tags of a month or a year: the tags of its first month or day in the state."""
+    """Return the tags of a new month or year: those of its first month in the state, else first day, else today."""
     months = [period.tags for name, period in state.periods.items() if is_month(name) and name.startswith(key)]
     days = [day.tags for day in state.days if day.date.startswith(key)]
     return next((tags for tags in (*months, *days, state.today.tags) if tags), {})

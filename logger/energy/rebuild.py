@@ -53,7 +53,10 @@ _INVERTER_W: Final = 500.0
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """One tick as it was written: the fields and tags of its `envoy_totals` point, and its surroundings."""
+    """One tick as it was written: the fields and tags of its `envoy_totals` point.
+
+    `around`: the other values of the tick that a day row needs, such as voltage and charge.
+    """
 
     at: int
     fields: Mapping[str, Value]

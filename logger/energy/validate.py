@@ -101,8 +101,8 @@ def start_counter(
     """Accept the first value of a source as its base.
 
     A zero is accepted only after an hour of zeros outside the quiet window. `known`: the counter with its previous
-    source, or a counter without a base. `day`: the local ISO date. `bridged_wh`: the energy integrated from power since
-    the last accepted value of `known`.
+    source, or a counter without a base. `day`: the local ISO date. `bridged_wh`: the energy integrated from power
+    since the last accepted value of `known`.
     """
     source, has_base = bounds.source.name, known is not None and known.has_base
     if wh == 0:

@@ -67,9 +67,9 @@ def _choose(
     more: tuple[Field, ...] = (),
     rest_s: int = 0,
 ) -> Topic:
-    """Make a topic of all fields of a measurement.
+    """Make a topic of all fields of a measurement, and of the fields in `more`.
 
-    `shown`: the enabled fields, separated by spaces.
+    `shown`: the fields that Home Assistant enables by default, separated by spaces. `rest_s`: as in `Topic`.
     """
     names = frozenset(shown.split())
     fields = (*measurement.fields, *more)

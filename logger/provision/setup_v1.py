@@ -194,9 +194,10 @@ class _V1Setup:
         return Credential(password, name) if password else None
 
     async def _find_held(self, purpose: Purpose, users: Mapping[str, bool], held: str) -> str:
-        """Return the user that an earlier run made, also under another host name; empty without such a user.
+        """Return the name of the user that an earlier run made for `purpose`; empty without such a user.
 
-        The server must have this user, and `held` must be the user's password.
+        The host name of this machine may have changed since. `users`: all users of the server, by name. `held`: the
+        password that the earlier run stored; the user must still have this password.
         """
         for name in users if held else ():
             if name.startswith(USERS[purpose]) and await self._is_known(name, held):

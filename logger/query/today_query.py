@@ -59,7 +59,7 @@ def _answer_today(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def has_counted(answer: AnswerTable) -> bool:
-    """Return whether the last row of the answer has the energy counted since a time of today."""
+    """Return whether the last row of the answer has the energy since recording began today, not since midnight."""
     return _SINCE in answer.columns
 
 
@@ -103,10 +103,9 @@ def _explain(quantity: str, counting: Counting, clock: str) -> str:
 
 
 def _count_rows(rows: Rows, scope: Scope, last: Mapping[str, float | None]) -> Counting:
-    """Find the energy that was counted since recording began today, from rows alone.
+    """If recording began today, find the energy that was counted since then, from the newest day row.
 
-    The newest day row has this energy. `last`: the energies of the whole day, which the gateway itself gives. A
-    quantity in `last` does not count as begun today.
+    `last`: the energies of the whole day, as the gateway gives them. A quantity in `last` is left out of `begun`.
     """
     first = next((point.time for point in rows.of("envoy_totals") if _POWER in point.fields), 0)
     if first < _find_midnight(scope) + _AT_MIDNIGHT_S:

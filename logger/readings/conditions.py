@@ -1,4 +1,4 @@
-"""Group the condition flags of inverters by meaning: dark, healthy, not received, or switched off by the grid.
+"""Group the condition flags of inverters by meaning: dark, healthy, not heard, or switched off because of the grid.
 
 Firmware spells flags differently, such as `dc-pwr-low`, `acvoltage_avg_hi`, `hardwareError` and `dcvoltagetoolow`. So
 only the last part of a flag is compared, in small letters and without `-` and `_`.
@@ -13,7 +13,7 @@ DARK: Final = frozenset({"dcpwrlow", "dcvoltagetoolow"})
 HEALTHY: Final = DARK | {"ok", "done", "sleeping", "runningonac", "poweronreset"}
 """Flags of a healthy inverter, including those of its nights: asleep, running on grid power, starting again."""
 UNHEARD: Final = frozenset({"failure", "notmonitored"})
-"""Flags of an inverter that the gateway does not receive. These flags are normal while the panel is dark."""
+"""Flags which mean that the gateway receives nothing from the inverter, as is normal while the panel is dark."""
 TRIPS: Final = frozenset(
     {
         "acvoltageavghi",

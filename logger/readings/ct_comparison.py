@@ -79,8 +79,8 @@ def compare_sources(samples: Sequence[CtSample], most_w: float | None, wiring: W
     """Return a site warning if production CT and inverters differ by more than a fifth over the last two sunny hours.
 
     If the CT is reversed, or measured nothing for two hours, the warning leaves out the powers and energies that are
-    computed with the CT. If there is only one sample, return a site warning only if the CT shows nothing while the sun
-    shines. `most_w`: the greatest power that the inverters can make together.
+    computed with the CT. If there is only one sample, return a site warning only if the CT shows nothing while the
+    sun shines. `most_w`: the greatest power that the inverters can make together.
     """
     if not samples:
         return {}

@@ -1,7 +1,7 @@
 """Believe that meters or batteries were removed only after they have been missing for half an hour (Q-C18). Pure.
 
 A starting gateway gives empty lists of meters and batteries for some minutes. Without these devices the site would
-have other sources of its values, another power of the house, and other figures of all batteries together.
+have other sources of its values, another power of the house, and other totals of the batteries.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BY_METER: Final = s.STORAGE_METER.name
 _NO_METERS: Final = f"{paths.METERS} lists no meter now, and listed meters less than half an hour ago"
 _COUNTERS: Final = ("charged", "discharged")
 _FIELDS: Final = "envoy_totals.batter"
-"""The beginning of the names of fields about all batteries together."""
+"""The beginning of the names of the fields of `envoy_totals` about batteries."""
 
 
 def hide_lost_meters(snapshot: Snapshot, equipment: Equipment) -> Snapshot:
@@ -45,7 +45,7 @@ def has_lost_batteries(equipment: Equipment, view: View) -> bool:
 
 
 def leave_out_batteries(totals: Mapping[str, Value], read_from: ReadFrom) -> dict[str, Value]:
-    """Return the totals without the figures of all batteries together, except those of the storage meter."""
+    """Return the totals without the fields about batteries, except those that the storage meter gives."""
     by_meter = {name for name, (rowset, _) in read_from.items() if rowset.name == _BY_METER}
     return {name: value for name, value in totals.items() if not name.startswith("batter") or name in by_meter}
 

@@ -235,7 +235,7 @@ def _list_blocks(body: Json) -> Iterator[OwnTime]:
 
 
 def name_block(side: str, block: Mapping[str, Json]) -> str:
-    """Return the name under which the time of a block of production.json is followed."""
+    """Return the name under which the time of a block in the list `side` of production.json is followed."""
     return f"{side} {block.get('type')} {block.get('measurementType', '')}"
 
 

@@ -1,4 +1,4 @@
-"""Read and change the tables `ledger`, `report` and `recent`: states, inverters' last reports, recent numbers."""
+"""Read and change the tables `ledger`, `report` and `recent`: states, inverters' last reports, the page's curve."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def purge_recent(connection: sqlite3.Connection, before: int) -> int:
 
 
 def list_gateways(connection: sqlite3.Connection) -> list[str]:
-    """Return the serials of all gateways with a state or recent numbers in the store."""
+    """Return the serials of all gateways with a state, or numbers for the page's curve, in the store."""
     return [
         row[0] for row in connection.execute("SELECT gateway FROM ledger UNION SELECT gateway FROM recent ORDER BY 1")
     ]

@@ -114,7 +114,7 @@ class Store:
         return self._file.read(state_rows.read_reports, gateway)
 
     def read_recent(self, gateway: str, since: int) -> list[tuple[int, dict[str, float]]]:
-        """Read the recent numbers of the ticks from `since` on. Recent numbers are kept for eight days."""
+        """Read the numbers for the page's curve of the ticks from `since` on. The store keeps them for eight days."""
         return self._file.read(state_rows.read_recent, gateway, since)
 
     def read_daily(self, gateway: str, since_day: str) -> list[DailyRow]:
@@ -281,7 +281,7 @@ class Store:
     # -- keeping house ------------------------------------------------------------------------------------------
 
     def tidy(self) -> None:
-        """Delete delivered rows and recent numbers that are old enough, in small transactions."""
+        """Delete old delivered rows, and old numbers for the page's curve, in small transactions."""
         now = self._now()
         self._file.write(state_rows.purge_recent, now - state_rows.RECENT_S)
         while self._file.write(outbox_rows.purge, now - self._keep_days * 86400, STEP):

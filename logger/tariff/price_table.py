@@ -15,7 +15,7 @@ _LONGEST_S: Final = 3600
 _HEADER: Final = ["time", "buy", "sell"]
 _EXAMPLE: Final = "2026-01-31T14:00+01:00,0.2871,0.0412"
 _MOST_TIMES: Final = 100
-"""Two prices without a point count as parts of one number if the second is at least this many times the first."""
+"""Two numbers without a point, the second this many times the first, are one price with a comma, such as 0,2871."""
 
 
 @dataclass(frozen=True, slots=True)

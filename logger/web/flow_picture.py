@@ -120,7 +120,7 @@ def _draw_wire(kind: str) -> Markup:
 
 @cache
 def _frame_current(kind: str, way: str, speed: int) -> Frame:
-    """Draw a line with moving dots. The width of the line is left open as a gap, which is filled later."""
+    """Draw a line with moving dots, as a frame whose gap is filled with the width of the line."""
     dots = el("path", d=_find_path(kind), class_=f"current {kind} {way} s{speed}", stroke_width=GAP)
     return Frame(join(_draw_wire(kind), dots))
 
@@ -138,7 +138,7 @@ def _draw_node(flow: Branch) -> Markup:
 
 @cache
 def _frame_node(kind: str, lines: int) -> Frame:
-    """Draw the circle and the symbol of a branch. The branch's lines of text are left open as gaps, filled later."""
+    """Draw the circle and the symbol of a branch, as a frame whose gaps are filled with the branch's texts."""
     x, y = _PLACES[kind]
     texts = zip(("watts", "name", "note")[:lines], (6, 25, 42), strict=False)
     return Frame(

@@ -158,7 +158,7 @@ OTHER_QUESTIONS: Final = (
         note="The answer is the most energy that a battery of any size could have kept and returned on the same day. "
         "A bigger battery also keeps energy over midnight, which is not in the answer. "
         "InfluxQL has no `min` of two columns. So the query subtracts the absolute "
-        "difference of both columns from their sum. Half of the result is the smaller of both columns.",
+        "difference of both columns from their sum, which gives twice the smaller column, and halves the result.",
     ),
     Question(
         "voltage",

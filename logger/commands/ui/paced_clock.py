@@ -45,7 +45,7 @@ class PacedClock(FastClock):
 
     @classmethod
     def join(cls, path: Path, origin: float, start: float, rate: float, patience_s: float = 0.0) -> Self:
-        """Open the clock whose file another process made."""
+        """Open the clock whose file another process made. `origin`, `start` and `rate` must be as in that process."""
         with path.open("r+b") as file:
             return cls(origin, start, rate, patience_s, shared=mmap.mmap(file.fileno(), 2 * _NUMBER.size))
 
