@@ -16,9 +16,9 @@ error. The text of each error has two lines: what happened, and what to do::
     │   ├── OversizeError                   69        the answer is larger than allowed
     │   └── CertificateError                69        the certificate is not the pinned one, or does not verify
     ├── GatewayError                        69
-    │   ├── BusyError                       69   yes  5xx: booting, cleaning up, overloaded
-    │   ├── UnreadableError                 69   yes  HTML, an empty or an incomplete body instead of a document
-    │   ├── AbsentError                     69        404: this gateway has no such document
+    │   ├── BusyError                       69   yes  408, 429, 5xx: booting, cleaning up, overloaded
+    │   ├── UnreadableError                 69   yes  HTML, a redirect, an empty or an incomplete body
+    │   ├── AbsentError                     69        400, 404, 405, 410: this gateway has no such document
     │   ├── NotAllowedError                 69        401 or 403 on one path
     │   ├── NotAGatewayError                69        a device that is no gateway answers at this address
     │   └── SerialDiffersError              78        the gateway's serial differs from the settings
@@ -27,7 +27,7 @@ error. The text of each error has two lines: what happened, and what to do::
     │   ├── SignInRefusedError              77        wrong e-mail, password or serial
     │   └── SignInBlockedError              77        multi-factor, too many sessions, throttled, cooling down
     ├── BrokerError                         69   yes  the MQTT broker cannot be reached
-    │   └── BrokerRefusedError              77        the MQTT broker refuses user or password
+    │   └── BrokerRefusedError              77   yes  the MQTT broker refuses user or password
     └── InfluxError                         69
         ├── InfluxRefusedError              77        401, 403: the credentials do not permit the request
         └── InfluxMissingError              69        no such database, bucket or organisation
@@ -145,19 +145,19 @@ class GatewayError(EnvoyLoggerError):
 
 
 class BusyError(GatewayError):
-    """The gateway answered with status 5xx, because it starts, cleans up or is overloaded."""
+    """The gateway cannot give the document now, because it starts, cleans up or is overloaded."""
 
     retry = True
 
 
 class UnreadableError(GatewayError):
-    """The gateway answered with HTML, or with an empty or incomplete body, instead of a document."""
+    """The gateway answered with HTML, a redirect, or an empty or incomplete body, instead of a document."""
 
     retry = True
 
 
 class AbsentError(GatewayError):
-    """The gateway answered with status 404, because it does not have the requested document."""
+    """The gateway answered that it does not have the requested document."""
 
 
 class NotAllowedError(GatewayError):
