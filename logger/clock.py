@@ -89,7 +89,7 @@ class FastClock:
         return min(now, self.start + (now - self.origin) * self.rate)
 
     def monotonic(self) -> float:
-        """Return seconds by this clock that never step back."""
+        """Return the same seconds as `time`. They step back if the machine's clock is set back."""
         return self.time()
 
     @property

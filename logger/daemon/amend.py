@@ -131,10 +131,10 @@ class StateApi:
         )
 
     async def restore_periods(self, gateway: str, days: dict[str, Period]) -> int:
-        """Compute again the sums of the months that contain these days. Return the number of rows that were made.
+        """Compute again the sums of the months that contain these days.
 
-        `days`: ISO date → the sums of that day. If the store has a row of a day, the row's figures are used. Rows of
-        months and years are made.
+        Make the rows of these months and of their years. Return the number of these rows. `days`: ISO date → the sums
+        of that day. If the store has a row of a day, the row's figures are used.
         """
         begin, end = (f"{day[:-2]}{place}" for day, place in ((min(days), "01"), (max(days), "31")))
         stored = await self._store.call(Store.read_rows, gateway, "envoy_day", begin, end)

@@ -95,7 +95,7 @@ def _report_of(gateway: str, report: Report) -> Report:
 def check_settings(settings: Settings, problems: tuple[Problem, ...], report: Report) -> None:
     """Report each problem and each warning of the settings and of the files for layout and tariff.
 
-    If there is no problem, report how many settings are set, and where.
+    If there is no problem, report how many settings are set, and by which sources.
     """
     name = "settings"
     found = [*problems, *layout_problems(settings), *tariff_problems(settings)]

@@ -52,7 +52,11 @@ def _keep_to_marks(found: Mapping[str, float], state: EnergyState) -> dict[str, 
 
 
 def list_fields(state: EnergyState, accepted: Mapping[str, float], todays: Mapping[str, float]) -> dict[str, float]:
-    """Compute lifetime and today fields, in Wh, of the quantities whose counters were all accepted at one tick."""
+    """Compute lifetime and today fields, in Wh, of the quantities whose counters were all accepted at one tick.
+
+    `accepted`: the accepted value of each counter in Wh. `todays`: the rise of each counter in Wh since midnight;
+    empty to leave out the today fields.
+    """
     fields: dict[str, float] = {}
     measured = {name for name in accepted if state.counters[name].source != POWER}
     for quantity, of in terms(state.wiring).items():

@@ -186,8 +186,8 @@ async def check_read(target: Target, token: str, dialect: Dialect, bucket: str, 
     """Check with an empty query whether a token may read a bucket (2.x, 3.x).
 
     Raises WireError if no answer arrives, and InfluxError with the reason if the token may not read. influxdb-client
-    is not used here, so that `doctor` need not wait for its import. The query of 3.x is written from its
-    documentation.
+    is not used here, so that `doctor` need not wait for its import. The query of 3.x follows the
+    documentation of InfluxDB 3.
     """
     wire = Wire(target.url, clock, use_proxy=True, max_bytes=_LIMIT)
     try:

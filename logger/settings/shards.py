@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Final
 
 POD: Final = "pod"
-"""The word for the pod's number in a Kubernetes StatefulSet, which is the end of the pod's host name."""
+"""The word in LOGGER_SHARD that stands for the number at the end of a pod's host name (Kubernetes StatefulSet)."""
 _ORDINAL: Final = re.compile(r".*-(\d{1,4})")
 
 

@@ -77,7 +77,7 @@ class Inputs:
         return secret
 
     def report_closed(self, folder: Path, variable: str, error: PermissionError) -> None:
-        """Add a problem if this user may not read the folder `credentials`, once for all secrets."""
+        """Add a problem if this user may not read the folder `credentials`: one problem for all secrets in it."""
         if folder.name == CREDENTIALS and variable not in self.hidden:
             self.hidden.add(variable)
             closed = Problem(str(folder), "folder", f"cannot be read: {reason_of(error)}", SUDO)

@@ -42,7 +42,7 @@ class PendingAcks:
             outbox_rows.deliver(connection, lease.role, lease.ids, 0, at if keep else None)
 
     def clear(self) -> None:
-        """Remove all leases, after the transaction that marked their rows is on the disk."""
+        """Remove all leases. The caller has committed the transaction that marked their rows."""
         self._leases.clear()
 
     def list_leases(self, role: Role | None = None) -> list[Lease]:
