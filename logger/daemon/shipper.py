@@ -50,7 +50,7 @@ _LINES_AFTER: Final = 10
 This finds the lines that get status 500.
 """
 _SUSPECTED_S: Final = 3600.0
-"""After a line was refused with status 500, lines are sent alone for this many seconds, even without failures."""
+"""For this many seconds after a line was refused with status 500, one status 500 is enough to send lines alone."""
 _STORE: Final = "store"
 _RESENDING: Final = "resending"
 

@@ -44,7 +44,7 @@ def _stamp(rowset: Rowset, row: Row) -> int | None:
 
 
 def _is_current(rowset: Rowset, row: Row, view: View) -> bool:
-    """Return True if a row is as new as its document; False if the row should have a time of its own and has none."""
+    """Return True if a row is as new as its document: it has a power of the present second, or a recent time."""
     if rowset.grain == "now" or row.document is None:
         return True
     stamp = _stamp(rowset, row)
