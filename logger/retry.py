@@ -88,10 +88,7 @@ async def attempt(
         failed = [error]
 
     async def again() -> T:
-        """Raise the error of the first try, so that tenacity counts that try.
-
-        If the first try succeeds, tenacity is not used.
-        """
+        """Raise the error of the first try, so that tenacity counts that try. On each later call, run `call`."""
         if failed:
             raise failed.pop()
         return await call()

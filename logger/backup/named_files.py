@@ -89,9 +89,10 @@ def _path_of(settings: Settings, variable: str) -> Path | None:
 
 
 def _beside(variable: str, named: Path, path: Path) -> str:
-    """Return the place of `path`: `SETTING/PATH`, with the path from the folder of `named`.
+    """Return the place in the backup of the file at `path`: `SETTING/PATH`.
 
-    If the file is outside this folder, PATH is the whole path.
+    SETTING is `variable`. PATH is the path from the folder of the file `named`, or the absolute path if the file is
+    outside this folder.
     """
     folder = named.parent
     rest = path.relative_to(folder) if path.is_relative_to(folder) else path.absolute()

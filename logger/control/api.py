@@ -85,10 +85,10 @@ class StoreApi:
         return await self._store.call(Store.discard, ids)
 
     async def replay(self, since: Number, after: Number, daily: StrictBool = False) -> tuple[int, int | None]:
-        """Let one page of delivered rows of ticks from `since` on wait for delivery again.
+        """Make one page of delivered rows wait for delivery again: rows of ticks from `since` (unix seconds) on.
 
-        `daily`: choose daily rows from the day of `since` on instead. Return the number of rows, and `after` for the
-        next page.
+        `daily`: choose daily rows of days from `since` on instead. `after`: the last id of the page before; 0 for the
+        first page. Return the number of rows, and the value of `after` for the next page.
         """
         return self._wake(await self._store.call(Store.replay_daily if daily else Store.replay, since, after))
 

@@ -72,7 +72,10 @@ class DeliveryTroubles:
         return is_renewed
 
     def begin_wait(self, role: Role, outcome: Wait, *, live: bool) -> None:
-        """Log a failure that can end by itself, and plan the next delivery with back-off."""
+        """Log a failure that can end by itself, and plan the next delivery with back-off.
+
+        `live`: the failed delivery had new rows, not backlog.
+        """
         self._note(role, outcome)
         lane, asked_s = role if live else backlog_of(role), outcome.retry_after_s or 0.0
         if self._is_server_well:

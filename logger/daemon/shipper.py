@@ -274,7 +274,10 @@ class Shipper:
         self.shipped.waiting_for = ""
 
     async def _put_off(self, role: Role, outcome: Wait | Blocked, *, live: bool) -> None:
-        """Plan the next delivery after a failed one. If InfluxDB was away, plan to send recent points again."""
+        """Plan the next delivery after a failed one. If InfluxDB was away, plan to send recent points again.
+
+        `live`: the failed delivery had new rows, not backlog.
+        """
         self.shipped.waiting_for = outcome.reason
         if live:
             self._news.add(role)

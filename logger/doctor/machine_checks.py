@@ -150,7 +150,11 @@ def _judge_missing_folder(folder: Path, who: str) -> CheckResult:
 
 
 def _find_wrong_modes(folder: Path) -> Iterator[CheckResult]:
-    """Find what other users can read, the folder or files, and files that do not belong to the folder's owner."""
+    """Yield a result for each wrong permission or owner in the state folder.
+
+    No other user may use the folder. No other user may read a file in it, except `status.json`. Everything in it must
+    belong to the folder's owner.
+    """
     own = folder.stat()
     if own.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         yield bad(_STATE, f"{folder} is open to other users", f"chmod 700 {folder}")

@@ -141,7 +141,7 @@ class _Account:
         return next((refusal for refusal in refusals if refusal.kind == "throttled"), refusals[0])
 
     async def _post(self, session: str) -> tuple[Answer, str]:
-        """Request the token from the token server. The body of the answer is the token."""
+        """Request the token from the token server. Return the answer, and the token: the body of the answer."""
         wire, path = self._wire_to(self.access.token_url)
         body = {"session_id": session, "serial_num": self.serial, "username": self.access.username}
         answer = await wire.request("POST", path, timeout_s=_TIMEOUT_S, headers={"accept": "*/*"}, json=body)
@@ -150,7 +150,7 @@ class _Account:
     async def _get(self, session: str) -> tuple[Answer, str]:
         """Request the token from the login server, with the session's cookie.
 
-        The answer is JSON that contains the token.
+        Return the answer, and the token in its JSON; the token is empty if the JSON has none.
         """
         wire, _ = self._wire_to(self.access.login_url)
         own = {} if wire.cookie(_SESSION_COOKIE) else {"cookie": f"{_SESSION_COOKIE}={session}"}

@@ -30,7 +30,7 @@ _STOPS: Final = frozenset({"refused", "blocked", "mfa"})
 """Kinds of refusal that only a person can resolve. Changed credentials may be tried immediately."""
 HASH_COST: Final = 2**12
 HASH_TIMES: Final = 4
-"""Parameters n and p of scrypt for the hash of credentials. One hash takes about 4 MiB and 50 ms."""
+"""The parameter p of scrypt for the hash of credentials; HASH_COST is its n. One hash takes about 4 MiB and 50 ms."""
 LATER: Final = "wait, or set ENPHASE_TOKEN_FILE to a token made at https://entrez.enphaseenergy.com."
 
 

@@ -123,7 +123,10 @@ class _Setup:
 
 
 def _describe_unread(name: str, asked: int | None) -> Step:
-    """Describe a database whose retention the server does not tell."""
+    """Make the step for a database whose retention the server does not tell.
+
+    `asked`: the retention in seconds that the plan asks for; None if the present retention may stay.
+    """
     subject = f"database {name!r}"
     if asked is None:
         return Step("exists", subject)

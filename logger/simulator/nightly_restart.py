@@ -21,7 +21,7 @@ _KEPT: Final = frozenset({"eid", "timestamp", "readingTime", "lastReportDate", "
 
 @dataclass(slots=True)
 class NightlyRestart:
-    """Answer for the gateway `model`, which restarts each night by the time zone `zone`."""
+    """Answer for the gateway `model`, which restarts at 23:58 each night. `zone`: the time zone of this time."""
 
     model: SiteModel
     zone: str

@@ -252,7 +252,7 @@ class Store:
         return self._file.write(refused_rows.discard, ids)
 
     def replay(self, since: int, after: int = 0) -> tuple[int, int | None]:
-        """Let some delivered rows of ticks from `since` on (unix seconds) wait for delivery again.
+        """Make some delivered rows wait for delivery again: rows of ticks from `since` (unix seconds) on.
 
         Only rows with ids greater than `after` wait again. Returns the number of these rows, and the value of
         `after` for the next call; None at the end.
@@ -261,7 +261,7 @@ class Store:
         return self._file.write(outbox_rows.replay, since, after, STEP)
 
     def replay_daily(self, since: int, after: int = 0) -> tuple[int, int | None]:
-        """Let some daily rows with ids greater than `after` wait for delivery again.
+        """Make some daily rows with ids greater than `after` wait for delivery again.
 
         Rows of days that had ended in every time zone before `since` (unix seconds) are left out. Returns the number
         of rows that wait again, and the value of `after` for the next call; None at the end.

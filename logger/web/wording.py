@@ -102,7 +102,7 @@ class Wording:
         return MONTHS[self.language].split()[of.month - 1]
 
     def _round(self, value: float) -> str:
-        """Write a round number with the decimals that it has, at most two."""
+        """Write a number with as few decimals as it needs, and at most two."""
         return self.number(value, next(count for count in range(3) if round(value, count) == round(value, 2)))
 
     def _join(self, number: str, unit: str) -> str:

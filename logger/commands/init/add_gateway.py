@@ -36,7 +36,10 @@ _HEAD: Final = (
 )
 _MOVED: Final = ("ENPHASE_GATEWAY", "ENPHASE_SERIAL", "ENPHASE_LOCAL_USERNAME", "LOGGER_SITE", "LOGGER_TIMEZONE",
                  "LOGGER_SITE_MAX_W", "LOGGER_LAYOUT_FILE", "LOGGER_TARIFF_FILE")  # fmt: skip
-"""The settings of a recorder's only gateway that go into its table. All other settings stay, for all gateways."""
+"""The settings that move from the settings file into the first gateway's table when a second gateway is added.
+
+All other settings stay in the settings file, and apply to all gateways.
+"""
 _MOVED_SECRETS: Final = ("ENPHASE_TOKEN", "ENPHASE_LOCAL_PASSWORD")
 
 

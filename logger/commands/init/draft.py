@@ -101,7 +101,7 @@ class Draft:
     def adopt(self, *variables: str) -> None:
         """Put these variables of the environment into the draft, if no answer replaced them.
 
-        Call this method only for values that a test has used.
+        Call this method only for variables that `init` has used in a test of the gateway or of InfluxDB.
         """
         for name in variables:
             value = self.before.values[name]
