@@ -81,7 +81,10 @@ def _find_begin(state: EnergyState, name: str) -> int:
 
 
 def add_countings(each: Sequence[Counting]) -> Counting:
-    """Combine the countings of the gateways of one site. Add up only energies that began together."""
+    """Combine the countings of the gateways of one site.
+
+    Add up the energies only if counting began at the same time, within five minutes, at all gateways.
+    """
     begun = frozenset[str]().union(*(one.begun for one in each))
     if not begun:
         return UNKNOWN

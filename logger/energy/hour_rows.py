@@ -101,7 +101,10 @@ def _make_point(hour: Hour, state: EnergyState) -> Reading | None:
 
 
 def _list_known(hour: Hour, state: EnergyState, *, is_covered: bool) -> Mapping[str, DayEnergy]:
-    """Return the energy in Wh of each counter whose energy in an hour is known."""
+    """Return the energy in Wh of each counter whose energy in an hour is known.
+
+    `is_covered`: the gateway was polled for enough of the hour. If not, an energy integrated from power is unknown.
+    """
     return {
         name: DayEnergy(wh)
         for name, wh in hour.wh.items()

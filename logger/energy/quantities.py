@@ -106,7 +106,7 @@ def figure(quantity: str, wiring: Wiring | None, energy: Mapping[str, DayEnergy]
 
 
 def _compute(quantity: str, of: Mapping[str, int], energy: Mapping[str, DayEnergy]) -> tuple[float, float] | None:
-    """Compute the figure of a quantity from its counters `of`, with their signs."""
+    """Compute the same two energies as `figure`. `of`: the counters of the quantity, each with its sign."""
     wh = gap = integrated = 0.0
     for name, sign in of.items():
         counted = energy.get(name)

@@ -258,9 +258,9 @@ class EnergyState:
     of each flow. `unbalanced`: the energy that is not balanced over the phases yet. `held_ticks`: ticks with a value
     that is not accepted yet. `refused`: the gateway's refused figures of today, in Wh by quantity. `bases`: the first
     accepted value of each counter; this state counts no energy from before that value. `unpriced`: energy that waits
-    for its price. `quarter`: the sums of the powers in the present quarter of an hour. `marks`: the marks of the
-    quantities that are sums of several counters. `hours`: the hours that are not written yet. `periods`: months
-    (`2026-11`) and years (`2026`); a month holds the sums of its days that are no longer in `days`.
+    for its price. `quarter`: the sums of the powers in the present quarter of an hour. `marks`: the last figures of
+    each quantity that is a sum of several counters (see `Mark`). `hours`: the hours that are not written yet.
+    `periods`: months (`2026-11`) and years (`2026`); a month holds the sums of its days that are no longer in `days`.
     """
 
     zone: str = ""

@@ -63,11 +63,11 @@ def account_for_panels(
 
 
 def _count_days(state: PanelState, judged: str) -> PanelState:
-    """Count silent days and low days.
+    """Set the numbers of silent days and low days of the panels on each day.
 
-    A day that is not judged yet gets the low days of the last judged day. Silent days are counted again on every day
-    of the state. But the oldest day keeps its numbers of silent days if the day was judged before this poll, because
-    no earlier day is known.
+    `judged`: the last day that was judged before this poll. A day that is not judged yet gets the numbers of low days
+    of the last judged day. The numbers of silent days are counted anew for all days of the state, except an oldest
+    day that was judged before this poll: the day before it is unknown.
     """
     days = {
         day: set_low_days(kept, state.watch.weak_days) if day > max(judged, state.watch.judged) else kept

@@ -40,8 +40,9 @@ def derive_powers(
 ) -> tuple[dict[str, Value], Shortfall | None]:
     """Add the powers in W that can be computed from other powers of the same time.
 
-    A consumption or a house power that is further below zero than the errors of the CTs explain is left out. Return
-    the fields, and the power of the house if it was left out.
+    `are_together`: tests whether the powers of some fields were measured at the same time. A consumption or a house
+    power that is further below zero than the errors of the CTs explain is left out. Return the fields, and the power
+    of the house if it was left out.
     """
     known = {name: watts for name in _GIVEN if (watts := _number(fields, name)) is not None}
     found, short = dict(fields), None
@@ -60,7 +61,8 @@ def derive_powers(
 def _list_by_total(known: Mapping[str, float], wiring: Wiring, are_together: Together) -> dict[str, Sequence[float]]:
     """Return the powers that can be computed at a site with a total CT: field → the powers in W that add up to it.
 
-    The fields are those of consumption, house and net power.
+    The fields are those of consumption, house and net power. `are_together`: tests whether the powers of some fields
+    were measured at the same time.
     """
     if CONSUMPTION_W not in known:
         return {}
@@ -76,7 +78,8 @@ def _list_by_total(known: Mapping[str, float], wiring: Wiring, are_together: Tog
 def _list_by_net(known: Mapping[str, float], wiring: Wiring, are_together: Together) -> dict[str, Sequence[float]]:
     """Return the powers that can be computed at a site with a net CT: field → the powers in W that add up to it.
 
-    The fields are those of consumption and house power.
+    The fields are those of consumption and house power. `are_together`: tests whether the powers of some fields were
+    measured at the same time.
     """
     if not known.keys() >= {PRODUCTION_W, NET_W} or not are_together((PRODUCTION_W, NET_W)):
         return {}

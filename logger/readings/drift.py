@@ -163,7 +163,7 @@ def _describe_loss(path: str, place: str, was: str, now: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """The places of one document: keys, each with all keys above it.
+    """The places of one document. A place is the path to a key, such as `[ENCHARGE]/devices[]/temperature`.
 
     `kinds`: the kind of value at each place. `unclear`: the places with a null or with values of several kinds.
     `objects`: the places of objects.

@@ -44,8 +44,8 @@ class GatewayPoint:
 class Points:
     """Collect the points of one tick. `totals`: the fields of `envoy_totals`, whose point is made later.
 
-    Devices must be added in the table's order, reports first: the inverters' status points and the gateway's point
-    contain the reporting interval.
+    Devices must be added in the order of the table of fields, where inverter reports come first. The points of
+    inverter status and of the gateway contain the interval between these reports.
     """
 
     def __init__(

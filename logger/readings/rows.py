@@ -113,7 +113,10 @@ class View:
         return UNKNOWN
 
     def find_fact(self, path: str) -> Found[Document]:
-        """Return the standing document at `path`, for facts about the installation; ABSENT or UNKNOWN without one."""
+        """Return the standing document at `path`: the newest one, also if it is not fresh.
+
+        Return ABSENT or UNKNOWN without a document. Use this method for facts about the installation.
+        """
         document = self.snapshot.documents.get(path)
         if document is not None:
             return document

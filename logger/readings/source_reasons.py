@@ -92,8 +92,8 @@ def describe_several(kind: str, view: View) -> str:
 def _compare_batteries(view: View) -> str:
     """Return a text that names the IQ Batteries with a faulty entry; empty without a fault.
 
-    A battery has a faulty entry if the list of powers has it twice or without a plausible power, or if only one of
-    the list of powers and the ensemble inventory has it.
+    There are three faults. The list of powers has a battery twice. The list of powers has no plausible power for a
+    battery. A battery is in the list of powers or in the ensemble inventory, but not in both.
     """
     powers, listed = (
         Counter(row.serial for row in rows or ())

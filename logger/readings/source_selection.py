@@ -60,8 +60,8 @@ class Review:
 class Sources:
     """The name of the source of each value of the site.
 
-    `fields`: sources by `measurement.field`. `counters`: sources by primitive counter. `pinned`: counters with a
-    fixed source.
+    `fields`: sources by `measurement.field`. `counters`: sources by counter, such as `import`. `pinned`: counters
+    with a fixed source.
     """
 
     fields: Mapping[str, str] = field(default_factory=dict)

@@ -105,7 +105,7 @@ def _count_registered(view: View, document: Document) -> int:
 
 @lru_cache(maxsize=4)
 def _list_living(document: Document, now: float, registered: int) -> Rows:
-    """List the inverters that are not removed. `now`: the gateway's clock when the document arrived."""
+    """List the inverters that are not removed. For the arguments see `_list_flags`."""
     rows = list_devices(document, PCU)
     times = [row.reported for row in rows or () if row.reported and now - row.reported >= -AHEAD_S]
     oldest = max(times, default=0) - GONE_S
@@ -248,7 +248,11 @@ def list_flags(view: View) -> Rows:
 
 @lru_cache(maxsize=4)
 def _list_flags(document: Document, now: float, registered: int) -> Rows:
-    """Make the flags of a v1 list. `now`: the gateway's clock when the document arrived."""
+    """Make the flags of a v1 list.
+
+    `now`: the gateway's clock when the document arrived. `registered`: the number of registered inverters, 0 if
+    unknown or not needed.
+    """
     rows = _list_living(document, now, registered)
     return rows and [_flag(row, now, row.values.get("lastReportWatts"), is_gone=False) for row in rows]
 
