@@ -12,7 +12,7 @@ from grafana.query.newest import Seen, Sign
 from grafana.transformations import sum_of
 
 MONEY: Final = (
-    "Cost: the price of the energy from the grid, with the standing charge. Income: the price of the energy to the "
+    "Cost: the money for the energy from the grid, with the standing charge. Income: the money for the energy to the "
     "grid. Saved: the cost that the house would have without sun and battery, minus the cost, plus the income. The "
     "money of today is counted to the last quarter of an hour."
 )

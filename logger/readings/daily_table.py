@@ -149,7 +149,7 @@ def _of_period(kind: str, example: str) -> tuple[Field, ...]:
     """Return the fields of a month or a year, which are all computed from the day rows."""
     return (
         Field(f"local_{kind}", f"The local {kind}, as {example}.", kind="string", made_of="the site's time zone"),
-        Field("days", "The number of days with a row.", kind="int", made_of="the number of day rows"),
+        Field("days", "The number of days that have a day row.", kind="int", made_of="the number of day rows"),
         *list_estimated_energies(f"in the {kind}", made_of=_SUM_OF_DAYS),
         *(replace(field, made_of=_CURRENCY if field.name == "currency" else _SUM_OF_DAYS) for field in _MONEY),
         Field("peak_production_w", "The greatest peak_production_w of the days.", made_of=_GREATEST_OF_DAYS),
@@ -164,7 +164,7 @@ def _of_period(kind: str, example: str) -> tuple[Field, ...]:
         Field("best_day", "The day with the greatest production, as YYYY-MM-DD.", kind="string",
             made_of="the day row with the greatest production_wh"),
         Field("best_day_wh", "The energy produced on best_day.", made_of=_GREATEST_OF_DAYS),
-        Field("coverage_percent", "Polled ticks, as a percentage of the ticks of the days with a row.",
+        Field("coverage_percent", "Polled ticks, as a percentage of all ticks of the days that have a day row.",
             made_of="the mean of the day rows, weighted by the length of each day"),
     )
 
