@@ -77,8 +77,8 @@ def row_of_day(day: Day, state: EnergyState) -> DayRow:
 def make_day_row(day: Day, wiring: Wiring | None, marks: Mapping[str, Mark] = _NO_MARKS) -> DayRow:
     """Make the row of `envoy_day` for one day.
 
-    `wiring`: how the site is metered, for a day that has no wiring of its own. `marks`: the Mark of each
-    quantity if the day is open, otherwise empty.
+    `wiring`: how the site is metered, for a day that has no wiring of its own. `marks`: the Mark of each quantity
+    if the day is open, otherwise empty.
     """
     fields: dict[str, Value] = {"local_date": day.date}
     for quantity, (wh, estimated_wh) in figures(day.wiring or wiring, day.energy, day.left_out).items():

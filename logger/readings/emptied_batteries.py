@@ -34,7 +34,7 @@ Charges = Mapping[str, Charge]
 
 
 def follow_charges(charges: Charges, snapshot: Snapshot) -> Charges:
-    """Update the last charge of each IQ Battery with a tick. A charge that fell to zero too fast is left out."""
+    """Return each IQ Battery's last believed charge after a tick. A fall to zero that is too fast is not believed."""
     found = {
         row.serial: Charge(percent, at)
         for row, at in _list_rows(snapshot)

@@ -70,9 +70,9 @@ def follow_sums(sums: Sums, snapshot: Snapshot) -> Sums:
     """Return the gateway's sums over the inverters after a tick, each with the time of its last change.
 
     The result also has the newest `roof`, the recorder's own sum of the inverters' reports. At a site with a
-    production CT the sums are not followed, because the CT itself measures the production. The sums
-    are followed even while the list of inverters is missing. Otherwise a sum that was renewed meanwhile would be
-    doubted later.
+    production CT the sums are not followed, because the CT itself measures the production. The sums are
+    followed even while the list of inverters is missing. Otherwise a sum that was renewed meanwhile would be doubted
+    later.
     """
     if meters.has_meter(View(snapshot, "totals"), "production") is not False:
         return sums
