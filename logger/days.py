@@ -63,7 +63,7 @@ def final_at(day: str, zone: str) -> int:
 
 
 def is_quiet(now: float, zone: str) -> bool:
-    """Return True if `now` is in the quiet window, in which a gateway may not answer."""
+    """Return True if `now` is in the quiet window, in which gateways often do not answer."""
     return _is_quiet_minute(int(now // 60), zone)
 
 

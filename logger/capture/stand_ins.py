@@ -69,7 +69,10 @@ class StandIns:
         return None if found is None else _take_form(kind, value, found)
 
     def find_key(self, text: str) -> str | None:
-        """Return the stand-in of a key that is a collected name; None for the gateway's own keys."""
+        """If a key is one of the collected names, return its stand-in. Otherwise return None.
+
+        A key that the gateway itself uses is never replaced.
+        """
         return None if text.lower() in _VOCABULARY else self.find("name", text)
 
     def replace(self, text: str, *, in_key: bool = False) -> str:

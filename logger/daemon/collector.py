@@ -172,10 +172,10 @@ class Collector:
             async with self._clock.timeout(max(1.0, left)), self._stoppable.work():
                 await self.poller.poll(tick, roles)
         except TimeoutError:
-            text = "the gateway did not answer all fast requests within the tick; the other answers are stored"
+            text = "the gateway did not answer all requests of the poll in time; the answers that arrived are stored"
             self.changes.begin("late", text)
         else:
-            self.changes.end("late", "the gateway answers all fast requests within the tick again")
+            self.changes.end("late", "the gateway answers all requests of a poll in time again")
         self.poller.start_slow(tick, self.site.offset_s)
         try:
             if self._clocks.ours_held_still(tick, ours):

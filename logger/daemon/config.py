@@ -16,9 +16,9 @@ from logger.settings.shards import choose_groups, spread
 from logger.site import Site
 
 FEW: Final = 4
-"""The greatest number of gateways that are all polled at the second of the tick.
+"""Up to this many gateways are all polled exactly at the tick.
 
-The polls of more gateways are spread over the time between two ticks.
+If there are more gateways, all polls are spread over the time between two ticks.
 """
 _FRESH_S: Final = 10.0
 """Seconds for which every gateway uses the settings that were read last, before the settings are read again."""

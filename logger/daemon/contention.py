@@ -34,7 +34,7 @@ After this time both lanes are tried at once again. A failed trial costs a minut
 _RECENT: Final = 30
 _RECENT_ENOUGH: Final = 6
 _SLOW_S: Final = (2.0, 1.0)
-"""The median time of recent fast answers, in seconds, above which a gateway counts as slow.
+"""A gateway counts as slow if the median time of the fast lane's recent answers is above this many seconds.
 
 The second value applies to a gateway that already counts as slow.
 """
@@ -43,7 +43,7 @@ The second value applies to a gateway that already counts as slow.
 class Contention:
     """The answer times of one gateway's fast endpoints: alone, and while a slow request is in flight.
 
-    `slow_gateway`: fast answers are slow in general, so endpoints that can wait are requested less often.
+    `slow_gateway`: even the fast endpoints answer slowly, so endpoints that can wait are requested less often.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -81,7 +81,7 @@ class Contention:
             self._slow_in_flight -= slow
 
     def record(self, path: str, took_s: float, *, beside: bool, now: float) -> None:
-        """Record how long a fast answer took, in seconds. `beside`: a slow request was in flight at that time."""
+        """Record an answer of the fast lane that took `took_s` seconds. `beside`: a slow request was in flight."""
         self._recent_s.append(took_s)
         if len(self._recent_s) >= _RECENT_ENOUGH:
             self.slow_gateway = median(self._recent_s) > _SLOW_S[self.slow_gateway]

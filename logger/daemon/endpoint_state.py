@@ -149,9 +149,9 @@ class EndpointState:
 
     @property
     def can_wait(self) -> bool:
-        """Return True if the next request may wait for the end of the quiet window.
+        """Return True if the next request may wait until the gateway's nightly quiet window is over.
 
-        Requests of slow and of rarely requested endpoints may wait.
+        A request of the slow lane may wait. So may the request of a rarely requested document that arrived before.
         """
         return self.endpoint.lane == "slow" or (isinstance(self.endpoint.every, int) and self.document is not None)
 

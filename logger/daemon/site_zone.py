@@ -39,7 +39,7 @@ class SiteZone:
         return self.name
 
     def is_quiet(self, now: float) -> bool:
-        """Return True if `now`, in unix seconds, is in the quiet window, in which the gateway may not answer."""
+        """Return True if `now`, in unix seconds, is in the quiet window, in which gateways often do not answer."""
         return bool(self.name) and is_quiet(now, self.name)
 
 

@@ -18,7 +18,7 @@ from logger.model import DayRow, Reading, Value
 PERIODS: Final = ("envoy_month", "envoy_year")
 MONEY: Final = ("cost", "income", "saved")
 SUMMED: Final = ("off_grid_s", *MONEY)
-"""Fields of a day that are added, in addition to every energy (`…_wh`)."""
+"""Fields of the day rows that a month or year adds up, besides every energy (`…_wh`)."""
 GREATEST: Final = ("peak_production_w", "peak_load_w", "peak_import_w", "peak_export_w")
 _MONTH: Final = len("2026-11")
 

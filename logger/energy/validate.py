@@ -88,7 +88,7 @@ class Decision:
     def fell(self) -> bool:
         """Return True if the counter was rebaselined, or if the new value is held because it fell.
 
-        The value fell if it is more than 10 Wh lower, but not zero.
+        The value fell if it is more than 10 Wh below the accepted value. A zero does not count as a fall.
         """
         counter = self.counter
         wh = counter.held[-1].wh if counter.held else 0.0

@@ -151,7 +151,10 @@ class _Judge:
                 self.events.append(Event(self._tick, "panel_weak", text, "warning", serial))
 
     def _find_least(self, serial: str, *, alike: bool) -> float | None:
-        """Return the ratio below which a panel without a group is weak; None while that ratio is unknown."""
+        """Return the ratio below which a panel without a group is weak; None while that ratio is unknown.
+
+        `alike`: nearly all panels of the site had similar ratios on that day.
+        """
         usual = self._usual.get(serial)
         known = usual.ratio if usual is not None and usual.days >= _USUAL_DAYS else None
         if alike and (known is None or known >= self._limit):

@@ -196,7 +196,7 @@ def _describe_sum(path: str, text: str, wiring: Wiring) -> SiteWarning:
     made_of_it = ("consumption", "load") if wiring.net else ("net",) if wiring.total else ()
     return SiteWarning(
         f"{path} does not change: {text}; so neither this power nor the energy of the production is written",
-        f"{path} has changed again for a day",
+        f"{path} has not contradicted the inverters' reports for a day",
         "restart the gateway. If that does not help, tell Enphase that the gateway's production does not change.",
         "production_still",
         leaves_out=("production", *made_of_it),

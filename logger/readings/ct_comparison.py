@@ -34,7 +34,7 @@ _SUNNY_SHARE: Final = 0.1
 _NOTHING: Final = 0.05
 """A CT that shows less than this share of the inverters' power counts as measuring nothing."""
 _ALIKE: Final = 0.1
-"""A CT shows the power that the inverters report if it differs from their sum by at most this share."""
+"""A CT's power counts as equal to an expected power if it differs by at most this share of the expected power."""
 _BY_CT: Final = frozenset({s.PRODUCTION_METER.name, s.PRODUCTION_BLOCK.name})
 _CHECK_CT: Final = "have the installer check where the production CT is clamped, and in which direction."
 

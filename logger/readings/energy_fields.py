@@ -105,7 +105,8 @@ def list_estimated_energies(
 ) -> tuple[Field, ...]:
     """Make two fields for each energy of a time span: the energy, and its estimated part.
 
-    `estimated`: how the estimated parts are computed.
+    `made_of`: how all these fields are computed. If it is empty, each field of an energy states how that energy is
+    computed, and `estimated` states how the estimated parts are computed.
     """
     return tuple(
         field

@@ -27,7 +27,10 @@ ENSEMBLE: Final = "ensemble"
 AC_BATTERIES: Final = "ac batteries"
 _YES: Final = "yes"
 _LISTED: Final = {METER_LIST: _YES, ENSEMBLE: "ENCHARGE", AC_BATTERIES: _YES}
-"""Part of the equipment → the word that its text contains while a document lists devices of this part."""
+"""Part of the equipment → a word.
+
+The part's text in `Equipment.known` contains this word while a document lists devices of the part.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,7 +202,7 @@ class Extraction:
         return rows
 
     def _select_standing(self, rowset: Rowset, role: Role) -> Rows:
-        """Select a rowset's rows from the standing documents."""
+        """Select a rowset's rows from the newest documents, even if these are not fresh."""
         return rowset.select(self._views[role].standing())
 
 

@@ -17,7 +17,7 @@ ReadFrom: TypeAlias = Mapping[str, tuple[Rowset, Row]]
 _APART_S: Final = 60
 """Powers whose times differ by more seconds do not count as measured at the same time."""
 _STAMPS: Final = {"now": "timestamp", "report": "readingTime"}
-"""Grain of a rowset → the JSON key of the time in its rows."""
+"""Kind of time of a rowset's powers (`Rowset.grain`) → the JSON key of the time in its rows."""
 
 
 def are_of_one_time(names: Iterable[str], read_from: ReadFrom, view: View) -> bool:

@@ -70,11 +70,14 @@ class Sources:
     review: Review = field(default_factory=Review)
 
     def is_open(self, counter: str) -> bool:
-        """Return True if the source of a counter is under review: not pinned yet, or pinned before a change."""
+        """Return True if the source of a counter is under review.
+
+        It is under review before it is pinned, and again after a change of the firmware or the meters.
+        """
         return counter not in self.pinned or counter in self.review.findings
 
     def open_counters(self) -> list[Field]:
-        """Return the counters whose source is under review: not pinned yet, or pinned before a change."""
+        """Return the counters whose source is under review."""
         return [item for item in COUNTERS if self.is_open(item.name)]
 
 

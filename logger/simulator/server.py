@@ -216,7 +216,7 @@ class Simulator:
         return Response(page, (("www-authenticate", self.digest.challenge(is_stale=verdict == "stale")),))
 
     def _answer_with_token(self, request: Request, now: float) -> Response:
-        """Answer a request with a token or a session's cookie.
+        """Answer a request that must carry a token or the cookie of a session.
 
         The path that checks tokens does not accept cookies.
         """

@@ -77,7 +77,10 @@ def drop(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
 
 
 def ack(connection: sqlite3.Connection, lease: Lease, refused_lines: int) -> None:
-    """Remove the mark of each leased row, if the row has not changed since the lease."""
+    """Mark each leased row as delivered, if the row has not changed since the lease.
+
+    `refused_lines`: the number of these rows that InfluxDB refused. They are not counted as delivered.
+    """
     for row_id, revision in zip(lease.ids, lease.revisions, strict=True):
         connection.execute("UPDATE daily SET dirty = 0 WHERE id = ? AND revision = ?", (row_id, revision))
     connection.execute(

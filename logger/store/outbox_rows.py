@@ -140,7 +140,7 @@ def find_oldest_tick(connection: sqlite3.Connection, role: Role, without: Contai
 def deliver(
     connection: sqlite3.Connection, role: Role, ids: Iterable[int], refused_lines: int, at: int | None
 ) -> None:
-    """Mark rows delivered at the unix second `at`. If `at` is None, delete these rows instead.
+    """Mark rows as delivered at the unix second `at`. If `at` is None, delete these rows instead.
 
     Count the rows and their lines as delivered, without the `refused_lines` that InfluxDB refused. A row that was
     already marked is not counted again.

@@ -176,11 +176,11 @@ class Store:
         return rows or self.lease("daily", newest=False, max_lines=max_lines)
 
     def ack_soon(self, lease: Lease, at: float) -> None:
-        """Mark a lease delivered at the unix second `at`. The mark is written in the transaction of the next tick."""
+        """Mark a lease as delivered at the unix second `at`. The transaction of the next tick writes the mark."""
         self._pending.add(lease, lease.date_delivery(at))
 
     def ack(self, lease: Lease, refused_lines: Sequence[RefusedLine] = ()) -> None:
-        """Mark a lease delivered, and keep its refused lines. A daily row that has changed meanwhile still waits."""
+        """Mark a lease as delivered, and keep its refused lines. A daily row that changed meanwhile still waits."""
         now = self._now()
         at = lease.date_delivery(now)
 

@@ -27,7 +27,7 @@ STEP: Final = 500
 """The number of rows that one transaction of a long job changes, so that recording does not wait long."""
 _DROP_STEP: Final = 64
 _RESERVE_BYTES: Final = 4 * 1024 * 1024
-"""The part of the released ballast, in bytes, that is reserved for marking rows delivered."""
+"""The part of the released ballast, in bytes, that is reserved for marking rows as delivered."""
 _NEAR_CAP_BYTES: Final = 1024 * 1024
 
 

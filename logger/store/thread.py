@@ -159,7 +159,7 @@ class StoreThread:
 
         If one of `_OF_THE_LOOPS` finds the store full, the problem `store` begins. The problem ends when the same
         function succeeds. But if `put` fails meanwhile, the problem ends only when `put` succeeds. If `ack` began the
-        problem, a success of `put` also ends it, because `put` also marks rows delivered.
+        problem, a success of `put` also ends it, because `put` also marks rows as delivered.
         """
         name = function.__name__
         try:

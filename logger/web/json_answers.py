@@ -44,7 +44,7 @@ async def answer_now(question: Question) -> Json:
         "local_time": scope.local(at).isoformat() if at is not None else None,
         "is_fresh": is_fresh,
         "totals": {**shown},
-        **answer_today(reading if is_today else None, await _count(site, scope)),
+        **answer_today(reading if is_today else None, await _add_counting(site, scope)),
         "grid": {**fields_of(site.collector.newest.find("envoy_grid"))} if is_fresh else {},
         "batteries": [
             {**tags_of(each, "serial", "kind"), "at": each.time, **fields_of(each)}
@@ -54,8 +54,8 @@ async def answer_now(question: Question) -> Json:
     }
 
 
-async def _count(site: ShownSite, scope: Scope) -> Scope:
-    """Return the scope; its `counting` describes how the energy state counts the energies of today."""
+async def _add_counting(site: ShownSite, scope: Scope) -> Scope:
+    """Return the scope with `counting`, which describes how the energy state counts the energies of today."""
     return replace(scope, counting=describe_counting(await site.find_energy(), scope.last_day.isoformat()))
 
 

@@ -56,7 +56,12 @@ def _goals(kept: Mapping[str, Any]) -> str:
             f"{resident:.0f} and {peak:.0f} MB",
             resident <= 45 and peak <= 50,
         ),
-        ("elapsed time from start to the first request, least", "0.5 s", f"{start:.2f} s", start <= 0.5),
+        (
+            f"elapsed time from start to the first request, the least of {len(kept['startup']['wall_s'])} starts",
+            "0.5 s",
+            f"{start:.2f} s",
+            start <= 0.5,
+        ),
         ("encoding, times faster than `Point`", "at least 3.5", f"{encoding:.1f}", encoding >= 3.5),
         (
             "speed of draining a backlog, as a multiple of a bare client's speed",

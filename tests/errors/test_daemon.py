@@ -139,7 +139,7 @@ def test_a_gateway_that_hangs_is_said_and_everything_goes_on_when_it_is_well(
     with DrivenRecorder(tmp_path, driven.settings, clock) as recorder:
         recorder.wait_for_ticks(6)
         driven.fail("*", Fault("hang", seconds=3600))
-        until_said(recorder, "did not answer all fast requests|no complete answer in")
+        until_said(recorder, "did not answer all requests of the poll in time|no complete answer in")
         driven.heal()
         is_whole_again(recorder)
         assert recorder.terminate() == 0

@@ -152,10 +152,10 @@ ENERGY_QUESTIONS: Final = (
             "envoy_day", "365d", group="time(7d, 84h) fill(none)",
         ),
         ("local_date",), _ENERGIES, _weeks, fits=has_meters, is_part=True,
-        note="The first week may lack days. In InfluxQL, `local_date` is the first day of each sum. The windows of "
-        "InfluxQL begin on Sunday at 12:00 UTC. A day row has the time at which its local day begins. So each "
-        "window begins after Sunday's row and before Monday's row. For a zone more than 11 hours ahead of UTC, such "
-        "as New Zealand's, write `time(7d, 78h)`.",
+        note="The first week may lack days. In InfluxQL, `local_date` is the first day of each sum. Each "
+        "weekly window of the InfluxQL query begins on Sunday at 12:00 UTC. A day row has the time at which its "
+        "local day begins. So each window begins after Sunday's row and before Monday's row. For a zone more than 11 "
+        "hours ahead of UTC, such as New Zealand's, write `time(7d, 78h)`.",
     ),
     Question(
         "months",

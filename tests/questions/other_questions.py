@@ -282,7 +282,7 @@ OTHER_QUESTIONS: Final = (
             if at - lasted > site.now - 31 * 86400
         },
         role="totals",
-        note="The counters of the gateway count on while the recorder is away. The time of the row is the end of the "
+        note="The gateway continues to count while the recorder is away. The time of the row is the end of the "
         "gap. For the other energies, replace `production` by `load`, `grid_import` or `grid_export`.",
     ),
     Question(

@@ -59,7 +59,7 @@ def inventory_ac_batteries(view: View) -> Rows:
 
 
 def fresh_inventory_ac_batteries(view: View) -> Rows:
-    """Select the AC Batteries of an inventory that arrived since the last tick, for measured values."""
+    """Select the AC Batteries for their measured values, only from an inventory that arrived since the last tick."""
     return doubt_silent(view, inventory_of(view.find_fresh(paths.INVENTORY), "ACB"), *_AC_REPORTS)
 
 
@@ -159,7 +159,10 @@ def _has_ac_batteries_alone(view: View) -> bool | None:
 
 
 def _read_site(view: View) -> Rows:
-    """Select `/ivp/ensemble/secctrl`, with a doubt if IQ Batteries exist and their capacity in it is still 0."""
+    """Select `/ivp/ensemble/secctrl`.
+
+    The row has a doubt if an IQ Battery is installed and the document still gives a capacity of 0.
+    """
     rows = object_at(paths.SECCTRL)(view)
     if not rows or rows[0].number("Enc_commissioned_capacity") != 0 or not _count_iq_batteries(view):
         return rows

@@ -224,9 +224,10 @@ installed_inverters = first_of(countable_inventory, device_data_inverters, count
 
 
 def has_readable_reports(view: View) -> bool:
-    """Return whether a document that lists every inverter, fresh or not, gives a report with time and power.
+    """Return whether a document that lists every inverter gives a report with time and power.
 
-    Device data leaves out every device beyond the fiftieth, so it is not enough at larger sites.
+    The newest document counts, even if it is not fresh. Device data leaves out every device beyond the fiftieth, so
+    it is not enough at larger sites.
     """
     standing = view.standing()
     if any(_is_readable(row, "lastReportWatts") for row in v1_inverters(standing) or ()):
