@@ -51,7 +51,7 @@ class Access:
 
     @property
     def candidates(self) -> tuple[str, ...]:
-        """Return the base URLs to try, in order.
+        """Return the base URLs in the order in which to try them.
 
         If the address has a scheme, only this scheme is tried; otherwise https and then http.
         """

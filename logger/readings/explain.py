@@ -41,9 +41,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """The explanation of a field in one series: its point or None, and its sources in order.
+    """The explanation of a field in one series: its point or None, and its sources, the best source first.
 
-    `counters`: the counters from which the field is computed, each with its sources in order.
+    `counters`: the counters from which the field is computed, each with its sources, the best source first.
     """
 
     measurement: Measurement

@@ -59,7 +59,7 @@ def unit_of(field: Field) -> str:
 
 
 def sources_of(field: Field) -> list[str]:
-    """List the sources of a field in order, each with document, rows and key.
+    """List the sources of a field, the best source first, each with document, rows and key.
 
     For a field that can be computed, the last entry states how the field is computed.
     """
