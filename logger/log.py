@@ -216,7 +216,7 @@ class Changes:
         self._levels: dict[str, int] = {}
 
     def of(self, name: str) -> Changes:
-        """Return a `Changes` for the part `name` of the recorder. The problems of all parts are stored together."""
+        """Return a `Changes` that logs the problems of the part `name`. All parts share one list of open problems."""
         part = Changes(self._log, self._on_change, name=name)
         part._open, part._levels = self._open, self._levels
         return part

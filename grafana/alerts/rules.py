@@ -94,7 +94,7 @@ RULES: Final = (
     ),
     Rule(
         "envoy-voltage",
-        "The grid's voltage is out of band",
+        "The grid's voltage is out of range",
         '{{ $labels.phase }} of gateway {{ $labels.gateway }} has had {{ printf "%.1f" $values.B.Value }} V '
         "on average for 10 minutes.",
         Newest(

@@ -185,7 +185,7 @@ class EndpointState:
         return max(cadence, self.endpoint.relaxed_s) if self._is_slow else cadence
 
     def _due_after(self, tick: int) -> int:
-        """Return when the next request is due, in unix seconds: at its role's next tick, or after one cadence."""
+        """Return when the next request is due, in unix seconds: at its role's next tick, or after `cadence_s`."""
         step = self.cadence_s if self._follows_devices else self.intervals["totals"]
         return tick // step * step + self.cadence_s
 

@@ -127,7 +127,10 @@ def _is_first_day(state: EnergyState, of: Mapping[str, int]) -> bool:
 
 
 def _before_us(state: EnergyState, seed: Seed, of: Mapping[str, int]) -> float | None:
-    """Return today's energy, in Wh, before this recorder began to count; None if the seed has no figure of today."""
+    """Return today's energy, in Wh, before this recorder began to count; None if the seed has no figure of today.
+
+    `of`: counter → its sign in the quantity.
+    """
     if seed.today_wh is None:
         return None
     return max(0.0, seed.today_wh - add_up(sign * state.today.energy[name].wh for name, sign in of.items()))

@@ -26,7 +26,10 @@ _LONGEST_S: Final = 1200
 The gateway's silence around 23:00 is shorter, so the energy after it is divided.
 """
 _WAIT_S: Final = 7200
-"""An hour waits this many seconds for a counter without a later value, because held values are counted later."""
+"""The point of an hour waits at most this many seconds for an accepted value of every counter after the hour.
+
+Held values that are accepted in this time still count for the hour.
+"""
 _LEAST_POLLED: Final = 0.75
 """Energy that is integrated from power is known if at least this share of the hour was polled."""
 

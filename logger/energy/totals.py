@@ -73,7 +73,7 @@ def list_fields(state: EnergyState, accepted: Mapping[str, float], todays: Mappi
 
 
 def _today_wh(state: EnergyState, quantity: str, rises_wh: float, of: Mapping[str, int]) -> float | None:
-    """Return a quantity's energy of today in Wh.
+    """Return a quantity's energy of today in Wh. `of`: counter → its sign in the quantity.
 
     On the first day of a counter, today's energy is the sum of the rises and the gateway's figure. Return None if the
     gateway's figure is missing.

@@ -80,7 +80,10 @@ def read_answer(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str
 
 
 def not_allowed(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str, who: str) -> NotAllowedError:
-    """Return the error for a path that this user may not read, although other paths work."""
+    """Return the error for a path that this user may not read, although other paths work.
+
+    `who`: the token's kind of user or the local user.
+    """
     answered = f"{host}{endpoint.path} answered {answer.status}"
     if auth_kind(info) == "token":
         return NotAllowedError(

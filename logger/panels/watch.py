@@ -88,7 +88,7 @@ def find_interval(gaps_s: Sequence[float]) -> int:
 
 
 def judge_days(state: PanelState, closed: str, limit_percent: float, tick: int) -> tuple[PanelState, list[Event]]:
-    """Judge the panels on every day up to `closed` that has not been judged."""
+    """Judge the panels on every day up to the ISO date `closed` that has not been judged."""
     judge = _Judge(state, limit_percent / 100, tick)
     for day in sorted(state.days):
         if state.watch.judged < day <= closed:
@@ -107,7 +107,7 @@ class _Judge:
         self.judged: dict[str, PanelDays] = {}
 
     def conclude(self, closed: str) -> Watch:
-        """Return the watch state after the days up to `closed`."""
+        """Return the watch state after all days up to the ISO date `closed` were judged."""
         watch = self._state.watch
         judged = max(closed, watch.judged)
         return replace(watch, judged=judged, weak_days=self._weak_days, usual=self._usual, alerts=self._alerts)

@@ -26,7 +26,7 @@ from logger.readings.storage_comparison import StorageSample, compare_storage
 Sample = TypeVar("Sample", bound=CtSample | StorageSample)
 
 _TOLD_AFTER: Final = 3
-"""A contradiction is reported after this many ticks with it, each less than half an hour after the last."""
+"""A contradiction is reported after this many ticks with it, each less than half an hour after the previous one."""
 _TOGETHER_S: Final = 1800
 _DAY_S: Final = 86400
 _IDLE_W: Final = 50.0

@@ -62,7 +62,7 @@ class StoreFile:
         self._connection.close()
 
     def count_bytes(self) -> int:
-        """Return the size of the file and of its log together, in bytes."""
+        """Return the size of the file together with SQLite's own journal files, in bytes."""
         total = 0
         for file in self._files:
             with contextlib.suppress(OSError):  # the file does not exist, or its disk is gone

@@ -21,7 +21,10 @@ _SIZES: Final = (250, 500, *(size * 10**power for power in range(3, 9) for size 
 """The steps of the scale in W. A scale has about six steps."""
 _STEP_S: Final = 300
 _GAP_S: Final = 900
-"""A time without a reading is drawn as a gap if it is longer than this many seconds and than two intervals."""
+"""A time without a reading is drawn as a gap if it is longer than this many seconds.
+
+It must also be longer than twice the usual time between two readings.
+"""
 _LEAST_POINTS: Final = 2
 """The least number of points for a line."""
 

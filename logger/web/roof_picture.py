@@ -71,7 +71,7 @@ def _number(names: Sequence[str]) -> list[int]:
 def _draw_grid(
     of: Sequence[Mapping[str, Any]], places: Sequence[tuple[int, int]], now: float, words: Wording
 ) -> Markup:
-    """Draw inverters in a grid, at their rows and columns."""
+    """Draw the inverters `of` in a grid. `places`: the row and the column of each inverter."""
     wide = max(column for _, column in places)
     panels = [
         _draw_panel(each, now, words, f" r{row} c{column}")

@@ -134,7 +134,7 @@ def _describe_today(values: dict[str, Json], books: dict[str, Json], written_at:
 
     A remark follows an energy that is estimated, that began with the gateway's figure, or that was counted only for a
     part of the day. If an energy has no figure, the reason is written instead. Figures and reasons are the same as in
-    `query today`.
+    `query today`. `books`: the facts of the energy state in the status.
     """
     numbers = {name: value for name, value in values.items() if _is_number(value)}
     scope = Scope(ZoneInfo(str(books.get("zone") or "UTC")), 0, int(written_at) + 1, counting=read_counting(books))
