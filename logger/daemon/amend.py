@@ -68,8 +68,8 @@ class StateApi:
     ) -> None:
         """Answer requests with the data of `store`.
 
-        `keeper_of` returns the keeper of a gateway's state, for the serial of the gateway. `on_change` is called
-        after new rows for InfluxDB were stored.
+        `keeper_of` returns the present holder of a gateway's state by the gateway's serial: its collector, or the
+        store. `on_change` is called after new rows for InfluxDB were stored.
         """
         self._store, self._keeper_of, self._on_change = store, keeper_of, on_change
 

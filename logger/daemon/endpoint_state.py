@@ -161,7 +161,10 @@ class EndpointState:
         return self.intervals["totals"] if self.frequency == "often" and not self._is_slow else self._usual_cadence_s
 
     def set_frequency(self, frequency: Frequency, *, slow_gateway: bool) -> None:
-        """Set how often to request the endpoint. `frequency` has no effect before the first document."""
+        """Set how often to request the endpoint. `frequency` has no effect before the first document.
+
+        `slow_gateway`: the gateway answers all requests slowly now.
+        """
         self.slow_gateway = slow_gateway
         if frequency != self.frequency and self.document is not None:
             self.frequency = frequency

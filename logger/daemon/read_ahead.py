@@ -1,4 +1,4 @@
-"""Reads the next batch of a backlog from the store while the current one is being sent."""
+"""Reads the rows of a backlog's next delivery from the store during the present delivery."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from logger.store.thread import StoreCalls
 
 
 class ReadAhead:
-    """For each role the batch that is read ahead, and the rows that were delivered during this reading."""
+    """For each role the lease of the next delivery, which is read ahead, and the rows delivered meanwhile."""
 
     def __init__(self, store: StoreCalls) -> None:
         self._store = store
@@ -19,30 +19,30 @@ class ReadAhead:
         self._sent: dict[Role, set[int]] = {}
 
     def begin(self, role: Role, lease: Lease, max_lines: int) -> None:
-        """Start to read the batch that follows `lease`, of at most `max_lines` lines."""
+        """Start to read the lease that follows `lease`, of at most `max_lines` lines."""
         self._sent[role] = set()
         following = self._store.call(Store.lease, role, newest=False, max_lines=max_lines, after=lease.end)
         self._reading[role] = asyncio.create_task(following)
         self._reading[role].add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def note_sent(self, role: Role, lease: Lease) -> None:
-        """Record the rows of `lease`, which were delivered while a batch was read ahead.
+        """Record the rows of `lease`, which were delivered while another lease was read ahead.
 
-        If the batch that was read ahead contains one of these rows, the batch is not sent.
+        If the other lease contains one of these rows, the other lease is not sent.
         """
         if role in self._reading:
             self._sent[role].update(lease.ids)
 
     async def take(self, role: Role) -> Lease | None:
-        """Return the batch that was read ahead.
+        """Return the lease that was read ahead.
 
-        Return None without such a batch, or if one of its rows was delivered meanwhile.
+        Return None if no lease was read ahead, or if one of its rows was delivered meanwhile.
         """
         reading = self._reading.pop(role, None)
         lease = None if reading is None else await reading
         return lease if lease is not None and self._sent[role].isdisjoint(lease.ids) else None
 
     def drop(self, role: Role) -> None:
-        """Discard the batch that was read ahead."""
+        """Discard the lease that was read ahead."""
         if (reading := self._reading.pop(role, None)) is not None:
             reading.cancel()

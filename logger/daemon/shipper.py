@@ -1,7 +1,7 @@
 """Run the ship loop: lease rows from the store, deliver them, and acknowledge what InfluxDB has confirmed.
 
-Each round first sends new rows (the newest tick of totals and devices, the current day rows), and then one batch of
-the oldest backlog. So boards stay live while a backlog drains. Only one request is in flight at a time.
+Each round first sends new rows (the newest tick of totals and devices, the current day rows), and then one delivery
+of the oldest backlog. So boards stay live while a backlog drains. Only one request is in flight at a time.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class Shipper:
             await self.rest()
 
     async def round(self) -> bool:
-        """Send new rows, then one batch of backlog for each role. Return True if anything was delivered."""
+        """Send new rows, then one delivery of backlog for each role. Return True if anything was delivered."""
         self._troubles.begin_round()
         delivered = False
         for role in self._troubles.list_roles():
@@ -212,7 +212,7 @@ class Shipper:
             await self._resending.plan()
 
     async def _resend(self) -> None:
-        """Send again one batch of points, because a crashed server may have lost them."""
+        """Send again one delivery of points, because a crashed server may have lost them."""
         role = self._resending.role
         if role is None or not self._backoff.may_try(SERVER, role, backlog_of(role), _RESENDING):
             return

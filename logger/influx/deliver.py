@@ -158,7 +158,8 @@ class _Sending:
     async def _confirm(self, suspects: Sequence[bytes], number: int) -> list[RefusedLine] | Wait | Blocked:
         """Send each of the `suspects` alone once more. Return the lines to refuse, or the reason to wait.
 
-        `suspects`: the lines that the server answered with 500 when each line was sent alone.
+        `suspects`: the lines that the server answered with 500 when each line was sent alone. `number`: the
+        index of their batch among the batches of the delivery.
         """
         refused: list[RefusedLine] = []
         for line in suspects:

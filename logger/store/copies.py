@@ -17,7 +17,7 @@ from logger.store import damage, state_rows
 from logger.store.tables import FILE, STEPS, TABLES
 
 _STEP_PAGES: Final = 4096
-"""The number of pages that are copied in one step from a store with a rollback journal, whose writers must wait."""
+"""A store with a rollback journal is copied in steps of this many pages. During a step, its writers must wait."""
 _PAUSE_S: Final = 0.05
 _PATIENCE_S: Final = 10
 

@@ -43,8 +43,8 @@ def open_file(folder: Path, max_mb: int, ballast: Ballast, clock: Clock, notes: 
     """Open or make the store's file in `folder`, and copy the readable rows of damaged files into this file.
 
     `max_mb` bounds file, log and ballast together. Texts for the recorder's log are added to `notes`. Raises
-    StateError for a file of a newer program, and if each new file is damaged. Raises sqlite3.Error or OSError if the
-    file cannot be opened now.
+    StateError for a file of a newer program, and if three files in a row are damaged. Raises sqlite3.Error or
+    OSError if the file cannot be opened now.
     """
     path = folder / FILE
     for _ in range(3):
