@@ -51,7 +51,7 @@ Ids: TypeAlias = Annotated[list[Number], Field(max_length=MOST_IDS)]
 
 @dataclass(frozen=True, slots=True)
 class RefusedEntry(RefusedRow):
-    """A refused line for a list. `line` is empty if the row is damaged."""
+    """A refused line, as `list_refused` returns it. `line` is empty if the row is damaged."""
 
     line: Line
 

@@ -61,7 +61,8 @@ def _list_days_since(state: EnergyState, at: int) -> tuple[Day, ...]:
 def follow_grid(known: Grid, at: int, is_on: bool | None, interval_s: int) -> tuple[Grid, tuple[Event, ...]]:
     """Update the state of the grid at a tick. Return the state, and an event if the grid was lost or came back.
 
-    While the grid's state is unknown, nothing changes.
+    `is_on`: the site is on the grid. While this is unknown (None), nothing changes. `interval_s`: the seconds between
+    two ticks.
     """
     if is_on is None:
         return known, ()

@@ -16,7 +16,10 @@ from logger.readings.selectors import ensemble
 
 _REASON: Final = "its charge and its power fell to zero together, as after a restart"
 _FASTEST: Final = 100.0 * ensemble.SURGE / 3600
-"""The fastest discharge, in percent per second. At its rated power, a battery is empty after an hour."""
+"""The fastest discharge, in percent per second, at SURGE times the rated power.
+
+At its rated power, a battery is empty after an hour.
+"""
 _SPARE: Final = 5.0
 """A fall by up to this many percent is always believed, because the last percents of a charge are estimated."""
 

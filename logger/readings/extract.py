@@ -59,7 +59,10 @@ class Extraction:
         self.read_from: dict[str, tuple[Rowset, Row]] = {}
 
     def devices(self, roles: frozenset[Role]) -> Iterator[Device]:
-        """Yield the devices of each measurement of the due `roles`, in the table's order. The site is one device."""
+        """Yield the devices of each measurement of the due `roles`, in the order of the table of fields.
+
+        The site as a whole counts as one device.
+        """
         for measurement in _READ:
             if measurement.role in roles:
                 if not measurement.tags:

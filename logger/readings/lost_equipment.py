@@ -51,7 +51,11 @@ def leave_out_batteries(totals: Mapping[str, Value], read_from: ReadFrom) -> dic
 
 
 def keep_wiring(tick: Tick) -> Tick:
-    """Return the tick without the number of batteries, and without battery counters that no meter gives."""
+    """Return the tick for the time in which the batteries are missing from the documents.
+
+    The number of batteries becomes unknown, so that the site's wiring does not change. The counters `charged` and
+    `discharged` are left out unless a meter measures them.
+    """
     counters = {
         name: wh
         for name, wh in tick.counters.items()

@@ -39,7 +39,10 @@ def list_counter_limits(view: View, sources: Mapping[str, str]) -> dict[str, flo
 
 
 def list_power_limits(tick: Tick, read_from: ReadFrom) -> dict[str, float]:
-    """Return the greatest plausible power in W of each total whose devices report their limit."""
+    """Return the greatest plausible power in W of production and batteries, if their devices report a limit.
+
+    `read_from`: the rowset and the row from which each field of the tick was read.
+    """
     found, source = {}, read_from.get(PRODUCTION_W)
     if "production" in tick.limits and source is not None and source[0].name not in _BY_CT:
         found[PRODUCTION_W] = tick.limits["production"]

@@ -135,7 +135,10 @@ class SiteDays:
         return watts
 
     def _load(self, day: int) -> list[float]:
-        """Return the house load of each slot in W, from local hour, chance, and a machine with random times."""
+        """Return the house load of each slot in W: the usual load of the hour, varied by chance.
+
+        At random times, an appliance adds 1.9 kW.
+        """
         site, noise = self.site, self.noise
         zone = ZoneInfo(site.zone)
         offsets = [

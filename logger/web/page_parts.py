@@ -147,7 +147,7 @@ def _count_inverters(facts: PageFacts, words: Wording) -> Markup:
 
 
 def _place_days(found: Sequence[Mapping[str, Any]], today: date, words: Wording) -> list[BarPlace]:
-    """Return a place in the picture for each of the last fourteen days."""
+    """Return the last fourteen days as places of the bar chart, each with its row."""
     rows = {row["local_date"]: row for row in found}
     days = [today - timedelta(days=back) for back in range(_DAYS - 1, -1, -1)]
     return [BarPlace(f"{day.day}", words.day(day), rows.get(day.isoformat())) for day in days]
@@ -172,7 +172,7 @@ def _draw_roof(facts: PageFacts, words: Wording) -> Markup:
 
 
 def _place_months(facts: PageFacts, words: Wording) -> list[BarPlace]:
-    """Return a place in the picture for each of the last twelve months."""
+    """Return the last twelve months as places of the bar chart, each with its row."""
     rows = {row["local_month"]: row for row in facts.months}
     today, places = facts.today, []
     for back in range(_MONTHS - 1, -1, -1):

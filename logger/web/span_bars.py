@@ -16,7 +16,7 @@ _STEPS: Final = (1, 2, 3, 4, 5, 6, 8)
 
 @dataclass(frozen=True, slots=True)
 class BarPlace:
-    """One day or month in the picture: its label, its full name, and its row; `row` is None without a row."""
+    """One day or month in the bar chart: its label, its full name, and its row; `row` is None without a row."""
 
     label: str
     name: str

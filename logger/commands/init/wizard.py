@@ -35,7 +35,10 @@ _DECIDING: Final = (
     "ENPHASE_LOGIN_URL", "ENPHASE_TOKEN_URL", "LOGGER_TLS", "LOGGER_TLS_CA_FILE", "LOGGER_STATE_DIR",
     "INFLUXDB_API", "INFLUXDB_ORG", "INFLUXDB_BUCKET", "INFLUXDB_BUCKET_DEVICES", "INFLUXDB_BUCKET_DAILY",
 )  # fmt: skip
-"""Settings that decide what is tested. If the environment sets such a setting, it is also written to the file."""
+"""The settings on which the tests of `init` depend.
+
+If the environment sets such a setting, `init` also writes it to the settings file.
+"""
 _PATH = click.Path(dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
