@@ -32,11 +32,13 @@ from tests.databases.fixtures import (  # noqa: F401  the databases, for every f
     victoria,
     victoria_session,
 )
-from tests.sizes import CI, LONG
+from tests.sizes import CI, LONG, USUAL_EXAMPLES
 from tests.standin import site  # noqa: F401  a gateway, likewise
 
 # A busy machine is no failure: neither a slow example nor slowly made ones.
-of_hypothesis.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+of_hypothesis.register_profile(
+    "no clock", max_examples=USUAL_EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 of_hypothesis.load_profile("no clock")
 
 gc.disable()  # until every test is collected: what they import and define stays
@@ -111,6 +113,8 @@ def pytest_report_header() -> list[str]:
         lines.append("not collected: the container image (set ENVOY_LOGGER_TEST_BASE to a root file system)")
     if not LONG:
         lines.append("long tests: make test leaves them out, make test-tenth runs a seeded tenth, make test-long all")
+    if not LONG and not CI:
+        lines.append("tests of many examples: a small part of them; ENVOY_LOGGER_CI=1 runs what CI runs")
     return lines
 
 

@@ -15,7 +15,7 @@ from logger.clock import Clock
 from logger.daemon.collector import Collector
 from logger.daemon.progress import Progress
 from logger.errors import AbsentError, BusyError, EnvoyLoggerError, NotAllowedError, TimedOutError
-from logger.gateway.documents import looks_like_html, read_document, read_info
+from logger.gateway.documents import looks_like_html, number_skeleton, read_document, read_info
 from logger.gateway.endpoints import ENDPOINTS, Endpoint
 from logger.model import Document, Event, GatewayInfo
 from logger.simulator.invented_gateway import InventedGateway, invent_gateway
@@ -73,7 +73,7 @@ class PlantGateway:
         if answer.status != 200 or (endpoint.form == "json" and looks_like_html(answer)):
             raise AbsentError(f"{path} answered {answer.status}")
         body = read_document(answer, endpoint.form, path)
-        return Document(path, body, self.clock.time(), self.clock.monotonic() - started)
+        return Document(path, body, self.clock.time(), self.clock.monotonic() - started, number_skeleton(answer))
 
     def take_events(self) -> list[Event]:
         return []

@@ -8,10 +8,10 @@ from typing import Any
 
 from logger.daemon.gateway_state import GatewayState, dump_state, load_state
 from logger.daemon.tick import TickResult, run_tick
-from logger.model import DayRow, Document, Event, Role, Snapshot, Value
+from logger.model import DayRow, Event, Role, Snapshot, Value
 from logger.readings import paths
 from logger.site import Site
-from tests.readings.site import CONSUMPTION, INFO, NOW, PRODUCTION, STORAGE, TOTALS, Body, meter, reading
+from tests.readings.site import CONSUMPTION, INFO, NOW, PRODUCTION, STORAGE, TOTALS, Body, document, meter, reading
 
 MINUTE = 60
 
@@ -40,7 +40,7 @@ class Counted:
     ) -> dict[str, Value]:
         """One tick in which these documents came; every other path surely has none, but for the `unknown`."""
         self.tick += after
-        documents = {path: Document(path, body, self.tick + 1.0, 0.1) for path, body in bodies.items()}
+        documents = {path: document(path, body, self.tick + 1.0) for path, body in bodies.items()}
         for path in (*bodies, *absent):
             self.definitive[path] = self.definitive.get(path, 0) + 1
         nowhere = paths.PATHS - bodies.keys() - set(unknown)

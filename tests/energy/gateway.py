@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from logger.model import Document, GatewayInfo, Json
 from logger.readings import paths
 from tests.energy.house import MINUTE, House
+from tests.readings.site import document
 
 WRAP_WH: Final = 2**32 / 3600
 REPORT_S: Final = 300
@@ -148,14 +149,14 @@ class Metered:
         kind = fault.kind if fault else ""
         found: dict[str, Document] = {}
         if kind != "late":
-            found[paths.READINGS] = Document(paths.READINGS, self._readings(at, fault), came, 0.1)
+            found[paths.READINGS] = document(paths.READINGS, self._readings(at, fault), came)
         if not self.storage_meter and self.house.battery is not None:
             now = min(at, self.house.minutes - 1)
             milliwatts = (self.house.watts["discharged"][now] - self.house.watts["charged"][now]) * 1000
             power: Json = {"devices:": [{"serial_num": _BATTERY, "real_power_mw": round(milliwatts), "soc": 50}]}
-            found[paths.ENSEMBLE_POWER] = Document(paths.ENSEMBLE_POWER, power, came, 0.1)
+            found[paths.ENSEMBLE_POWER] = document(paths.ENSEMBLE_POWER, power, came)
         if devices and self.panels and kind != "no inverters":
-            found[paths.DEVICE_DATA] = Document(paths.DEVICE_DATA, self.reports.device_data(at), came, 0.1)
+            found[paths.DEVICE_DATA] = document(paths.DEVICE_DATA, self.reports.device_data(at), came)
         return found
 
     def _readings(self, at: int, fault: Fault | None) -> Json:
@@ -212,9 +213,9 @@ class Standard:
             elif kind == "lifetime as power":
                 watts = wh
             block: Json = {"type": "inverters", "activeCount": len(self.panels), "wNow": watts, "whLifetime": wh}
-            found[paths.BLOCKS] = Document(paths.BLOCKS, {"production": [block]}, came, 0.1)
+            found[paths.BLOCKS] = document(paths.BLOCKS, {"production": [block]}, came)
         if devices and kind != "no inverters":
-            found[paths.V1_INVERTERS] = Document(paths.V1_INVERTERS, self.reports.v1_list(at), came, 0.1)
+            found[paths.V1_INVERTERS] = document(paths.V1_INVERTERS, self.reports.v1_list(at), came)
         return found
 
 

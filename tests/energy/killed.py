@@ -15,12 +15,12 @@ from zoneinfo import ZoneInfo
 from logger.daemon.batches import make_commit
 from logger.daemon.gateway_state import load_state
 from logger.daemon.tick import run_tick
-from logger.model import Document, Snapshot
+from logger.model import Snapshot
 from logger.readings import paths
 from logger.site import Site
 from logger.store.store import Store
 from tests.energy.counted import metered
-from tests.readings.site import INFO, TOTALS, Body
+from tests.readings.site import INFO, TOTALS, Body, document
 from tests.store.samples import HandClock, make_store
 
 ZONE = "Europe/Paris"
@@ -59,7 +59,7 @@ def record(store: Store) -> Iterator[int]:
     tick = last + STEP if last else FIRST
     since = 0.0
     while tick <= LAST:
-        found = {path: Document(path, body, tick + 1.0, 0.1) for path, body in documents(tick).items()}
+        found = {path: document(path, body, tick + 1.0) for path, body in documents(tick).items()}
         definitive = dict.fromkeys(found, min(3, (tick - FIRST) // STEP + 1))
         snapshot = Snapshot(INFO, tick, found, {"totals": since}, paths.PATHS - found.keys(), definitive)
         result = run_tick(snapshot, TOTALS, books, SITE)

@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 
 from logger.daemon.gateway_state import GatewayState, dump_state, load_state
 from logger.daemon.tick import run_tick
-from logger.model import Document, Snapshot, Value
+from logger.model import Snapshot, Value
 from logger.readings import paths
 from tests.energy import killed
-from tests.readings.site import INFO, TOTALS
+from tests.readings.site import INFO, TOTALS, document
 from tests.sizes import examples, sized
 from tests.store.samples import make_store
 
@@ -50,7 +50,7 @@ def undisturbed() -> Rows:
 
 
 def step(books: GatewayState, since: float, tick: int) -> tuple[GatewayState, float, Rows]:
-    found = {path: Document(path, body, tick + 1.0, 0.1) for path, body in killed.documents(tick).items()}
+    found = {path: document(path, body, tick + 1.0) for path, body in killed.documents(tick).items()}
     definitive = dict.fromkeys(found, min(3, (tick - killed.FIRST) // killed.STEP + 1))
     snapshot = Snapshot(INFO, tick, found, {"totals": since}, paths.PATHS - found.keys(), definitive)
     result = run_tick(snapshot, TOTALS, books, killed.SITE)

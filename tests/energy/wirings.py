@@ -13,6 +13,7 @@ from logger.readings import paths
 from tests.energy.gateway import GRID, PRODUCTION, Fault, Metered, Reports, meter, reading
 from tests.energy.house import FLOWS, MINUTE, House
 from tests.energy.year import Plan
+from tests.readings.site import document
 
 _PHASES: Final = (1, 2, 3)
 
@@ -126,14 +127,14 @@ class Legacy(Metered):
         found = Metered.documents(self, at, fault, devices=False)
         came = self.house.start + at * MINUTE + 1.0
         if devices and (fault is None or fault.kind != "no inverters"):
-            found[paths.V1_INVERTERS] = Document(paths.V1_INVERTERS, self.reports.v1_list(at), came, 0.1)
+            found[paths.V1_INVERTERS] = document(paths.V1_INVERTERS, self.reports.v1_list(at), came)
         if at % 15 == 0:
             ct: Json = {
                 "type": "eim", "activeCount": 1, "readingTime": int(came) - 1, "wNow": self.produced_w(at),
                 "whLifetime": self.counter("production", at),
             }  # fmt: skip
             inverters: Json = {"type": "inverters", "activeCount": len(self.panels), "wNow": 0, "whLifetime": 0}
-            found[paths.BLOCKS] = Document(paths.BLOCKS, {"production": [inverters, ct]}, came, 0.1)
+            found[paths.BLOCKS] = document(paths.BLOCKS, {"production": [inverters, ct]}, came)
         return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from logger.daemon.tick import TickResult
-from logger.model import Document, GatewayInfo, Snapshot, Value
+from logger.model import GatewayInfo, Snapshot, Value
 from logger.readings import paths
 from logger.readings.site_warnings import find_warnings
 from logger.site import Site
@@ -20,6 +20,7 @@ from tests.readings.site import (
     Bodies,
     Body,
     Recorder,
+    document,
     inverter,
     meter,
     reading,
@@ -88,7 +89,7 @@ def play(
     """Read what the gateway answers at each minute from `start` on; devices are read every five minutes."""
     played, since = Played(recorder or Recorder(Site(zone="UTC"))), float("-inf")
     for at in range(start, start + 60 * minutes, 60):
-        documents = {path: Document(path, body, at + 1.0, 0.1) for path, body in answer(at).items()}
+        documents = {path: document(path, body, at + 1.0) for path, body in answer(at).items()}
         info = GatewayInfo(INFO.serial, firmware(at), INFO.part_number, True, True, skew_s(at))
         absent = paths.PATHS - documents.keys() - set(unknown)
         snapshot = Snapshot(info, at, documents, {"totals": since, "devices": since}, absent)

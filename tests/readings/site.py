@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from logger.answer import Answer
 from logger.daemon.gateway_state import GatewayState
 from logger.daemon.tick import TickResult, run_tick
+from logger.gateway.documents import number_skeleton
 from logger.model import Document, GatewayInfo, Json, Reading, Report, Role, Snapshot, Value
 from logger.readings import paths
 from logger.readings.layout import NONE, Layout
@@ -127,6 +130,12 @@ STANDARD: Bodies = {
     paths.V1: {"wattsNow": 1990, "wattHoursToday": 4000, "wattHoursSevenDays": 80000, "wattHoursLifetime": 4_999_900},
     paths.V1_INVERTERS: [inverter("122000000001"), inverter("122000000002")],
 }
+
+
+def document(path: str, body: Body, received_at: float) -> Document:
+    """A document as the client makes it, with the skeleton by which its keys need no second look."""
+    answer = Answer(200, {}, json.dumps(body).encode(), 0.1)
+    return Document(path, body, received_at, answer.took_s, number_skeleton(answer))
 
 
 def snapshot(

@@ -11,7 +11,7 @@ import pytest
 from logger.daemon.gateway_state import GatewayState
 from logger.daemon.tick import TickResult, run_tick
 from logger.energy.state import EnergyState, Seed
-from logger.model import Document, GatewayInfo, Json, Role, Snapshot
+from logger.model import GatewayInfo, Json, Role, Snapshot
 from logger.readings import paths
 from logger.readings.own_times import OwnTimes
 from logger.readings.source_selection import Sources
@@ -21,6 +21,7 @@ from logger.simulator.generations import GENERATIONS
 from logger.simulator.invented_gateway import InventedGateway, invent_gateway
 from logger.site import Site
 from tests.readings.recordings import load, names, needs_recordings
+from tests.readings.site import document
 
 NOON = 1_782_036_000
 BLOCKS = "/production.json?details=1"
@@ -44,7 +45,7 @@ def bodies_of(plant: InventedGateway) -> dict[str, Json]:
 
 def snapshot(bodies: Mapping[str, Json], has: Mapping[str, Json], info: GatewayInfo, at: int) -> Snapshot:
     """What a recorder sees that has asked for these of the gateway's documents."""
-    documents = {path: Document(path, body, at + 1.0, 0.1) for path, body in bodies.items()}
+    documents = {path: document(path, body, at + 1.0) for path, body in bodies.items()}
     return Snapshot(info, at, documents, {}, paths.PATHS - has.keys())
 
 

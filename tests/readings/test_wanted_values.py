@@ -16,11 +16,11 @@ import pytest
 
 from logger.daemon.gateway_state import GatewayState
 from logger.daemon.tick import TickResult, run_tick
-from logger.model import Document, Role, Snapshot, Value
+from logger.model import Role, Snapshot, Value
 from logger.readings import paths
 from logger.site import Site
 from tests.readings.recordings import load, needs_recordings
-from tests.readings.site import BOTH, Body, totals
+from tests.readings.site import BOTH, Body, document, totals
 from tests.sizes import LONG
 
 pytestmark = needs_recordings
@@ -83,7 +83,7 @@ def run() -> Run:
         bodies[paths.READINGS] = risen(copy.deepcopy(bodies[paths.READINGS]), (tick - start) / 3600)
         bodies[paths.ENSEMBLE] = reported(copy.deepcopy(bodies[paths.ENSEMBLE]), tick - start)
         bodies[paths.V1_INVERTERS] = [{**row, "lastReportDate": tick - 60} for row in bodies[paths.V1_INVERTERS]]
-        documents = {path: Document(path, body, tick + 5.0, 0.1) for path, body in bodies.items()}
+        documents = {path: document(path, body, tick + 5.0) for path, body in bodies.items()}
         snapshot = Snapshot(recording.info, tick, documents, since, paths.PATHS - documents.keys())
         result = run_tick(snapshot, BOTH, books, Site(zone=ZONE))
         books, since = result.state, {"totals": tick + 6.0, "devices": tick + 6.0}

@@ -14,7 +14,7 @@ from logger.readings.drift import Shape, watch
 from logger.readings.points import GatewayPoint, usual_interval_s
 from logger.readings.site_warnings import SiteWarning
 from logger.site import Site
-from tests.energy.counted import MINUTE, Counted, metered
+from tests.energy.counted import Counted, metered
 from tests.energy.house import first_instant
 from tests.energy.test_day_rows import PARIS, at, site, steadily, wh
 from tests.readings.site import NOW, Body, report
@@ -25,24 +25,27 @@ DAY = 86400
 # --- our clock: the site's days -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ahead_days", [1, 3, 400])
-def test_what_was_counted_while_our_clock_was_days_ahead_is_of_the_day_that_it_was(ahead_days: int) -> None:
+@pytest.mark.parametrize(("ahead_days", "every_s"), [(1, 60), (3, 300), (400, 300)])
+def test_what_was_counted_while_our_clock_was_days_ahead_is_of_the_day_that_it_was(
+    ahead_days: int, every_s: int
+) -> None:
     """One hour at 1200 W was recorded under a date that is yet to come."""
-    counted = site("2025-06-15", "08:00")
-    steadily(counted, at("2025-06-15", "12:00"))
-    noon = counted.tick
-    for minute in range(1, 61):
-        counted.poll(shown(noon + 60 * minute), after=MINUTE + (ahead_days * DAY if minute == 1 else 0))
+    counted = site("2025-06-15", "08:00", totals_s=every_s)
+    counted.tick = at("2025-06-15", "08:00") - every_s
+    steadily(counted, at("2025-06-15", "12:00"), every=every_s)
+    noon, hour = at("2025-06-15", "12:00"), 3600 // every_s
+    for number in range(1, hour + 1):
+        counted.poll(shown(noon + every_s * number), after=every_s + (ahead_days * DAY if number == 1 else 0))
     counted.restart()
-    for minute in range(61, 121):
-        counted.poll(shown(noon + 60 * minute), after=MINUTE - (ahead_days * DAY if minute == 61 else 0))
+    for number in range(hour + 1, 2 * hour + 1):
+        counted.poll(shown(noon + every_s * number), after=every_s - (ahead_days * DAY if number == hour + 1 else 0))
     assert counted.state.energy.day == "2025-06-15"
     counted.restart()
-    steadily(counted, at("2025-06-16", "00:15"))
+    steadily(counted, at("2025-06-16", "00:15"), every=every_s)
     row = counted.rows["2025-06-15"]
     assert wh(row, "production_wh") == pytest.approx(16 * 1200.0)
     assert wh(row, "coverage_percent") == pytest.approx(100 * 16 / 24, abs=0.1)
-    assert counted.written[at("2025-06-16", "00:01")]["production_today_wh"] == pytest.approx(20.0)
+    assert counted.written[at("2025-06-16", "00:05")]["production_today_wh"] == pytest.approx(100.0)
     assert row.reading.fields["counter_resets"] == 0
     assert not [day for day in counted.state.energy.days if day.date > "2025-06-16"]
 
@@ -54,10 +57,10 @@ def shown(true_tick: int) -> dict[str, Body]:
 
 
 def test_books_that_began_in_the_future_have_a_today_again() -> None:
-    counted = Counted(Site(zone=PARIS), tick=at("2031-01-01", "12:00"))
-    steadily(counted, at("2031-01-01", "12:10"))
+    counted = Counted(Site(zone=PARIS, totals_s=300), tick=at("2031-01-01", "12:00"))
+    steadily(counted, at("2031-01-01", "12:10"), every=300)
     counted.tick = at("2025-06-15", "12:00")
-    steadily(counted, at("2025-06-16", "12:00"))
+    steadily(counted, at("2025-06-16", "12:00"), every=300)
     assert counted.state.energy.day == "2025-06-16"
     assert counted.written[counted.tick]["production_today_wh"] == pytest.approx(12 * 1200.0)
     assert wh(counted.rows["2025-06-15"], "production_wh") == pytest.approx(12 * 1200.0, abs=400)
