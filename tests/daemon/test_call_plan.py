@@ -187,8 +187,8 @@ def test_a_gateway_with_one_process_for_everything_is_served_in_one_lane_and_kee
         gateway.takes_s |= dict.fromkeys(SLOW, 59.5)
 
     with caplog.at_level("INFO", logger="logger"):
-        gateway, store, collector = poll(plant("8-battery", 6), 3, one)
-    assert powers(store)[-177:] == minutes(177, NOON + 180)
+        gateway, store, collector = poll(plant("8-battery", 6), 1.5, one)
+    assert powers(store)[-87:] == minutes(87, NOON + 180)
     assert collector.poller.requests.contention.one_lane
     assert sum("take turns" in record.message for record in caplog.records) == 1
     began = next(at for at, path in gateway.asked if at > NOON + 600)
@@ -204,7 +204,7 @@ def test_two_lanes_stay_where_the_fast_paths_do_not_wait() -> None:
     def slow(gateway: PlantGateway) -> None:
         gateway.takes_s |= dict.fromkeys(SLOW, 59.5)
 
-    _, _, collector = poll(plant("8-battery", 6), 3, slow)
+    _, _, collector = poll(plant("8-battery", 6), 1.5, slow)
     assert not collector.poller.requests.contention.one_lane
 
 
@@ -212,9 +212,9 @@ def test_a_gateway_that_answers_slowly_is_asked_less_but_for_the_minute_and_the_
     def slow(gateway: PlantGateway) -> None:
         gateway.fast_s, gateway.slow_s = 2.5, 20.0
 
-    gateway, store, _ = poll(plant("8-battery", 6), 3, slow)
+    gateway, store, _ = poll(plant("8-battery", 6), 2, slow)
     counts = gateway.counts(NOON + 3600, NOON + 2 * 3600)
-    assert powers(store) == minutes(180)
+    assert powers(store) == minutes(120)
     assert counts["/ivp/meters/readings"] == 60
     assert counts["/api/v1/production/inverters"] == 12
     assert counts[INVENTORY] == 4
@@ -262,9 +262,9 @@ def test_a_path_that_disappears_is_said_once_and_again_when_it_is_back_and_the_r
         gateway.fails.clear()
 
     with caplog.at_level("INFO", logger="logger"):
-        store, _, collector = record(tmp_path, 6, fate)
+        store, _, collector = record(tmp_path, 4, fate)
     assert events(store) == ["endpoint_lost", "endpoint_back"]
-    assert powers(store) == minutes(360, START)
+    assert powers(store) == minutes(240, START)
     assert sum("gives no document" in record.message for record in caplog.records) == 1
     assert sum(f"{INVENTORY} answers again" in record.message for record in caplog.records) == 1
     assert collector.changes.troubles == {}
@@ -291,16 +291,16 @@ def test_a_path_that_is_absent_is_asked_three_times_and_then_once_a_day(tmp_path
     async def fate(gateway: ScriptedGateway) -> None:
         del gateway.answers["/api/v1/production/inverters"]
 
-    _, gateway, _ = record(tmp_path, 73, fate, Site(totals_s=900, devices_s=900, zone="Asia/Tokyo"))
+    _, gateway, _ = record(tmp_path, 75, fate, Site(totals_s=3600, devices_s=3600, zone="Asia/Tokyo"))
     asked = [at for at, path in gateway.asked if path == "/api/v1/production/inverters"]
-    assert [round(b - a) for a, b in pairwise(asked)] == [900, 900, *[86400] * 3]
+    assert [round(b - a) for a, b in pairwise(asked)] == [3600, 3600, *[86400] * 3]
 
 
 def test_a_slow_path_that_fails_rests_longer_and_longer(tmp_path: Path) -> None:
     async def fate(gateway: ScriptedGateway) -> None:
         gateway.fails[INVENTORY] = TimedOutError(f"{INVENTORY} gave no complete answer in 60 s")
 
-    _, gateway, _ = record(tmp_path, 14, fate, Site(totals_s=300, zone="Atlantic/Reykjavik"))
+    _, gateway, _ = record(tmp_path, 12.5, fate, Site(totals_s=300, zone="Atlantic/Reykjavik"))
     asked = [at for at, path in gateway.asked if path == INVENTORY]
     rests = [round((b - a) / 300) * 300 for a, b in pairwise(asked)]
     assert rests[:2] == [300, 300]
