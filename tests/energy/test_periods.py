@@ -18,13 +18,13 @@ from logger.energy.stored import dump_energy, load_energy
 from logger.model import DayRow, Reading, Value
 from logger.site import Site
 
-STEP = 6 * 3600
+STEP = 12 * 3600
 GREATEST = ("peak_production_w", "peak_load_w", "peak_import_w", "peak_export_w")
 
 
 @dataclass
 class Recorded:
-    """A site with one tick every six hours, whose rows lie as in a database: the last of each series and time."""
+    """A site with one tick every twelve hours, whose rows lie as in a database: the last of each series and time."""
 
     zone: str = "Europe/Berlin"
     state: EnergyState = field(default_factory=EnergyState)
