@@ -53,19 +53,22 @@ def list_hours(since: int, until: int, zone: str) -> Iterator[LocalHour]:
 @lru_cache(maxsize=512)
 def _find_hour(quarter: int, zone: str) -> LocalHour:
     first = last = quarter
-    label = _label(quarter, zone)
-    while _label(first - 1, zone) == label:
+    local = _local_time(quarter, zone)
+    while _is_of_hour(_local_time(first - 1, zone), local):
         first -= 1
-    while _label(last + 1, zone) == label:
+    while _is_of_hour(_local_time(last + 1, zone), local):
         last += 1
-    day, hour, _ = label
-    return LocalHour(first * _QUARTER_S, (last + 1) * _QUARTER_S, day, hour)
+    return LocalHour(first * _QUARTER_S, (last + 1) * _QUARTER_S, local.date().isoformat(), f"{local.hour:02}")
 
 
-def _label(quarter: int, zone: str) -> tuple[str, str, str]:
-    """Return the local date, the hour and the UTC offset of a quarter of an hour, counted from 1970.
+def _local_time(quarter: int, zone: str) -> datetime:
+    """Return the local time at which a quarter of an hour begins, counted from 1970."""
+    return datetime.fromtimestamp(quarter * _QUARTER_S, UTC).astimezone(ZoneInfo(zone))
+
+
+def _is_of_hour(other: datetime, local: datetime) -> bool:
+    """Return whether two neighbouring quarters lie in one local hour.
 
     When the clocks are set back, two hours have the same name and differ in the UTC offset.
     """
-    local = datetime.fromtimestamp(quarter * _QUARTER_S, UTC).astimezone(ZoneInfo(zone))
-    return local.date().isoformat(), f"{local:%H}", f"{local:%z}"
+    return other.hour == local.hour and other.utcoffset() == local.utcoffset()

@@ -57,7 +57,7 @@ def fold_days(state: EnergyState, days: Sequence[Day]) -> Mapping[str, Period]:
     for day in days:
         if (summed := _sum(day, state.wiring)) is not None:
             month, _ = keys_of(day.date)
-            periods[month] = periods[month].plus(summed)
+            periods[month] = add_days(periods[month], [summed])
     return periods
 
 

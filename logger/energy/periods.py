@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import reduce
 from typing import Final
 
 from logger.days import first_instant
@@ -51,24 +50,6 @@ class Period:
         """
         return hash((self.start, self.days, self.polled_s))
 
-    def plus(self, more: Period) -> Period:
-        """Return the sums of this period and `more`, with the start and the tags of this period."""
-        own, theirs = self.peaks.get("peak_import_w", -1.0), more.peaks.get("peak_import_w", -1.0)
-        best = more if more.best_day and (not self.best_day or more.best_day_wh > self.best_day_wh) else self
-        return Period(
-            self.start,
-            self.tags or more.tags,
-            self.days + more.days,
-            self.seconds + more.seconds,
-            self.polled_s + more.polled_s,
-            {**self.sums, **{name: self.sums.get(name, 0.0) + value for name, value in more.sums.items()}},
-            {**self.peaks, **{name: max(self.peaks.get(name, 0.0), value) for name, value in more.peaks.items()}},
-            more.peak_import_at if theirs > own else self.peak_import_at,
-            best.best_day,
-            best.best_day_wh,
-            tuple(sorted({*self.currencies, *more.currencies})),
-        )
-
 
 def sum_day(row: Reading, seconds: int) -> Period:
     """Convert a row of `envoy_day` to the sums of one day. `seconds`: the length of the day."""
@@ -91,8 +72,35 @@ def sum_day(row: Reading, seconds: int) -> Period:
 
 
 def add_days(month: Period, days: Iterable[Period]) -> Period:
-    """Add the sums of days to those of a month or a year, in order."""
-    return reduce(Period.plus, days, month)
+    """Add the sums of days to those of a month or a year, in order. Return them with its start and its tags."""
+    best, best_import = month, month
+    tags, count, seconds, polled_s = month.tags, month.days, month.seconds, month.polled_s
+    sums, peaks, currencies = dict(month.sums), dict(month.peaks), set(month.currencies)
+    for day in days:
+        tags = tags or day.tags
+        count, seconds, polled_s = count + day.days, seconds + day.seconds, polled_s + day.polled_s
+        for name, value in day.sums.items():
+            sums[name] = sums.get(name, 0.0) + value
+        if day.peaks.get("peak_import_w", -1.0) > peaks.get("peak_import_w", -1.0):
+            best_import = day
+        for name, value in day.peaks.items():
+            peaks[name] = max(peaks.get(name, 0.0), value)
+        if day.best_day and (not best.best_day or day.best_day_wh > best.best_day_wh):
+            best = day
+        currencies |= {*day.currencies}
+    return Period(
+        month.start,
+        tags,
+        count,
+        seconds,
+        polled_s,
+        sums,
+        peaks,
+        best_import.peak_import_at,
+        best.best_day,
+        best.best_day_wh,
+        tuple(sorted(currencies)),
+    )
 
 
 def begin_period(key: str, zone: str, tags: Mapping[str, str]) -> Period:

@@ -63,7 +63,7 @@ def gateway_of(line: bytes) -> str:
 
 
 def _unescape(text: str) -> str:
-    return _ESCAPED.sub(r"\1", text)
+    return _ESCAPED.sub(r"\1", text) if "\\" in text else text
 
 
 def _parse_value(text: str) -> Value:
