@@ -29,6 +29,12 @@ class Remembered:
         self._sorted.pop((reading.role, reading.measurement), None)
         series[key] = Point(reading.time, reading.tags, {**known, **reading.fields})
 
+    def take(self, other: Remembered) -> None:
+        """Write all points of another one."""
+        for key, series in other.points.items():
+            self.points.setdefault(key, {}).update(series)
+        self._sorted.clear()
+
     def forget(self, role: Role, measurement: str, until: int) -> None:
         """Lose every point before a time."""
         known = self.points[role, measurement]

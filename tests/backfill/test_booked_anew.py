@@ -38,7 +38,7 @@ from tests.daemon.parts import InlineStore
 from tests.history.generator import Generator
 from tests.history.kinds import KINDS, TIME_OF_USE, Kind
 
-FIRST, DAYS, STEP_S = date(2025, 3, 25), 18, 3600
+FIRST, DAYS, STEP_S = date(2025, 3, 25), 18, 7200
 """In Sydney a month ends on these days, and daylight saving time."""
 NOW = datetime(2025, 4, 12, tzinfo=ZoneInfo(KINDS[0].zone)).timestamp()
 QUIET = replace(KINDS[0], gaps=(), outages=(), swings=(), trips=(), panels=KINDS[0].panels[:2])
@@ -58,6 +58,15 @@ def play(
     made = Generator(replace(QUIET, tariff=tariff, gaps=gaps), days, step_s, first=FIRST)
     made.run()
     return made
+
+
+@cache
+def read(made: Generator, at: int) -> Remembered:
+    """All that a recorder wrote up to a time, as a database has it."""
+    memory = Remembered()
+    for role, lines in made.done.lines.items():
+        memory.write_lines(role, b"".join(lines))
+    return memory
 
 
 def rows_of(made: Generator) -> Rows:
@@ -87,8 +96,7 @@ class Kept:
 
     def write(self, made: Generator, state: GatewayState | None) -> None:
         """Take over what a recorder wrote; its state, too, unless that is lost."""
-        for role, lines in made.done.lines.items():
-            self.memory.write_lines(role, b"".join(lines))
+        self.memory.take(read(made, made.at))
         if state is not None:
             rows = [DayRow(row, day, True) for (_, _, day), row in made.done.rows.items()]
             commit, _ = make_amendment(made.kind.gateway, state, rows, {})

@@ -10,9 +10,10 @@ from logger.influx.line_protocol import encode
 from logger.influx.read_back import read_back, time_of
 from logger.model import Reading
 from tests.influx.test_line_protocol import NAME, OURS, SHARP, TEXT, VALUE, flat, kept
+from tests.sizes import examples
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(4000), deadline=None)
 @given(
     OURS, st.dictionaries(NAME, TEXT | SHARP, max_size=3), st.dictionaries(OURS, VALUE, min_size=1, max_size=4),
     st.integers(0, 2**31),
