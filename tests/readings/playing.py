@@ -81,14 +81,15 @@ def play(
     minutes: int = 31,
     *,
     start: int = NOW,
+    step_s: int = 60,
     skew_s: Callable[[int], float] = lambda at: 0.0,
     firmware: Callable[[int], str] = lambda at: INFO.firmware,
     recorder: Recorder | None = None,
     unknown: Iterable[str] = (),
 ) -> Played:
-    """Read what the gateway answers at each minute from `start` on; devices are read every five minutes."""
+    """Read what the gateway answers each `step_s` from `start` on; devices are read every five minutes."""
     played, since = Played(recorder or Recorder(Site(zone="UTC"))), float("-inf")
-    for at in range(start, start + 60 * minutes, 60):
+    for at in range(start, start + 60 * minutes, step_s):
         documents = {path: document(path, body, at + 1.0) for path, body in answer(at).items()}
         info = GatewayInfo(INFO.serial, firmware(at), INFO.part_number, True, True, skew_s(at))
         absent = paths.PATHS - documents.keys() - set(unknown)
