@@ -43,7 +43,7 @@ class Watched:
     panels: Sequence[Panel]
     grouped: bool = True
     lifetimes: bool = True
-    every_s: int = 300
+    every_s: int = 900
     site: Site = Site(zone=ZONE)
     groups: dict[str, str] = field(default_factory=dict)
     state: PanelState = field(default_factory=PanelState)
@@ -57,10 +57,10 @@ class Watched:
             self.groups = {p.serial: p.group for p in self.panels}
 
     def run(self, minutes: Iterable[int], away: Callable[[int], bool] = lambda at: False) -> None:
-        """Poll every five minutes, but when `away`; after that the state comes from the store."""
+        """Poll as often as reports come, but when `away`; after that the state comes from the store."""
         was_away = False
         for at in minutes:
-            if at % 5:
+            if at % (self.every_s // MINUTE):
                 continue
             self.reports.play(at)
             if away(at):
@@ -142,7 +142,7 @@ def test_no_healthy_panel_is_accused_in_a_year(
 ) -> None:
     days = 365 if LONG else 21
     house = House(ZONE, date(2025, 1, 1), date(2025, 1, 1) + timedelta(days=days - 1), seed=7, battery=None)
-    seen = Watched(house, panels_of(**roofs), grouped=grouped, lifetimes=lifetimes)
+    seen = Watched(house, panels_of(**roofs), grouped=grouped, lifetimes=lifetimes, every_s=300)
     seen.run(range(house.minutes), away=lambda at: at % (9 * 1440) < 1700 or at % 3001 < 40)
     assert seen.events == []
 
@@ -157,7 +157,7 @@ def test_a_group_of_two_is_not_compared() -> None:
 
 
 def test_every_inverters_day_is_its_own_counters_to_a_wh_whatever_is_missed_within_the_day() -> None:
-    seen = Watched(sunny(5), panels_of(**ROOF))
+    seen = Watched(sunny(5), panels_of(**ROOF), every_s=300)
     seen.run(range(seen.house.minutes), away=lambda at: at % 1440 in range(700, 800))
     first = seen.house.first.isoformat()
     for (day, serial), truth in seen.reports.days.items():
@@ -246,7 +246,7 @@ def test_seven_days_against_the_group_smooth_one_bad_day() -> None:
 
 def test_another_reporting_interval_is_said_once_it_is_certain() -> None:
     house, panels = sunny(4), panels_of(**ROOF)
-    seen = Watched(house, panels)
+    seen = Watched(house, panels, every_s=300)
     seen.run(range(1440 + 12 * 60))
     for day, every_s in ((1, 900), (2, 3600)):
         follow = Reports(house, panels, every_s)
