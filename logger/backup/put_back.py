@@ -125,7 +125,10 @@ def _keep_earlier(file: NewFile, now: float) -> NewFile | None:
 
 
 def _move_into(folder: Path, place: Path, names: list[str], now: float) -> list[Path]:
-    """Move the extracted files into the state folder, the store last. Return the new path of an earlier store."""
+    """Move the extracted files into the state folder, the store last.
+
+    An earlier store is kept under a new name. Return its new path; an empty list without an earlier store.
+    """
     for name in names:
         new = folder / (name if name != FILE else f".{FILE}.restored")
         os.replace(place / name, new)

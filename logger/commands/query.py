@@ -232,7 +232,7 @@ def _choose(query: NamedQuery, asked: Asked, configured: Settings, known: list[s
 
 
 def _note_numbers(query: NamedQuery, asked: Asked) -> tuple[str, ...]:
-    """Return a note that names each number of the query, which may be a default. A 0 gets no note."""
+    """Return one note for each number option of the query: the number used, and its meaning. A 0 gets no note."""
     return tuple(
         f"Computed with --{name} {asked.numbers[name]:g}: {meaning}."
         for name, (_, meaning) in query.numbers.items()

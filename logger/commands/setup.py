@@ -223,7 +223,11 @@ async def await_server(target: Target, given: list[SignIn], clock: Clock, wait_s
 
 
 def _merge_retentions(buckets: Mapping[Role, str], asked: tuple[int | None, ...]) -> dict[str, int | None]:
-    """Merge the retentions to bucket → seconds. If a bucket has several roles, their retentions must be equal."""
+    """Return the retention of each bucket: bucket → seconds, None if no retention was given.
+
+    `asked`: the retention that was given for each role, in the order of `ROLES`. Raises UsageError if two roles share
+    a bucket and their retentions differ.
+    """
     merged: dict[str, int | None] = {}
     for role, seconds in zip(ROLES, asked, strict=True):
         name = buckets[role]

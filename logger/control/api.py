@@ -64,7 +64,7 @@ class StoreApi:
         self._store, self._on_change = store, on_change
 
     async def read_figures(self) -> StoreFigures:
-        """Count the waiting rows by role, and the bytes on the disk."""
+        """Return the store's figures, such as the waiting rows of each role, and the bytes on the disk."""
         return await self._store.call(Store.read_figures)
 
     async def list_refused(self, after: Number) -> list[RefusedEntry]:

@@ -61,6 +61,7 @@ async def run(
 
     Raises StateError or StoreHeldError, but only before the first poll.
 
+    `demo`: record the demo, which needs a state folder of its own. `on_tick` is called after each tick.
     `open_outlets` opens the outlets, such as the page.
     """
     folder = settings.state_dir
@@ -122,7 +123,7 @@ async def open_recorder(
 def _stop_on_signals() -> Iterator[asyncio.Event]:
     """Yield an event that the first SIGTERM or SIGINT sets. A second signal ends the process immediately.
 
-    Signals are handled before the store is open, and also in the first process of a container.
+    The signals are handled already before the store is open. A container's first process would otherwise ignore them.
     """
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()

@@ -142,7 +142,8 @@ class EndpointState:
     def is_due(self, tick: int, roles: frozenset[Role]) -> bool:
         """Return True if the endpoint must be requested at this tick.
 
-        Fast device lists are requested only at ticks of the role `devices`.
+        An endpoint of the fast lane that has the interval of the role `devices` is requested only when `roles`
+        contains this role.
         """
         waits_for_devices = self._follows_devices and self.endpoint.lane == "fast" and "devices" not in roles
         return self.due_at <= tick and not waits_for_devices

@@ -106,7 +106,7 @@ class Shipper:
 
     @property
     def troubles(self) -> Mapping[Role, Wait | Blocked]:
-        """Return why the last delivery of a role failed, for each role that fails now."""
+        """Return the roles whose deliveries fail now: role → the outcome of the last failed delivery."""
         return self._troubles.of_roles
 
     @property

@@ -112,7 +112,10 @@ def _band_row(day: Day, name: str, state: EnergyState) -> DayRow:
 
 
 def empty_band(day: Reading) -> dict[str, Value]:
-    """Return the fields of a price band that lost all its energy. `day`: the row of `envoy_day` of that day."""
+    """Return the fields of a price band's row if the band no longer has energy on that day: energies and money are 0.
+
+    `day`: the row of `envoy_day` of that day.
+    """
     zeros = ("grid_import", "grid_import_estimated", "grid_export", "grid_export_estimated")
     return {
         "local_date": day.fields["local_date"],

@@ -114,9 +114,10 @@ class Messages:
             yield from self._list_outdated(seen)
 
     def _list_outdated(self, seen: Present) -> Iterator[Message]:
-        """Replace each state that the broker retained, once it is too old.
+        """Make a message that replaces each state that the broker retained and that is now too old.
 
-        A series whose state was already sent over this connection is left out.
+        The new state contains only the old time and the lasting values; the other values are null. A series whose
+        state was already sent over this connection is left out.
         """
         for at, (topic, state) in list(self._left.items()):
             time = int(str(state["time"]))

@@ -46,7 +46,10 @@ def count_silent_days(state: PanelState, dates: Iterable[str]) -> PanelState:
 
 
 def set_low_days(day: PanelDays, low_days: Mapping[str, int]) -> PanelDays:
-    """Store each panel's number of low days in the day. `low_days`: these numbers, by serial."""
+    """Return the day with new numbers of low days.
+
+    `low_days`: serial → how many low days in a row the panel has had; 0 for a serial that is not in it.
+    """
     panels = {
         serial: panel
         if panel.low_days == low_days.get(serial, 0)

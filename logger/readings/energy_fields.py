@@ -56,12 +56,13 @@ def _balance(meaning: str, name: str, other: str) -> EnergyMeaning:
 ENERGIES: Final[Mapping[str, EnergyMeaning]] = {
     "production": _count("Energy produced {}", "the counter `production`", "production_power_w"),
     "consumption": _count("Energy consumed {}, as the gateway counts",
-        "`production` + `import` − `export` with a net CT, else of the counter `consumption`"),
+        "the counters: `production` + `import` − `export` with a net CT, else `consumption`"),
     "load": _count("Energy consumed by the house itself {}",
-        "`production` + `import` − `export` + `discharged` − `charged` with a net CT, "
-        "else of the counter `consumption`"),
+        "the counters: `production` + `import` − `export` + `discharged` − `charged` with a net CT, "
+        "else `consumption`"),
     "net": _count("Imported minus exported energy {}",
-        "`import` − `export` with a net CT, else of `consumption` − `production` − `discharged` + `charged`"),
+        "the counters: `import` − `export` with a net CT, "
+        "else `consumption` − `production` − `discharged` + `charged`"),
     "grid_import": _count("Energy imported from the grid {}", "the counter `import`"),
     "grid_export": _count("Energy exported to the grid {}", "the counter `export`"),
     "grid_import_balanced": _balance("Energy imported from the grid {}, balanced over the phases",

@@ -62,8 +62,8 @@ class Followed:
 
     `since`: when this time was first seen, by our clock. `clock`: the same moment by the gateway's clock. `lag_s`:
     how far this time was behind the gateway's clock at that moment. `looks`: the number of documents with this time.
-    `gaps`: the last four steps at most from one time to the next, in seconds; 0 for a step between two consecutive
-    documents of a meter.
+    `gaps`: the seconds from one time to the next, of at most the last four changes. A change of a meter's time counts
+    as 0 if the earlier time was in only one document.
     """
 
     second: float

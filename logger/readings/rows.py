@@ -91,7 +91,9 @@ Rows: TypeAlias = "list[Row] | Missing"
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Show a snapshot to one role. A document is fresh if it arrived since the role's last tick.
+    """The documents of a snapshot, as read for the values of one role (`totals` or `devices`).
+
+    A document is fresh if it arrived since the role's last tick.
 
     `is_standing`: every document of the snapshot counts as fresh.
     """

@@ -1,9 +1,10 @@
 """Choose the source of each counter, and pin the source as soon as it is certain. Pure.
 
-A source is pinned when every path that was read has given three definitive answers. A definitive answer is a
-document, or the statement that there is no document or that this user may not read it. After a day of polling the
-source is pinned in any case, and a path without an answer counts as absent. A pinned source is reviewed only when the
-firmware or the meters change. The old source stays in use until the review ends.
+A source is pinned when it was the best source in three new documents, and every path that was read for the choice has
+given three definitive answers. A definitive answer is a document, or the statement that there is no document or that
+this user may not read it. After a day of polling no more answers are awaited, and a path that never answered counts
+as absent. A pinned source is reviewed only when the firmware or the meters change. The old source stays in use until
+the review ends.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from logger.readings.schema import Field
 from logger.readings.table import COUNTERS
 
 ANSWERS: Final = 3
-"""A source is pinned after this many definitive answers of each path."""
+"""A source is pinned after it was the best this many times, and after this many definitive answers of each path."""
 _DAY_S: Final = 86400
 SELDOM_S: Final = 600
 """Seconds after an answer in which a tick counts as polled, at a site for which `is_counted_seldom` is True."""
@@ -206,7 +207,7 @@ def _meters(snapshot: Snapshot) -> str:
 
 
 def _has_answered(path: str, snapshot: Snapshot, review: Review) -> bool:
-    """Return True if a path has given enough definitive answers.
+    """Return True if a path has given three definitive answers since the firmware or the meters last changed.
 
     Every path counts as answered after a day of polling. A path that is not polled always counts as answered.
     """

@@ -15,7 +15,7 @@ from logger.readings.json_values import objects, serial_of
 
 _REASON: Final = "the gateway does not hear it"
 _KINDS: Final = {paths.ENSEMBLE: ("ENCHARGE", "ENPOWER", "COLLAR"), paths.INVENTORY: ("ACB",)}
-"""Path → the kinds of devices with doubts. Inverters are not among them: the gateway does not hear them at night."""
+"""Path → the kinds of devices to check. Inverters are left out, because the gateway does not hear them at night."""
 
 
 def doubt_unheard(snapshot: Snapshot) -> Snapshot:

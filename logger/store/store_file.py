@@ -171,7 +171,10 @@ class StoreFile:
             raise make_full_error(self._folder) from error
 
     def _spare_reserve(self) -> None:
-        """If reserved and free disk space are used up, make room in the file, to mark delivered rows."""
+        """If reserved and free disk space are used up, free pages of the file, so that delivered rows can be marked.
+
+        Undelivered rows are not deleted.
+        """
         if self.ballast.held or self.ballast.count_free_bytes() >= _RESERVE_BYTES:
             return
         room = self._make_room(may_drop=False)

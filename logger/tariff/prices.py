@@ -64,7 +64,10 @@ class Prices:
             day += timedelta(days=1)
 
     def _price(self, slot: Slot, since: int, until: int) -> Iterator[Slot]:
-        """Yield the parts of a slot within a time span. In an hourly period the price table gives the prices."""
+        """Cut a slot to a time span, and split it into parts with one price each.
+
+        In an hourly period, the price table gives the prices.
+        """
         at, end = max(slot.begin, since), min(slot.end, until)
         while at < end:
             cut, buy, sell = end, slot.buy, slot.sell

@@ -1,4 +1,4 @@
-"""Answers the shares of today in percent, and the energies that were counted since a time of today."""
+"""Answers today's shares in percent. If energies of the whole day are unknown, also answers those counted so far."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _LIMIT, _LOST = 0, _NUMBER.size
 _STEP_S: Final = 60
 _LOOK_S: Final = 0.01
 _AHEAD_S: Final = 2 * _STEP_S - 1
-"""The clock may run this many seconds past a recorded tick: until one second before the second tick after it."""
+"""The clock may run this many seconds past a recorded tick: past the next tick, to a second before the one after."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,10 @@ def inventory_of(document: Found[Document], kind: str, *, counting: bool = False
 
 @lru_cache(maxsize=8)
 def _list_kind(document: Document, kind: str, *, counting: bool) -> Rows:
-    """List the devices of one kind. The result is cached, because a tick needs the same rows many times."""
+    """Select devices as `inventory_of` does, from a document that arrived.
+
+    The result is cached, because a tick needs the same rows many times.
+    """
     groups = objects(document.body) or []
     if not any(group.get("type") == "PCU" for group in groups):
         return UNKNOWN  # every complete inventory has an inverter group, even if empty: this one is cut
