@@ -7,7 +7,7 @@ error. The text of each error has two lines: what happened, and what to do::
     ├── SettingsError                       78        one or more settings are wrong; all are listed
     ├── StateError                          78        a file or folder cannot be used, or the clock is not set
     ├── StoreHeldError                      69        another process owns the store
-    ├── StoreFullError                       1   yes  the store has no space for the next tick
+    ├── StoreFullError                       1   yes  the store has no space, or its disk cannot be used now
     ├── WireError                           69   yes  a request got no usable answer
     │   ├── NameUnknownError                69   yes  the host name does not resolve
     │   ├── UnreachableError                69   yes  connection refused, no route, network down
@@ -98,7 +98,7 @@ class StoreHeldError(EnvoyLoggerError):
 
 
 class StoreFullError(EnvoyLoggerError):
-    """The store has no space for the next tick."""
+    """The store has no space, or its disk cannot be used now. A later try may succeed."""
 
     retry = True
 

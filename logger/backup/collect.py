@@ -25,7 +25,7 @@ _KEPT: Final = ("token-*", "pin-*", "signin-*.json")
 class CollectedFiles:
     """The contents of a backup, with the names of the files of the state folder.
 
-    `outside`: the settings of the environment, which the backup does not contain.
+    `outside`: the names of settings from environment variables, which the backup does not contain.
     """
 
     texts: Texts
@@ -95,6 +95,6 @@ def _list_state_files(folder: Path, store: StoreCopy | None) -> list[Path]:
 
 
 def _list_outside(settings: Settings, texts: Texts) -> tuple[str, ...]:
-    """List the settings that come from the environment, without the secrets that the backup contains."""
+    """List the names of settings from environment variables, except secrets that the backup contains."""
     named = (name for name, origin in settings.origins.items() if origin.startswith("environment"))
     return tuple(name for name in named if name not in texts.secrets)

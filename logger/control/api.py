@@ -60,7 +60,10 @@ class StoreApi:
     """Answers requests about the store, page by page. An answer in which `after` is None is the last page."""
 
     def __init__(self, store: StoreCalls, on_change: Callable[[], None] = lambda: None) -> None:
-        """Answer requests with the data of `store`. `on_change` is called when rows wait for delivery again."""
+        """Answer requests with the data of `store`.
+
+        `on_change` is called after each request that can make rows wait for delivery.
+        """
         self._store, self._on_change = store, on_change
 
     async def read_figures(self) -> StoreFigures:

@@ -139,7 +139,7 @@ class Collector:
         return -1.0 <= self._clock.time() - tick - self.site.offset_s < self.site.totals_s
 
     async def _survive_full_store(self, work: Coroutine[None, None, None]) -> None:
-        """Await `work`. If the store is full, count the tick as missed and continue. The store logs the error."""
+        """Await `work`. If the store is full or cannot be used, count the tick as missed. The store logs why."""
         try:
             await work
         except StoreFullError:

@@ -71,7 +71,10 @@ def read_counting(books: Mapping[str, Json]) -> Counting:
 
 
 def list_sources(sources: Sources) -> dict[str, str]:
-    """Return the sources of all fields, of counters (`counter.<name>`) and of pinned counters (`pinned.<name>`)."""
+    """Return the source of each field, of each counter, and of each counter with a fixed source.
+
+    The keys are `measurement.field`, `counter.<name>` and `pinned.<name>`.
+    """
     return {
         **sources.fields,
         **{f"counter.{name}": source for name, source in sources.counters.items()},

@@ -91,7 +91,10 @@ def restore_months(
 def _list_rows(
     state: GatewayState, days: list[str], panel_days: list[str], gateway: str
 ) -> tuple[GatewayState, list[DayRow]]:
-    """Make the rows of days and of their months and years. Return the state with these months, and the rows."""
+    """Make the rows of `days` and of their months and years, and the inverters' rows of `panel_days`.
+
+    Return the state with these months and years, and all these rows.
+    """
     of_periods, known = list_period_rows(state.energy, days)
     state = replace(state, energy=known)
     energy = state.energy

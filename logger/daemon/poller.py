@@ -274,9 +274,10 @@ class Poller:
                     continue  # the failure is recorded; the fast lane reports an outage of the gateway
 
     def _slow_left_s(self, state: EndpointState) -> float:
-        """Return the seconds that a slow request may take.
+        """Return the seconds after which a request of the slow lane is cancelled; 0 if it must not begin now.
 
-        Return 0 if the lanes take turns and too little time is left before the next tick.
+        While the slow lane and the fast lane take turns, a slow request must end before the next tick. It must not
+        begin if too little time is left.
         """
         if not self.requests.contention.one_lane:
             return 2.0 * state.endpoint.timeout_s

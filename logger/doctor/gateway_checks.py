@@ -166,7 +166,7 @@ def _judge_refused_certificate(access: Access, pin: Pin | None, error: EnvoyLogg
     if isinstance(error, CertificateError | StateError):
         return fail(CERTIFICATE, error)
     if pin is not None and isinstance(error, GatewayError):  # the gateway answered, so its certificate was accepted
-        return good(CERTIFICATE, f"the pinned one, {pin.describe()}")
+        return good(CERTIFICATE, f"the pinned certificate, {pin.describe()}")
     return skip(CERTIFICATE, "not known, because the gateway gave no usable answer")
 
 
@@ -189,8 +189,8 @@ def _judge_certificate(access: Access, pin: Pin | None, met: Pin | None, now: fl
         return note(CERTIFICATE, text)
     if not 0 < met.not_after - now < _ENDS_SOON_S:
         ended = ", ended and still trusted" if met.not_after and met.not_after <= now else ""
-        return good(CERTIFICATE, f"the pinned one, {met.describe()}{ended}")
-    text = f"the pinned one ends in {format_span(met.not_after - now)}: {met.describe()}"
+        return good(CERTIFICATE, f"the pinned certificate, {met.describe()}{ended}")
+    text = f"the pinned certificate ends in {format_span(met.not_after - now)}: {met.describe()}"
     if access.tls == "pin-strict":
         return note(
             CERTIFICATE, text, "run envoy-logger accept-certificate after the gateway has renewed its certificate."

@@ -15,11 +15,11 @@ def confirm_held(
     today: Mapping[str, DayEnergy],
     confirmed: Mapping[str, tuple[HeldValue, ...]],
 ) -> tuple[tuple[HeldTick, ...], tuple[tuple[int, dict[str, float]], ...]]:
-    """Complete the ticks at which a value was held, with the values that this tick confirms.
+    """Add the values that this tick confirms to the earlier ticks at which these values were held.
 
-    Return all these ticks, and the time and the new fields of each tick that gets new fields. `opened`: the state
-    before this tick. `counters`: the counters after this tick. `today`: today's energy after this tick. `confirmed`:
-    counter → its values that this tick confirms.
+    Return all ticks in `opened.held_ticks`, now with these values. Also return the time and the new fields of each
+    tick whose new values give further fields. `opened`: the state before this tick. `counters`: the counters after
+    this tick. `today`: today's energy after this tick. `confirmed`: counter → its values that this tick confirms.
     """
     if not opened.held_ticks:
         return (), ()

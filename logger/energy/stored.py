@@ -93,7 +93,7 @@ def _dump(adapter: TypeAdapter[T], value: T) -> str:
 
 
 def select_parts(parts: Mapping[str, str], prefix: str) -> dict[str, str]:
-    """Return the parts whose names begin with `prefix`, in order, each by the rest of its name."""
+    """Return the parts whose names begin with `prefix`, sorted by name: the rest of the name → the part."""
     return {name.removeprefix(prefix): parts[name] for name in sorted(parts) if name.startswith(prefix)}
 
 

@@ -1,4 +1,6 @@
-"""Turns a gateway's answer into a document or a typed error: JSON, the oldest gateways' web page, `/info`. Pure.
+"""Reads the document in a gateway's answer: JSON, the web page of the oldest gateways, or `/info`. Pure.
+
+An answer without a document raises a typed error.
 
 Gateways often send a wrong content type, so the type is read from the content. The error for an unreadable answer
 shows the first characters of the answer, with secrets masked.

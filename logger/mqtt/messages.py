@@ -179,7 +179,7 @@ def _is_told(told: _Told | None, present: _Told, rest_s: int) -> bool:
 
 
 def _list_signs(reading: Reading) -> dict[str, Value]:
-    """Return the names of a reading's fields, with the values of flags and texts but not of numbers."""
+    """Return the fields of a reading, with 0 in place of each number, so that only flags and texts are compared."""
     return {name: value if isinstance(value, (bool, str)) else 0 for name, value in reading.fields.items()}
 
 

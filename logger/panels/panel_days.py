@@ -1,8 +1,9 @@
 """Compute each inverter's energy on each local day, from its lifetime counter or from its reports. Pure.
 
 An inverter's counter is validated like every counter. If an inverter has no counter, the mean power of its reports is
-integrated, and this energy is marked as estimated. If reports no longer give a known counter, their energy waits for
-a day, because the counter's next value may include it. All times are the inverters' report times, not poll times.
+integrated, and this energy is marked as estimated. If reports no longer give a known counter, their energy waits
+for up to a day, because the counter's next rise may contain it. All times are the inverters' report times, not poll
+times.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class DayShare:
     """The energy in Wh that one report adds to a local day.
 
     `estimated_wh`: the estimated part of `wh`. `waiting_wh`: energy that is not in `wh`, because the report has no
-    lifetime energy; it counts only if the inverter's counter does not come back within a day.
+    lifetime energy; it is added to the day only if no later rise of the inverter's counter contains it.
     """
 
     day: str

@@ -35,7 +35,7 @@ class PanelDay:
     `silent_days`: days in a row, including this day, without a report while other inverters reported. `low_days`:
     sunny days in a row on which the panel was below the limit for weak panels. `tripped_s`: seconds for which the
     inverter was off because of the grid's voltage or frequency. `waiting_wh`: the energy of reports without lifetime
-    energy, which counts only if the inverter's counter does not come back.
+    energy; it is added to `wh` only if no later rise of the inverter's counter contains it.
     """
 
     wh: float = 0.0

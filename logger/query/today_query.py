@@ -105,7 +105,8 @@ def _explain(quantity: str, counting: Counting, clock: str) -> str:
 def _count_rows(rows: Rows, scope: Scope, last: Mapping[str, float | None]) -> Counting:
     """If recording began today, find the energy that was counted since then, from the newest day row.
 
-    `last`: the energies of the whole day, as the gateway gives them. A quantity in `last` is left out of `begun`.
+    `last`: quantity → its energy of the whole day, as the gateway gives it. These quantities are left out of
+    `Counting.begun`.
     """
     first = next((point.time for point in rows.of("envoy_totals") if _POWER in point.fields), 0)
     if first < _find_midnight(scope) + _AT_MIDNIGHT_S:

@@ -22,7 +22,7 @@ from logger.readings.site_warnings import SiteWarning
 KEY: Final = "production CT"
 _SPAN_S: Final = 7200
 _LAG_S: Final = (300, 1800)
-"""The least and the greatest delay of a sum over inverters, in seconds; the delay is their reporting interval."""
+"""The least and the greatest delay of the inverters' powers, in seconds: the interval of their reports."""
 COMPARED_S: Final = _SPAN_S + _LAG_S[1]
 """The greatest age in seconds of a sample that is compared."""
 _FEWEST: Final = 20
@@ -30,7 +30,7 @@ _FEWEST: Final = 20
 _APART: Final = 0.2
 _SUNNY_W: Final = 200.0
 _SUNNY_SHARE: Final = 0.1
-"""The sun counts as shining if the production is this share of the greatest power of all inverters together."""
+"""The sun counts as shining if the production is at least this share of all inverters' greatest power together."""
 _NOTHING: Final = 0.05
 """A CT that shows less than this share of the inverters' power counts as measuring nothing."""
 _ALIKE: Final = 0.1
@@ -114,7 +114,10 @@ def _mean_grid(samples: Sequence[CtSample]) -> float | None:
 
 
 def _list_means(samples: Sequence[CtSample]) -> Iterator[float]:
-    """Yield the CT's mean power in W over two hours, for each sample 5 to 30 minutes before the last as the end."""
+    """Yield the CT's mean powers in W over different spans of two hours.
+
+    Each span ends at one of the samples that are 5 to 30 minutes older than the last sample.
+    """
     for end in (sample.at for sample in samples if _LAG_S[0] <= samples[-1].at - sample.at <= _LAG_S[1]):
         within = [sample.ct_w for sample in samples if 0 <= end - sample.at < _SPAN_S]
         if len(within) >= _FEWEST:

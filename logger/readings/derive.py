@@ -99,8 +99,8 @@ def drop_impossible_powers(
 ) -> None:
     """Remove powers beyond `max_w` W, and lifetime figures that a gateway gives in the place of a power (Q-P21).
 
-    `lifetimes_wh`: the latest values of each primitive counter, in Wh. `limits`: a bound in W for each power whose
-    bound is not `max_w`.
+    `lifetimes_wh`: counter → its last accepted value and its value at this tick, in Wh. `limits`: a bound in W for
+    each power whose bound is not `max_w`.
     """
     for name, counters in _LIFETIMES.items():
         watts = totals.get(name)

@@ -185,7 +185,7 @@ class Extraction:
                     yield Device(measurement, dict(identity), fields, row, rowset.name, row.serial in waiting)
 
     def _name_rows(self, measurement: Measurement) -> tuple[_Named, set[str]]:
-        """Return each rowset's rows by their tags, and the serials that occur twice in one of the documents.
+        """Return rowset's name → tags → row, and the serials that occur twice in one of the documents.
 
         A device whose serial occurs twice in one document is not read from any other document either.
         """

@@ -35,7 +35,11 @@ _OF_AC_BLOCK: Final = (s.ACB_BLOCK, s.BOTH_KINDS)
 
 
 def explain_field(item: Field, view: View, device: str = "") -> list[str]:
-    """Return the reasons for an absent field: those of its sources in order, up to the deciding source."""
+    """Return the reasons why a field is absent.
+
+    Examine the field's sources in order, best first, and stop at the first source that explains the absence.
+    `device`: the serial of the device whose field is absent; empty for a field of the site.
+    """
     found: list[str] = []
     for key in item.keys:
         watched = Watched(view.snapshot.documents)

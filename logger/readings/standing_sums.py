@@ -27,12 +27,12 @@ _STILL_S: Final = 1880.0
 """A sum is doubted only after it was the same for this many seconds; sums are renewed every 5 to 15 minutes."""
 _WORTH_W: Final = 200.0
 _WORTH_SHARE: Final = 0.1
-"""The sun counts as shining if the inverters report this share of the sum of their greatest powers."""
+"""The sun counts as shining if the inverters report at least this share of the sum of their greatest powers."""
 _BEYOND_SHARE: Final = 1.5
 """The sum of the reports is not believed above this share of the sum of the inverters' greatest powers."""
 _APART: Final = 0.2
 _CHANGED: Final = 0.05
-"""The roof's power counts as changed if it differs by this share from its earlier value."""
+"""The roof's power counts as changed if it differs by at least this share from its earlier value."""
 _NOTHING: Final = 0.05
 
 

@@ -17,7 +17,7 @@ _MARGIN = 16 * 1024 * 1024
 
 
 class Ballast:
-    """The file `ballast` of a state folder. `held` is True while the file occupies its space."""
+    """The file `ballast` of a state folder, which reserves disk space. `held`: the file exists with its full size."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "ballast"

@@ -27,7 +27,8 @@ STEP: Final = 500
 """The number of rows that one transaction of a long job changes, so that recording does not wait long."""
 _DROP_STEP: Final = 64
 _RESERVE_BYTES: Final = 4 * 1024 * 1024
-"""The part of the released ballast, in bytes, that is reserved for marking rows as delivered."""
+"""While the ballast (the file that reserves disk space) is removed, recording leaves at least this many bytes of the
+disk free, so that rows can still be marked as delivered."""
 _NEAR_CAP_BYTES: Final = 1024 * 1024
 
 
@@ -206,7 +207,10 @@ class StoreFile:
 
     @contextlib.contextmanager
     def _explain_failure(self) -> Iterator[None]:
-        """Raise StoreFullError if the file or the disk fails in this context, because the failure may pass."""
+        """Raise StoreFullError for every failure of the file or of the disk in this context.
+
+        The failure may be temporary, so the recorder continues after a StoreFullError.
+        """
         try:
             yield
         except StateError as error:  # a new file cannot be opened, which ends the recorder only at its start

@@ -78,7 +78,10 @@ class PricePeriod:
 
 @dataclass(frozen=True, slots=True)
 class Tariff:
-    """All periods, oldest first. `price_path`: the price file or folder of the hourly periods, or ""."""
+    """All periods, oldest first.
+
+    `price_path`: the file or folder with the prices of periods whose prices change by the hour; empty without them.
+    """
 
     periods: tuple[PricePeriod, ...] = ()
     price_path: str = ""

@@ -56,7 +56,7 @@ class LiveStreams:
     async def follow(self, site: ShownSite, language: Language, stamp: str = "") -> AsyncIterator[bytes]:
         """Yield a message immediately, and after each change of the page that this visitor sees.
 
-        `stamp`: the stamp of the parts that the visitor already has.
+        `stamp`: `ShownParts.stamp` of the page that the visitor already has; empty if the visitor has no page.
         """
         version = self._news.version
         shown = await self._page.show(site, language)

@@ -41,7 +41,7 @@ async def sum_now(question: Question) -> dict[str, Json]:
 
 
 async def _count_together(question: Question, scope: Scope) -> Scope:
-    """Return a copy of the scope whose `counting` describes today's energies of all gateways of the site together."""
+    """Return the scope with `counting`, which describes how all gateways of the site count the energies of today."""
     name, today = question.site.name, scope.last_day.isoformat()
     states = [await each.find_energy() for each in question.sites if each.name == name]
     return replace(scope, counting=add_countings([describe_counting(state, today) for state in states]))

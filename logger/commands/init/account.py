@@ -155,7 +155,10 @@ def _set_up_token(terminal: Terminal, draft: Draft, answers: Answers, access: Ac
 
 
 def _try_token(terminal: Terminal, access: Access, clock: Clock) -> None:
-    """Get a token, with the lock and cool-down of all processes, and test whether the gateway accepts the token."""
+    """Get a token, and test whether the gateway accepts the token.
+
+    A sign-in obeys the account's lock and cool-down, which all processes share.
+    """
     kept = tokens.load(access.state_dir, access.expected_serial, clock.time())
     expires, user = asyncio.run(_fetch(access, "/api/v1/production", clock))
     until = "" if expires is None else f", good until {format_day(expires)}"

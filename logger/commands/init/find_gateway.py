@@ -80,7 +80,7 @@ def pin_certificate(terminal: Terminal, draft: Draft, answers: Answers, gateway:
     refuse_demo(draft.state_dir)
     new, old = gateway.pin, pins.load(draft.state_dir, gateway.info.serial, gateway.pin.address)
     if old is not None and old.fingerprint == new.fingerprint:
-        terminal.show_good(f"the pinned one: {new.describe()}")
+        terminal.show_good(f"the pinned certificate: {new.describe()}")
         return
     if not answers.fingerprint:
         _confirm_certificate(terminal, new, old)

@@ -96,7 +96,7 @@ def _meter(line: Object) -> Meter:
 
 
 def has_meter(view: View, kind: str) -> bool | None:
-    """Return whether an enabled meter of a measurement type is listed; None if unknown now."""
+    """Return whether the list of meters has an enabled meter of measurement type `kind`; None if unknown now."""
     document = view.find_fact(paths.METERS)
     if isinstance(document, Missing):
         return None if document is UNKNOWN else False
@@ -246,7 +246,7 @@ def phases_in_use(view: View) -> Rows:
 
 
 def list_leg_powers(row: Row) -> dict[str, float | None]:
-    """Return the power in W of each phase in use of a meter, by the phase's name; None without a power."""
+    """Return the powers of a meter's phases in use: name of the phase → power in W, or None if it is absent."""
     key = power_key(row)
     return {f"L{index}": number(phase.get(key)) for index, phase in legs(row.values, row.whole("phases"))}
 

@@ -130,8 +130,8 @@ def _inverters(blocks: Rows) -> Rows:
 def any_ct_block(side: str, kind: str) -> Selector:
     """Make a selector of the active CT block of production.json, even if the gateway has meter readings.
 
-    `side`: the list with the block. `kind`: what the CT measures, such as `net-consumption`. The block has the
-    gateway's own energies of today and of seven days.
+    `side`: the list in production.json that contains the block. `kind`: what the CT measures, such as
+    `net-consumption`. The block has the gateway's own energies of today and of seven days.
     """
 
     def select(view: View) -> Rows:
@@ -155,10 +155,11 @@ def _kind_of(block: Row, side: str) -> str | None:
 
 
 def ct_block(side: str, kind: str) -> Selector:
-    """Make a selector of the active CT block of production.json, for a gateway without a list of meters.
+    """Make a selector of the active CT block of production.json.
 
-    If the gateway has this list, the selector returns ABSENT, unless the list has the meter `kind` and the gateway
-    has no meter readings. `side`: the list with the block.
+    The selector reads the block in only two cases. First, the gateway has no list of meters. Second, the list of
+    meters has an enabled meter `kind`, but the gateway has no meter readings. Otherwise it returns ABSENT. For the
+    arguments see `any_ct_block`.
     """
 
     def lacks_readings(view: View) -> bool | None:
