@@ -135,7 +135,7 @@ def format_minute(time: float) -> str:
 
 
 def format_span(seconds: float) -> str:
-    """Write a length of time in its largest useful unit: 3 days, 5 hours, 12 minutes."""
+    """Write a length of time in one unit, the largest useful one: "3 days", "5 hours" or "12 minutes"."""
     for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= 2 * size or (seconds >= size and unit == "minute"):
             count = round(seconds / size)

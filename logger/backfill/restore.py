@@ -32,7 +32,10 @@ from logger.panels.panel_state import PanelState
 
 _HOUR_S: Final = 3600
 _WEEK: Final = 8
-"""The number of days to replay before the last day: seven whole days, and one day for the start of the first day."""
+"""The number of days to replay before the last day.
+
+These are seven whole days, and the day before them, whose last values are the start of the first whole day.
+"""
 
 
 @dataclass(slots=True)

@@ -43,7 +43,7 @@ _RENEW_S: Final = status_file.RENEWED_WITHIN_S - _TELL_S
 _RESCUE_S: Final = 600.0
 """Seconds between two searches for damaged store files that still have rows to copy."""
 _GATHER_S: Final = 3.0
-"""News is gathered for this many seconds, and `_GATHER_MORE_S` for each gateway, before `status.json` is written."""
+"""Seconds from the first news until `status.json` is written, with `_GATHER_MORE_S` more for each gateway."""
 _GATHER_MORE_S: Final = 0.04
 _LAST_RESORT_S: Final = 7.0
 """Seconds from a stop signal until the process exits even if a disk or server hangs. Commits stay complete."""

@@ -209,7 +209,7 @@ class Collector:
         return not self._polled_at
 
     async def _recognise(self, info: GatewayInfo) -> bool:
-        """Load the stored state of a gateway that was identified for the first time.
+        """Load the stored state of the gateway that this collector begins to poll.
 
         Return False if another collector polls the gateway.
         """

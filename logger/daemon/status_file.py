@@ -31,7 +31,7 @@ _SPARE_S: Final = 30.0
 _OWN_ADDRESS: Final = re.compile(r"http://(127\.[\d.]+|\[::1\]):(?P<port>\d+)/")
 """Pattern of the addresses that only this machine can reach.
 
-An outlet that listens on all addresses of this machine is named `localhost`, and does not match.
+A page that other machines can reach as well has an address with `localhost`, which does not match.
 """
 
 

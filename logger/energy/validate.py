@@ -24,7 +24,7 @@ TRUE_ZERO_S: Final = 3600
 ROLLOVER_WH: Final = 2**32 / 3600
 """The value at which a 32-bit counter of joules rolls over to 0 (Q-L1)."""
 _NEAR_ROLLOVER_WH: Final = 500.0
-"""Greatest energy, in Wh, that a sum over inverters may lose in addition to a rollover (Q-L1)."""
+"""A fall counts as rollovers if it is at most this energy, in Wh, greater than a whole number of rollovers (Q-L1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,10 +246,11 @@ def _holding(counter: Counter, held: tuple[HeldValue, ...]) -> Counter:
 
 
 def _count_rollovers(counter: Counter, step: float, most_wh: float, bounds: Bounds) -> int:
-    """Count the rollovers that explain a step together with a rise of at most `most_wh`; 0 if no number does.
+    """Return how many rollovers, together with a rise of 0 to `most_wh`, make up a step in Wh; 0 if no number does.
 
     A step down is a rollover, so the count is positive. A step up means that counters no longer roll over with new
-    firmware, or that an accepted rollover was wrong. The count is then negative.
+    firmware, or that an accepted rollover was wrong. The count is then negative. Instead of the rise, the
+    step may contain a further fall of at most `_NEAR_ROLLOVER_WH`.
     """
     if step < 0:
         count = math.ceil((-step - _NEAR_ROLLOVER_WH) / ROLLOVER_WH)

@@ -29,7 +29,7 @@ _LONGEST_S: Final = 6 * 3600.0
 _GAPS: Final = 4
 """The interval of a device is the median of its gaps, the seconds between reports. At most this many are stored."""
 _FEWEST: Final = 2
-"""After this many gaps the interval of a meter is known, and the report time of a device in `_SELDOM` counts."""
+"""The least number of gaps that give a meter's interval. With fewer gaps, no device in `_SELDOM` counts as silent."""
 _DAY_S: Final = 86400.0
 NEWEST: Final = "newest report"
 """The name under which the time of the newest report in the list of inverters is followed."""

@@ -117,7 +117,10 @@ def add_missed(connection: sqlite3.Connection, missed: Mapping[Role, int]) -> No
 def _count_role(
     connection: sqlite3.Connection, role: Role, stored: RoleFigures, pending: PendingAcks, missed: int
 ) -> RoleFigures:
-    """Return a role's figures: `stored`, corrected by `pending` and `missed`, which are not in the file yet."""
+    """Return a role's figures: the figures in the store file, `stored`, corrected by changes that are not in it yet.
+
+    The rows of `pending` count as delivered. `missed`: the number of ticks that could not be stored.
+    """
     leases = pending.list_leases(role)
     pending_rows, pending_lines = sum(len(lease.ids) for lease in leases), sum(lease.lines for lease in leases)
     marked, marked_bytes = daily_rows.count_marked(connection) if role == "daily" else (0, 0)

@@ -165,7 +165,7 @@ class StoreFile:
             yield
 
     def _take_step(self, room: Iterator[None]) -> bool:
-        """Free space by the next step of `room`. Return False if no step is left."""
+        """Free space by the next step of `room`, the iterator of `_make_room`. Return False if no step is left."""
         try:
             return next(room, self) is None
         except sqlite3.DatabaseError as error:

@@ -143,7 +143,7 @@ def _write_value(value: Value, factor: float) -> str:
 def _write_lines(measurement: Measurement, told: Sequence[_Told]) -> tuple[Sequence[_Line], str]:
     """Write the readings `told` of a measurement with the library for Prometheus, one metric family for each field.
 
-    Return the text in pieces: for each value the text between the previous value and it, then the text at the end.
+    Return one line for each value, and the text after the last value. A line holds only the text before its value.
     """
     labels = ("site", *measurement.tags, *(_LAYOUT if measurement.has_layout else ()))
     lines, before = [], ""

@@ -155,12 +155,15 @@ def _encoding(found: Sequence[Mapping[str, Any]]) -> str:
 def _draining(found: Mapping[str, Any]) -> str:
     points, ticks = found["points"], found["ticks"]
     rows = [
-        ("put a tick into the store, processor", f"{min(found['put_cpu_s']) / ticks * 1000:.2f} ms a tick"),
-        ("put a tick into the store, wall (with its sync)", f"{min(found['put_s']) / ticks * 1000:.2f} ms a tick"),
+        ("put a tick into the store, processor time", f"{min(found['put_cpu_s']) / ticks * 1000:.2f} ms a tick"),
+        (
+            "put a tick into the store, elapsed time (with the sync to the disk)",
+            f"{min(found['put_s']) / ticks * 1000:.2f} ms a tick",
+        ),
         ("drain a backlog (deliver all waiting points)", f"{points / min(found['drain_s']):,.0f} points/s"),
         ("a bare client with the same bodies", f"{points / min(found['bare_s']):,.0f} points/s"),
         (
-            "speed of the drain, as a multiple of the bare client's speed (median of the rounds)",
+            "speed of draining the backlog, as a multiple of the bare client's speed (median of the rounds)",
             f"{_find_drain(found):.2f}",
         ),
     ]

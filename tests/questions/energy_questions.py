@@ -218,7 +218,7 @@ ENERGY_QUESTIONS: Final = (
     ),
     Question(
         "base-load",
-        "How much power does the house use at night (the least quarter of an hour of each day)?",
+        "How much power does the house use at night (the least mean of 15 minutes of each day)?",
         read("envoy_day", "base_load_w", since="-1y") + '\n    |> keep(columns: ["_time", "_value"])',
         select("local_date, base_load_w", "envoy_day", "365d"),
         ("local_date",), ("base_load_w",),

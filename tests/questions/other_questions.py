@@ -216,7 +216,8 @@ OTHER_QUESTIONS: Final = (
         read("envoy_day", "peak_export_w", since="-365d") + "\n    |> filter(fn: (r) => r._value >= 2000.0)" + _TIMES,
         select("local_date, peak_export_w", "envoy_day", "365d", where="peak_export_w >= 2000"),
         ("local_date",), ("peak_export_w",), _export_days, within=0.01, fits=has_meters, numbers=(19,),
-        note="`peak_export_w` is the greatest mean of 15 minutes, so a day with a shorter peak is not in the answer. "
+        note="`peak_export_w` is the greatest mean of 15 minutes, so the answer lacks a day whose export "
+        "reached 2 kW only for a shorter time. "
         "`envoy-logger query export-limit` counts the single readings, one a minute, that reach a limit.",
     ),
     Question(

@@ -18,7 +18,10 @@ from logger.clock import FastClock
 
 _NUMBER: Final = struct.Struct("d")
 _LIMIT, _LOST = 0, _NUMBER.size
-"""The positions in the shared file, in bytes, of the clock's limit and of the seconds in which it was stopped."""
+"""The positions of two numbers in the shared file, in bytes.
+
+The numbers are the time at which the clock stops, and the real seconds for which the clock was stopped.
+"""
 _STEP_S: Final = 60
 _LOOK_S: Final = 0.01
 _AHEAD_S: Final = 2 * _STEP_S - 1
@@ -27,9 +30,9 @@ _AHEAD_S: Final = 2 * _STEP_S - 1
 
 @dataclass(frozen=True, slots=True)
 class PacedClock(FastClock):
-    """Runs fast up to a limit, and stops there until the recorder moves the limit after its tick.
+    """Runs fast up to a limit, a unix time, and stops there until the recorder moves the limit after its tick.
 
-    A file shares two numbers with the simulator: the limit, and the real seconds in which the clock was stopped.
+    A file shares two numbers with the simulator: the limit, and the real seconds for which the clock was stopped.
     """
 
     shared: mmap.mmap = field(kw_only=True, repr=False)
