@@ -23,7 +23,7 @@ KEPT: Final = ROOT / ".bench"
 _OTHERS: Final = ("pyenphase==4.2.0", "requests==2.34.2", "influxdb-client==1.50.0")
 RECORDINGS: Final = ("8.2.4382_ACB", "8.3.5433_tot_is_net_cons")
 _WINDOWS: Final = 4
-_WATCHED_WINDOWS: Final = 4
+_WATCHED_ROUNDS: Final = 4
 _HOURS: Final = 6.0
 
 
@@ -85,7 +85,7 @@ def measure_fleet(home: Path) -> Any:
 
 def measure_watched(home: Path) -> Any:
     return [
-        {"recording": name, **asdict(watched.compare(_fresh(home), CORPUS / name, windows=_WATCHED_WINDOWS))}
+        {"recording": name, **asdict(watched.compare(_fresh(home), CORPUS / name, rounds=_WATCHED_ROUNDS))}
         for name in RECORDINGS
     ]
 

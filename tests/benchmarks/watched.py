@@ -1,7 +1,10 @@
 """What the page, the metrics and MQTT cost a recorder: recorders with and without them run side by side.
 
-Each has its own stand-in gateway with the same recording. "everything" is one recorder that publishes to mosquitto
-while one browser holds the page's live stream open and Prometheus asks once a tick.
+Each has its own stand-in gateway with the same recording. One recorder has everything switched on, and nobody looks.
+Another one is used as well: a browser holds the page's live stream open, and Prometheus asks once a tick.
+
+Two equal processes differ by some percent from start to end. So two recorders have nothing switched on, and all
+recorders are started anew in each round.
 """
 
 from __future__ import annotations
@@ -10,8 +13,8 @@ import contextlib
 import http.client
 import json
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +29,7 @@ EVERY_S: Final = 0.9
 """Real seconds from tick to tick: longer than the least time between two messages of the page's stream, and long
 enough that six recorders end their ticks on a busy machine."""
 _WARM_UP: Final = 20
+_ROUND_TICKS: Final = 2 * WINDOW
 _HOST: Final = "127.0.0.1"
 
 
@@ -39,14 +43,17 @@ class Outfit:
     is_scraped: bool = False
 
 
-OFF: Final = "nothing"
+OFF: Final = ("nothing", "nothing, a second recorder")
+"""The recorders with which the others are compared."""
+ON: Final = "everything, nobody looks"
+USED: Final = "everything, used at each tick"
 OUTFITS: Final[Mapping[str, Outfit]] = {
-    OFF: Outfit(),
-    "page, nobody looks": Outfit(has_page=True),
+    OFF[0]: Outfit(),
+    ON: Outfit(has_page=True, has_mqtt=True),
     "page, one live stream": Outfit(has_page=True, is_streamed=True),
     "metrics, asked each tick": Outfit(has_page=True, is_scraped=True),
-    "MQTT": Outfit(has_mqtt=True),
-    "everything": Outfit(has_page=True, has_mqtt=True, is_streamed=True, is_scraped=True),
+    USED: Outfit(has_page=True, has_mqtt=True, is_streamed=True, is_scraped=True),
+    OFF[1]: Outfit(),
 }
 _APART_S: Final = TICK_S / len(OUTFITS)
 """Seconds of the clock between the ticks of two recorders. At the same moment they would wait for each other."""
@@ -54,11 +61,12 @@ _APART_S: Final = TICK_S / len(OUTFITS)
 
 @dataclass
 class WatchedRecorder:
-    """One recorder: its folder, its process, what each window cost it in ms a tick, and its visitors' counts."""
+    """One recorder: its folder, its process, the cost of a tick in ms, its memory in MB, and its visitors' counts."""
 
     home: Path
     pid: int
-    windows_ms: list[float] = field(default_factory=list)
+    tick_ms: float = 0.0
+    resident_mb: float = 0.0
     messages: int = 0
     scrapes: int = 0
     _before: tuple[int, float] = (0, 0.0)
@@ -73,14 +81,14 @@ class WatchedRecorder:
         return int(address.rstrip("/").rpartition(":")[2] or 0)
 
     def mark(self) -> None:
-        """Begin a window."""
+        """Begin to measure."""
         self._before = self.read_ticks(), read_threads_s(self.pid)
 
     def note(self) -> None:
-        """End a window and begin the next."""
+        """End the measurement."""
         ticks, cpu_s = self._before
-        self.mark()
-        self.windows_ms.append((self._before[1] - cpu_s) * 1000 / max(1, self._before[0] - ticks))
+        self.tick_ms = (read_threads_s(self.pid) - cpu_s) * 1000 / max(1, self.read_ticks() - ticks)
+        self.resident_mb = read_memory_mb(self.pid)[0]
 
     def open_visits(self, outfit: Outfit, stop: threading.Event) -> None:
         """Let those look who look at this recorder, on threads of their own."""
@@ -118,17 +126,31 @@ class WatchedRecorder:
 
 @dataclass(frozen=True)
 class WatchedCosts:
-    """What was measured of each outfit: ms a tick in each window, MB in memory, messages and scrapes; and ticks."""
+    """What was measured of each outfit in each round: ms a tick, MB in memory, messages and scrapes."""
 
-    windows_ms: Mapping[str, list[float]]
-    resident_mb: Mapping[str, float]
-    messages: Mapping[str, int]
-    scrapes: Mapping[str, int]
-    ticks: int
+    rounds_ms: Mapping[str, list[float]]
+    resident_mb: Mapping[str, list[float]]
+    messages: Mapping[str, list[int]]
+    scrapes: Mapping[str, list[int]]
 
 
-def compare(home: Path, recording: Path, *, windows: int) -> WatchedCosts:
-    """Run a recorder of each outfit against its own copy of one recording whose times move."""
+def compare(home: Path, recording: Path, *, rounds: int) -> WatchedCosts:
+    """Run a recorder of each outfit against its own copy of one recording whose times move, in each round."""
+    costs = WatchedCosts(*({name: [] for name in OUTFITS} for _ in range(4)))
+    for number in range(rounds):
+        names = list(OUTFITS)
+        folder = home / f"round-{number}"
+        folder.mkdir()
+        for name, each in _run(folder, recording, [*names[number:], *names[:number]]).items():
+            costs.rounds_ms[name].append(each.tick_ms)
+            costs.resident_mb[name].append(each.resident_mb)
+            costs.messages[name].append(each.messages)
+            costs.scrapes[name].append(each.scrapes)
+    return costs
+
+
+def _run(home: Path, recording: Path, names: Sequence[str]) -> dict[str, WatchedRecorder]:
+    """Run one recorder of each outfit through one window, in the order of `names`."""
     clock, midnight = make_clock(EVERY_S)
     with contextlib.ExitStack() as stack:
         server, broker, stop = Influx1(home), BrokerProcess(home), threading.Event()
@@ -136,42 +158,26 @@ def compare(home: Path, recording: Path, *, windows: int) -> WatchedCosts:
             service.start()
             stack.callback(end)
         stack.callback(stop.set)
-        recorders = {
-            name: stack.enter_context(
-                _record(
-                    home / name.replace(" ", "-"),
-                    recording,
-                    outfit,
-                    server,
-                    broker,
-                    [
-                        repr(number)
-                        for number in (clock.origin, clock.start + place * _APART_S, clock.rate, PATIENCE_S)
-                    ],
-                    midnight,
-                )
+        recorders = {}
+        for place, name in enumerate(names):
+            start = clock.start + place * _APART_S
+            numbers = [repr(number) for number in (clock.origin, start, clock.rate, PATIENCE_S)]
+            folder = home / name.replace(" ", "-")
+            recorders[name] = stack.enter_context(
+                _record(folder, recording, OUTFITS[name], server, broker, numbers, midnight)
             )
-            for place, (name, outfit) in enumerate(OUTFITS.items())
-        }
         wait_until(lambda: all(each.read_ticks() >= _WARM_UP for each in recorders.values()))
-        for name, outfit in OUTFITS.items():
-            recorders[name].open_visits(outfit, stop)
-        first = recorders[OFF]
+        for name, each in recorders.items():
+            each.open_visits(OUTFITS[name], stop)
+        first = recorders[OFF[0]]
         begin = first.read_ticks() + _WARM_UP
-        for number in range(windows + 1):
-            wait_until(lambda number=number: first.read_ticks() >= begin + number * WINDOW)  # type: ignore[misc]
-            for each in recorders.values():
-                if number:
-                    each.note()
-                else:
-                    each.mark()
-        return WatchedCosts(
-            {name: each.windows_ms for name, each in recorders.items()},
-            {name: read_memory_mb(each.pid)[0] for name, each in recorders.items()},
-            {name: each.messages for name, each in recorders.items()},
-            {name: each.scrapes for name, each in recorders.items()},
-            first.read_ticks() - begin,
-        )
+        wait_until(lambda: first.read_ticks() >= begin)
+        for each in recorders.values():
+            each.mark()
+        wait_until(lambda: first.read_ticks() >= begin + _ROUND_TICKS)
+        for each in recorders.values():
+            each.note()
+        return recorders
 
 
 @contextlib.contextmanager
