@@ -20,9 +20,16 @@ from paho.mqtt.reasoncodes import ReasonCode
 from logger.mqtt.messages import Message
 
 _CONNECT_S: Final = 5.0
-_KEEPALIVE_S: Final = 60
-_LOOK_S: Final = 15.0
-"""After each interval of this many seconds, paho checks whether a ping is due."""
+_KEEPALIVE_S: Final = 90
+"""If the broker sent nothing for so many seconds, a ping is due.
+
+After one and a half times this time without any message, the broker regards the connection as lost.
+"""
+_LOOK_S: Final = 100.0
+"""Greatest number of seconds between two checks whether a ping is due.
+
+Each publishing checks as well. So a recorder that publishes each minute does not wake up only for this check.
+"""
 _PATIENCE_S: Final = 10.0
 """Greatest number of seconds to wait for the broker while it receives nothing."""
 _AT_MOST_ONCE: Final = 0
@@ -105,6 +112,7 @@ class BrokerLink:
 
         Raises TimeoutError if the broker takes nothing for ten seconds.
         """
+        self._look_after()
         await self._wait_while(self._is_taking)
 
     async def close(self) -> None:
@@ -178,6 +186,11 @@ class BrokerLink:
             self._lose()
 
     def _look_after(self) -> None:
+        """Let the library send a ping if one is due, and end a connection whose ping is not answered."""
+        if self.is_lost:
+            return
+        if self._look is not None:
+            self._look.cancel()
         self._look = self._loop.call_later(_LOOK_S, self._look_after)
         self.client.loop_misc()
 

@@ -46,6 +46,11 @@ class BrokerProcess:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         wait_until(self._is_listening, (self.folder / "mosquitto.log").read_text)
 
+    def hang(self) -> None:
+        """Let the broker keep its connections and read nothing more."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
     def kill(self) -> None:
         if self._process is not None:
             self._process.send_signal(signal.SIGKILL)

@@ -151,6 +151,21 @@ def test_the_broker_itself_says_offline_when_the_recorder_is_gone(
     asyncio.run(play())
 
 
+def test_a_broker_that_answers_no_ping_loses_its_connection(
+    broker: BrokerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("logger.mqtt.broker_link._KEEPALIVE_S", 1)
+    monkeypatch.setattr("logger.mqtt.broker_link._LOOK_S", 1.1)
+
+    async def play() -> None:
+        with pytest.raises(BrokerError, match="closed the connection"):
+            async with asyncio.timeout(LONGEST_S), connect(configured(**settings_of(broker)).mqtt, "silent"):
+                broker.hang()
+                await asyncio.Event().wait()
+
+    asyncio.run(play())
+
+
 def test_a_wrong_password_is_told_with_its_cure(here: Stage, tmp_path: Path) -> None:
     find_mosquitto()
     passwords = tmp_path / "passwords"
