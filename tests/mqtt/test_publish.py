@@ -158,12 +158,12 @@ def test_a_broker_that_answers_no_ping_loses_its_connection(
     monkeypatch.setattr("logger.mqtt.broker_link._LOOK_S", 1.1)
 
     async def play() -> None:
-        with pytest.raises(BrokerError, match="closed the connection"):
-            async with asyncio.timeout(LONGEST_S), connect(configured(**settings_of(broker)).mqtt, "silent"):
-                broker.hang()
-                await asyncio.Event().wait()
+        async with asyncio.timeout(LONGEST_S), connect(configured(**settings_of(broker)).mqtt, "silent"):
+            broker.hang()
+            await asyncio.Event().wait()
 
-    asyncio.run(play())
+    with pytest.raises(BrokerError, match="closed the connection"):
+        asyncio.run(play())
 
 
 def test_a_wrong_password_is_told_with_its_cure(here: Stage, tmp_path: Path) -> None:
