@@ -133,7 +133,7 @@ class StandIns:
                 return f"{kind}-{number}"
 
     def _make_serial(self, original: str, number: int, known: set[str]) -> str:
-        """Make a number as long as the original, and different from every serial number in the documents."""
+        """Make a number that is in no document: as long as the original, and at least six digits long."""
         width = max(len(original), 6)
         taken = known | set(self.chosen.values())
         while (found := f"9{number:0{width - 1}d}") in taken:

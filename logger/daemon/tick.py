@@ -125,7 +125,11 @@ def _gather_points(
 
 
 def list_read(result: TickResult) -> tuple[frozenset[tuple[str, ...]], tuple[str, ...]]:
-    """List what was read at a tick: the fields of the totals' points, and the counters with a pinned source."""
+    """Return what was read at a tick, to compare it with other ticks.
+
+    First: (measurement, field names …) of each point that has the role `totals` and the time of the tick. Second: the
+    counters with a pinned source.
+    """
     read = (point for point in result.readings if point.role == "totals" and point.time == result.snapshot.tick)
     return frozenset((point.measurement, *point.fields) for point in read), result.state.readings.sources.pinned
 

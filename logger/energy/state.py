@@ -17,7 +17,7 @@ BALANCED: Final = "balanced over the phases"
 """The source of a counter that this recorder computes from the rises of import and export."""
 _DOUBTED_S: Final = 86400
 READ_BACK: Final = "read back"
-"""The source of a counter that was rebuilt from written points. The next value replaces it by the real source."""
+"""The source of a counter that was rebuilt from written points. The counter's next value sets the real source."""
 
 
 @dataclass(frozen=True, slots=True)

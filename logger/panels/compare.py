@@ -69,7 +69,10 @@ def group_serials(panels: Mapping[str, PanelDay]) -> dict[str, list[str]]:
 
 
 def compare_day(day: PanelDays) -> dict[str, float]:
-    """Return the ratio of each inverter's energy to the median of its group."""
+    """Return the ratio of each inverter's energy to the median of its group.
+
+    Inverters whose group has fewer than `LEAST_GROUP` inverters with a known energy are left out.
+    """
     known = {serial: panel for serial, panel in day.panels.items() if panel.is_known}
     return _compare(group_serials(known), {serial: panel.wh for serial, panel in known.items()})
 

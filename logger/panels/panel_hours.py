@@ -19,7 +19,7 @@ from logger.panels.panel_state import InverterState, PanelDays, PanelState, Plac
 
 MEASUREMENT: Final = "envoy_inverter_hour"
 _GAP_INTERVALS: Final = 3
-"""Two reports that are more than this many intervals apart do not cover the time between them."""
+"""If a report comes more than this many intervals after the previous one, it covers only its own interval."""
 _LEAST_SEEN: Final = 0.9
 """The least share of an hour that the reports must cover."""
 

@@ -53,7 +53,7 @@ _PARTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "panels.places": {"places": True},
     "panels.watch": {"watch": {"judged", "weak_days", "usual", "alerts"}},
 }
-"""Part name → the values of the state in that part."""
+"""Name of a part → the values of the panel state that are stored in this part."""
 
 
 def dump_panels(

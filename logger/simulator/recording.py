@@ -22,7 +22,7 @@ _STAMPS: Final = re.compile(rb'"(?:timestamp|readingTime|lastReportDate|last_rpt
 
 
 class Recording:
-    """Give the answers of one recorded gateway at any time.
+    """Gives the recorded answers of one gateway. They do not change with time.
 
     `at`: the time of the recording by the gateway's clock, in unix seconds. Raises StateError without a recording in
     the folder.

@@ -147,7 +147,7 @@ def _startup(found: Mapping[str, Sequence[float]]) -> str:
     rows = [
         ("elapsed time from start to the first request", *_seconds(found["wall_s"])),
         ("processor time from start to the first request", *_seconds(found["cpu_s"])),
-        ("of which Python and imports, processor", *_seconds(found["import_s"])),
+        ("for comparison: Python and the recorder's imports alone, processor", *_seconds(found["import_s"])),
         ("for comparison: Python and pyenphase's imports, processor", *_seconds(found["pyenphase_import_s"])),
     ]
     return _table(("", "least", "median"), rows, "lrr")

@@ -43,7 +43,7 @@ def set_up_sign_in(
 ) -> Access | None:
     """Ask for the credentials that this gateway's firmware needs, and test these credentials.
 
-    Return the access data of the gateway with these credentials; None without a sign-in.
+    Return the access data of the gateway with these credentials; None if the user leaves the sign-in out.
     """
     kind = auth_kind(gateway.info)
     access = replace(

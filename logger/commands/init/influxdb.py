@@ -178,7 +178,10 @@ def _ask_credentials(terminal: Terminal, target: Target, server: Server) -> Targ
 
 
 def _choose_admin(terminal: Terminal, draft: Draft, answers: Answers, server: Server) -> Admin | None:
-    """Choose the administrator who creates missing buckets and tokens; None if nothing has to be created."""
+    """Choose the administrator who creates missing buckets and tokens.
+
+    Return None if the person chooses credentials of their own that may write, so that nothing has to be created.
+    """
     token = answers.admin_token or draft.before.influxdb.admin_token.get_secret_value()
     admin = Admin(token, answers.admin_user, answers.admin_password or "")
     if server.is_open or (server.dialect != "1" and token) or (admin.username and admin.password):
