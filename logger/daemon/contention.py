@@ -14,7 +14,7 @@ from logger.gateway.endpoints import Endpoint
 
 _SAMPLES: Final = 12
 _DELAYED_ENOUGH: Final = 2
-"""The lanes take turns if at least this many of the last answers were delayed.
+"""Slow and fast requests take turns if at least this many of the last answers were delayed.
 
 Only answers that came while a slow request was in flight are counted.
 """
@@ -29,7 +29,7 @@ Only answers that came while no slow request was in flight are averaged.
 _ONE_LANE_S: Final = (6 * 3600, 24 * 3600)
 """The first and the longest time in seconds for which slow and fast requests take turns.
 
-After this time both lanes are tried at once again. A failed trial costs a minute.
+After this time slow and fast requests may overlap again, as a trial. A failed trial costs a minute.
 """
 _RECENT: Final = 30
 _RECENT_ENOUGH: Final = 6

@@ -18,7 +18,7 @@ _DARK_W: Final = 50.0
 """A production below this power counts as none."""
 _NOISE_WH: Final = 30.0
 _SUNNY_SHARE: Final = 0.1
-"""If the inverters produce this share of their greatest power, the sun has been up for a while."""
+"""If the inverters produce at least this share of their greatest power, the sun has been up for a while."""
 _RECENT_S: Final = 300
 
 

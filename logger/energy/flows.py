@@ -50,7 +50,7 @@ class PowerFlows:
 
 
 def split_powers(powers: Mapping[str, float]) -> dict[str, float]:
-    """Split the site's powers in W into one power for each primitive counter. No result is negative.
+    """Split the site's powers in W: primitive counter → the power that this counter counts, which is never negative.
 
     The site's powers are `production`, `net`, `consumption` and `battery`.
     """

@@ -303,7 +303,7 @@ class EnergyState:
 class Tick:
     """The input of one tick to the energy state.
 
-    `counters`: Wh by primitive counter, as the gateway reports them. `sources`: the source of each counter.
+    `counters`: primitive counter → its value in Wh, as the gateway reports it. `sources`: counter → its source.
     `uncounted`: flows for which this gateway certainly has no counter. `max_w`: the greatest power that the site can
     have. `powers`: plausible powers in W by `production`, `net`, `consumption`, `battery`, `load`. `slow`: flows
     whose power arrives only every 15 minutes. `is_polled`: whether the gateway answered. `changed_at`: the tick at

@@ -445,6 +445,6 @@ COUNTERS: Final = (
     _counter("discharged", "Lifetime energy discharged from the batteries.",
         number(s.STORAGE_METER, "actEnergyDlvd"), number(s.ACB_SUMS, "joulesProduced", JOULE)),
 )
-"""The primitive counters; every other energy is computed from their accepted values."""
+"""The primitive counters: those that the gateway gives. Every other energy is computed from their accepted values."""
 
 check(MEASUREMENTS)

@@ -144,7 +144,7 @@ class StoreThread:
     ) -> StoreThread:
         """Open the store on a new thread.
 
-        `changes` reports the problem that the store is full, if a call of the collector or the shipper meets it.
+        `changes` reports that the store is full or unusable, if a call of the collector or the shipper meets this.
         """
         worker = Worker("store")
         try:
@@ -157,7 +157,7 @@ class StoreThread:
     async def call(self, function: Callable[Concatenate[Store, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function of the store on its thread. An error of the function is raised to the caller.
 
-        If one of `_OF_THE_LOOPS` finds the store full, the problem `store` begins. The problem ends when the same
+        If one of `_OF_THE_LOOPS` raises StoreFullError, the problem `store` begins. The problem ends when the same
         function succeeds. But if `put` fails meanwhile, the problem ends only when `put` succeeds. If `ack` began the
         problem, a success of `put` also ends it, because `put` also marks rows as delivered.
         """

@@ -63,7 +63,7 @@ class PageFacts:
 
     @property
     def point(self) -> dict[str, float]:
-        """Return the newest point of today's curve: `at` and the powers; empty without a power of today."""
+        """Return the newest point of today's curve: `at` and the powers; empty while no power of today is known."""
         at, totals = self.now["at"], self.now["totals"]
         if at is None or at < self.span[0] or not any(name in totals for name in SERIES):
             return {}
