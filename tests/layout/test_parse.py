@@ -63,10 +63,12 @@ TAKEN = sorted(
 )
 
 
-@pytest.mark.parametrize("name", [name for name in TAKEN if name not in ("serial", *COLUMNS.values())])
-def test_a_further_column_with_the_name_of_any_field_or_fixed_tag_is_refused(name: str) -> None:
-    assert name in refused(f"serial,{name}\n{ONE},x\n")
-    assert name in refused(f'["{ONE}"]\n{name} = "x"\n', "toml")
+def test_a_further_column_with_the_name_of_any_field_or_fixed_tag_is_refused() -> None:
+    names = [name for name in TAKEN if name not in ("serial", *COLUMNS.values())]
+    assert len(names) > 150
+    for name in names:
+        assert name in refused(f"serial,{name}\n{ONE},x\n")
+        assert name in refused(f'["{ONE}"]\n{name} = "x"\n', "toml")
 
 
 @pytest.mark.parametrize("name", ["time", "_roof", "_", "", "a\\b", "a\x07b"])

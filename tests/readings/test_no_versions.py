@@ -39,9 +39,10 @@ def place(file: Path) -> str:
     return str(file.relative_to(PACKAGE))
 
 
-@pytest.mark.parametrize("file", MODULES, ids=place)
-def test_no_module_of_the_room_looks_at_a_version(file: Path) -> None:
-    assert looks(file.read_text(encoding="utf-8")) == {**WRITTEN_OUT, **CHANGED, **MISSED}.get(place(file), set())
+def test_no_module_of_the_rooms_looks_at_a_version() -> None:
+    found = {place(file): looks(file.read_text(encoding="utf-8")) for file in MODULES}
+    assert len(found) > 80
+    assert {file: names for file, names in found.items() if names} == {**WRITTEN_OUT, **CHANGED, **MISSED}
 
 
 @pytest.mark.parametrize("file", CHANGED)
