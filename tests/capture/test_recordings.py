@@ -64,19 +64,22 @@ def lines_of(name: str, hidden: Anonymiser | None = None) -> list[str]:
     return sorted(encode(readings).decode().splitlines())
 
 
+@pytest.fixture(scope="module", params=recordings.names())
+def twice(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, Anonymiser]:
+    """A recording by name, the folder with its second capture, and who is hidden there."""
+    folder = tmp_path_factory.mktemp("captured") / "again"
+    return request.param, folder, again(request.param, folder)
+
+
 @recordings.needs_recordings
-@pytest.mark.parametrize("name", recordings.names())
-def test_a_recording_captured_again_gives_the_same_readings(name: str, tmp_path: Path) -> None:
-    folder = tmp_path / "again"
-    hidden = again(name, folder)
+def test_a_recording_captured_again_gives_the_same_readings(twice: tuple[str, Path, Anonymiser]) -> None:
+    name, folder, hidden = twice
     assert lines_of(str(folder)) == lines_of(name, hidden)
 
 
 @recordings.needs_recordings
-@pytest.mark.parametrize("name", recordings.names())
-def test_a_recording_captured_again_has_the_same_shape_and_nobody_in_it(name: str, tmp_path: Path) -> None:
-    folder = tmp_path / "again"
-    hidden = again(name, folder)
+def test_a_recording_captured_again_has_the_same_shape_and_nobody_in_it(twice: tuple[str, Path, Anonymiser]) -> None:
+    name, folder, hidden = twice
     before, after = (json.loads((at / MANIFEST).read_text("utf-8")) for at in (recordings.CORPUS / name, folder))
     assert [(r["path"], r["status"]) for r in before["routes"]] == [(r["path"], r["status"]) for r in after["routes"]]
     assert (before["software"], before["auth"]) == (after["software"], after["auth"])
