@@ -67,6 +67,10 @@ class LastReport:
 class Household(SiteFacts):
     """Compute the state of a site at any time. The fields are the facts of the site."""
 
+    def __hash__(self) -> int:
+        """Hash only the fields that usually differ between two sites, because each state is looked up in a cache."""
+        return hash((self.serial, self.epoch, self.inverters, self.seed))
+
     def at(self, now: float) -> SiteState:
         """Return the state at unix time `now`. Raises ValueError for a time before the epoch."""
         return _compute_state(self, now)
@@ -92,10 +96,12 @@ class Household(SiteFacts):
         offset = (inverter * 97 + 41 * self.seed) % every
         first = int(self.start) + every
         last = max(first, int((now - offset) // every * every + offset))
-        if self.energy(last - every, last).produced_wh <= 0:
+        produced_wh = self.energy(last - every, last).produced_wh
+        if produced_wh <= 0:
             bright = _days(self).last_bright(last)
             last = max(first, min(last, int((math.ceil((bright - offset) / every)) * every + offset)))
-        energy_wh = self.energy(last - every, last).produced_wh * self.share(inverter)
+            produced_wh = self.energy(last - every, last).produced_wh
+        energy_wh = produced_wh * self.share(inverter)
         return LastReport(last, round(energy_wh * 3600 / every), energy_wh)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from logger.simulator.generations import Generation
@@ -74,15 +75,21 @@ class Moment:
             count_between(self.site, self.site.midnight(at, 7), midnight), count_at(self.site, at).total,
         )  # fmt: skip
 
-    def inverters(self) -> list[Inverter]:
+    def inverters(self) -> tuple[Inverter, ...]:
         """Return all inverters of the site, with their last reports."""
-        return [
-            Inverter(
-                number, serial_of(number), _FIRST_DEVICE + PER_DEVICE * number, _FIRST_CHANNEL + PER_DEVICE * number,
-                self.site.report(number, self.now), round(self.site.inverter_w * 1.04),
-            )
-            for number in range(self.site.inverters)
-        ]  # fmt: skip
+        return _list_inverters(self.site, self.now)
+
+
+@lru_cache(maxsize=16)
+def _list_inverters(site: Household, now: float) -> tuple[Inverter, ...]:
+    """List a site's inverters at a time. The result is cached, because several documents of one time list them."""
+    return tuple(
+        Inverter(
+            number, serial_of(number), _FIRST_DEVICE + PER_DEVICE * number, _FIRST_CHANNEL + PER_DEVICE * number,
+            site.report(number, now), round(site.inverter_w * 1.04),
+        )
+        for number in range(site.inverters)
+    )  # fmt: skip
 
 
 def serial_of(number: int) -> str:
