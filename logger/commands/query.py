@@ -166,7 +166,7 @@ def _find_scope(query: NamedQuery, asked: Asked, zone: ZoneInfo) -> Scope:
 
 
 async def _read_store(configured: Settings, query: NamedQuery, asked: Asked) -> tuple[Rows, Scope]:
-    """Read the recorder's own store. Days begin by the time zone of the recorded energy state."""
+    """Read the recorder's own store. Days begin at midnight in the time zone of the stored energy state."""
     async with reach(configured, SystemClock()) as ask:
         states = await read_energy_states(ask)
         gateways = _choose(query, asked, configured, [*states])
@@ -180,7 +180,7 @@ async def _read_store(configured: Settings, query: NamedQuery, asked: Asked) -> 
 
 
 async def _read_influxdb(configured: Settings, query: NamedQuery, asked: Asked) -> tuple[Rows, Scope]:
-    """Read InfluxDB. Days begin by the time zone of the energy state on this machine, if a state exists here."""
+    """Read InfluxDB. Days begin at midnight in the time zone of this machine's energy state, if it exists."""
     target = read_target_of(configured)
     assert target is not None  # noqa: S101  INFLUXDB_URL was required
     async with open_history(target, SystemClock()) as history:

@@ -33,7 +33,10 @@ ANSWER_LIMIT: Final = 1024 * 1024
 """Largest answer that is accepted, in bytes. The largest recorded answer is under 64 KiB."""
 _DEPTH_LIMIT: Final = 32
 _PARTS_LIMIT: Final = 50_000
-"""Most values in a document; 600 inverters have about 16,000. A parsed value takes about 100 times its bytes."""
+"""Most values in a document; 600 inverters have about 16,000.
+
+Parsed JSON may need 40 times the memory of its text.
+"""
 _SHOWN: Final = 80
 _SERIAL: Final = re.compile(r"[0-9A-Za-z]{6,20}")
 """Pattern of a serial: digits on a real gateway, a word in an anonymised recording. Safe as part of a file name."""

@@ -124,7 +124,7 @@ INVERTER_DAY = Measurement(
             made_of="the energy of seven days of all inverters with the same panel_group"),
         Field("coverage_percent",
               "Arrived reports, as a percentage of the expected reports between the group's first and last report.",
-            made_of="the times of the group's reports"),
+            made_of="the number of the inverter's reports, and the times of the group's reports"),
         Field("panel", "The panel's name; without a layout file its serial number.", kind="string",
             made_of="the layout file"),
         Field("panel_row", "The row of the panel.", kind="string", made_of="the layout file"),

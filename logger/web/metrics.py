@@ -175,7 +175,7 @@ def _write_by_library(*families: Family) -> str:
 
 
 class _Families(MetricsCollector):
-    """Metric families for the library for Prometheus."""
+    """Passes finished metric families to the library for Prometheus, which asks a collector for them."""
 
     def __init__(self, families: Iterable[Family]) -> None:
         self._families = families
