@@ -89,8 +89,8 @@ class GatewayInfo:
 class Snapshot:
     """The standing documents of a gateway at one tick, and the facts about the documents.
 
-    `tick` is the aligned time in unix seconds. `documents` maps each path to its standing document: the newest one,
-    if it is at most twice as old as the usual interval between its requests.
+    `tick` is the tick's time in unix seconds, a multiple of the interval between polls. `documents` maps each path to
+    its standing document: the newest one, if it is at most twice as old as the usual interval between its requests.
     `since` maps each role to the time of its last committed tick. A document that arrived after that time is fresh
     for the role; an older document is used only for facts about the installation.
     `absent` holds the paths that this gateway certainly does not have.

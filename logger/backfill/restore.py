@@ -152,7 +152,8 @@ async def _find_start(history: History, request: RebuildRequest, day: str) -> st
 async def _find_end(history: History, request: RebuildRequest, after: str, live: EnergyState) -> int:
     """Return the unix time up to which data is replayed, so that the rows of all days before `after` are complete.
 
-    This time is one hour after the first tick on the day `after` or later. That tick ends a gap over midnight.
+    The first tick since the beginning of the day `after` ends a gap over midnight, if there was one. The replay
+    stops one hour after this tick; without such a tick, it stops after the last tick of `live`.
     """
     zone = request.site.zone
     for day in list_days(after, live.day):

@@ -178,7 +178,7 @@ def _show_days(found: Rebuilt) -> bool:
 
 
 def _write_span(days: Sequence[str]) -> str:
-    """Write the first and the last of some days."""
+    """Return the first and the last of some days as text, such as `2026-05-01 to 2026-05-09`."""
     return days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
 
 

@@ -1,4 +1,4 @@
-"""`outbox`: show the points that wait for InfluxDB and the lines that InfluxDB refused, and send both again."""
+"""`outbox`: show waiting points and refused lines, and send refused lines and delivered points again."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _NUMBERED = re.compile(r"#\s*(\d+)(\s|$)")
 
 
 @click.group(
-    "outbox", invoke_without_command=True, short_help="Show waiting points and refused lines; send them again."
+    "outbox", invoke_without_command=True, short_help="Show waiting points and refused lines; send points again."
 )
 @env_file_option
 @click.pass_context
@@ -177,7 +177,7 @@ async def _put_back(ask: Ask, corrected: list[tuple[int, bytes]]) -> int:
 
 
 def _read_corrected(file: Path) -> list[tuple[int, bytes]]:
-    """Read numbers and lines from a file that `export --refused` wrote.
+    """Read the corrected lines from a file that `export --refused` wrote, each with the number of its refused line.
 
     Raises MisuseError, which lists all wrong lines.
     """

@@ -25,7 +25,11 @@ class Collected:
     started_at: float = 0.0
 
     def count(self, tick: int, every_s: int, lines: int, values: Mapping[str, float]) -> None:
-        """Count a stored tick, and the missed ticks between the previous stored tick and this tick."""
+        """Count a stored tick, and the missed ticks between the previous stored tick and this tick.
+
+        `every_s`: the seconds between two ticks. `lines`: the number of the tick's points. `values`: some of the
+        tick's values, by name.
+        """
         if self.last_tick and tick > self.last_tick + every_s:
             self.missed += (tick - self.last_tick) // every_s - 1
         self.ticks += 1

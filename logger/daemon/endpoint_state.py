@@ -26,9 +26,9 @@ _BACK_OFF_S: Final[dict[Lane, tuple[tuple[int, int], ...]]] = {
 _RETRY_S: Final = 300
 """The longest time in seconds until a failed slow endpoint is requested again, while no back-off applies."""
 _PROBE_S: Final = 86400
-"""Seconds until an endpoint that is absent or not allowed is requested again."""
+"""Seconds until an endpoint is requested again if it is absent or not allowed, and has not answered before."""
 _PROBE_AGAIN_S: Final = 3600
-"""Seconds until an absent endpoint that answered under this firmware is requested again; it may answer again."""
+"""Seconds until an absent endpoint is requested again if it has answered before under this firmware."""
 _SLOW_ANSWER_S: Final[dict[Lane, float]] = {"fast": 2.0, "slow": 10.0}
 """The answer time in seconds, by lane, above which an endpoint is requested at its relaxed cadence."""
 _RARELY_S: Final = 900
@@ -70,7 +70,8 @@ class EndpointState:
     def record_answer(self, document: Document, tick: int, *, counts: bool = True) -> None:
         """Store a document, and set the time of the next request.
 
-        `counts`: the answer counts as definitive, because the answer arrived outside the quiet window.
+        `counts`: add this answer to `definitive_answers`. False in the quiet window, the minutes around 23:00 in
+        which gateways do maintenance.
         """
         self.document, self.latency_s = document, document.took_s
         self.requests += 1
@@ -82,7 +83,8 @@ class EndpointState:
     def record_failure(self, error: EnvoyLoggerError, tick: int, *, counts: bool = True) -> None:
         """Record a failed request, and set the time of the next request.
 
-        `counts`: this endpoint itself failed, and not the gateway as a whole.
+        `counts`: the failure concerns this endpoint alone. False if the gateway cannot be reached at all, and in the
+        quiet window around 23:00.
         """
         self.requests += 1
         self.failures += 1

@@ -152,7 +152,8 @@ class _Entry:
     def balance(self) -> None:
         """Balance import and export over the phases, if both were accepted at this tick.
 
-        The first balance includes the energy of the open day before the phases were known, which is billed already.
+        The first balance also includes the energy of the open day from before the phases were known. The cost of that
+        energy is already booked.
         """
         if not is_balanced(self.state.wiring) or not self.accepted.keys() >= set(GRID):
             return

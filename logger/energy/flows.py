@@ -50,9 +50,10 @@ class PowerFlows:
 
 
 def split_powers(powers: Mapping[str, float]) -> dict[str, float]:
-    """Split the site's powers in W: primitive counter → the power that this counter counts, which is never negative.
+    """Split the site's powers in W: counter → the power that this counter counts, which is never negative.
 
-    The site's powers are `production`, `net`, `consumption` and `battery`.
+    `net` becomes `import` and `export`, and `battery` becomes `charged` and `discharged`. `production` and
+    `consumption` are counters already.
     """
     found = {name: max(0.0, powers[name]) for name in ("production", "consumption") if name in powers}
     if "net" in powers:

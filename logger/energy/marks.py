@@ -70,9 +70,10 @@ def leave_out(state: EnergyState, quantities: Collection[str]) -> EnergyState:
 def drop_uneven(
     late: Iterable[tuple[int, dict[str, float]]], state: EnergyState, tick: Tick
 ) -> tuple[tuple[int, dict[str, float]], ...]:
-    """Return the fields `late` of earlier ticks, without the quantities whose counters move at different times.
+    """Return `late` without the quantities whose counters change at different times.
 
-    The late value of such a quantity may be lower than that of an earlier tick, so the written energy would fall.
+    `late`: pairs of an earlier tick and the fields of that tick that were confirmed only now. Such a quantity is left
+    out, because its late value may be lower than its value at an earlier tick: the written energy would fall.
     """
     coarse = _list_coarse(tick)
     uneven = {quantity for quantity, of in _list_marked(state.wiring, coarse).items() if not coarse.isdisjoint(of)}
@@ -84,9 +85,10 @@ def drop_uneven(
 def _move(
     quantity: str, known: Mark, ever: float, today: float, state: EnergyState, tick: Tick
 ) -> tuple[Mark, tuple[Event, ...]]:
-    """Move a mark to the figures of this tick, `ever` and `today` in Wh.
+    """Return the mark after a tick whose figures are `ever` (lifetime) and `today`, in Wh. Also return events.
 
-    If these figures are too low to be true, leave the figures of the mark, and store the tick as its `short_at`.
+    The mark of a quantity that can only rise is not lowered. If `today` is too low to be true, the mark stays as it
+    is, and its `short_at` becomes this tick. After 24 hours without so low a figure, a new mark begins.
     """
     if not is_rising(quantity, state.wiring):
         return replace(known, at=tick.at, ever_wh=ever, today_wh=today), ()
@@ -118,7 +120,8 @@ def _most_short_wh(known: Mark, state: EnergyState, tick: Tick) -> float:
 def _list_marked(wiring: Wiring | None, coarse: frozenset[str]) -> Mapping[str, Mapping[str, int]]:
     """Return the quantities for which a `Mark` is stored, with their counters and the sign of each counter.
 
-    A mark is stored for a sum of counters that never falls, or whose counters move at different times.
+    A mark is stored for a sum of counters if the sum can only rise, or if its counters change at different times.
+    `coarse`: the counters that rise in steps of some minutes, or that were read back from InfluxDB.
     """
     return {
         quantity: of

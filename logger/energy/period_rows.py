@@ -119,7 +119,7 @@ def _is_final(state: EnergyState, key: str) -> bool:
 
 @lru_cache(maxsize=16)
 def _sum_days(days: tuple[Day, ...], wiring: Wiring | None) -> Period | None:
-    """Return the sums of closed days, in order; None if none of these days has a row."""
+    """Return one period with the sums of these earlier days; None if none of them has a row."""
     sums = [summed for day in days if (summed := _sum(day, wiring)) is not None]
     return add_days(sums[0], sums[1:]) if sums else None
 

@@ -72,7 +72,10 @@ def sum_day(row: Reading, seconds: int) -> Period:
 
 
 def add_days(month: Period, days: Iterable[Period]) -> Period:
-    """Add the sums of days to those of a month or a year, in order. Return them with its start and its tags."""
+    """Return the sums of `month` and of all `days`, with the start and the tags of `month`.
+
+    `month` can also be a year or a day. If two days have the same greatest value, the one that comes first counts.
+    """
     best, best_import = month, month
     tags, count, seconds, polled_s = month.tags, month.days, month.seconds, month.polled_s
     sums, peaks, currencies = dict(month.sums), dict(month.peaks), set(month.currencies)

@@ -97,9 +97,10 @@ def figures(
 def figure(quantity: str, wiring: Wiring | None, energy: Mapping[str, DayEnergy]) -> tuple[float, float] | None:
     """Compute a quantity's energy and the estimated part of this energy, in Wh, from a day's energy by counter.
 
-    Return None if a counter is missing or the quantity is impossible. Energy that was shared between the days of a
-    gap enters the estimated part with the sign that the counter has in the quantity. Integrated energy always adds to
-    the estimated part, because errors do not cancel out when integrated energies do.
+    Return None if a counter is missing or the quantity is impossible. The estimated part has two parts of its own.
+    Energy that was shared between the days of a gap is summed with the counters' signs, and can cancel out; the
+    absolute value of this sum counts. Integrated energy is summed without signs, because the errors of two integrals
+    do not cancel out.
     """
     of = terms(wiring).get(quantity)
     return None if of is None else _compute(quantity, of, energy)

@@ -31,7 +31,7 @@ LIFETIMES: Final = {
     "discharged": "battery_discharged_lifetime_wh",
     "consumption": "consumption_lifetime_wh",
 }
-"""Primitive counter → the field of `envoy_totals` that holds its accepted value."""
+"""Primitive counter (one that is not computed from others) → the field of `envoy_totals` with its accepted value."""
 BALANCED_LIFETIMES: Final = {
     IMPORT: "grid_import_balanced_lifetime_wh",
     EXPORT: "grid_export_balanced_lifetime_wh",

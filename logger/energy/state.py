@@ -35,7 +35,7 @@ class HeldValue:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """The state of one counter: a primitive one, or import or export balanced over the phases.
+    """The state of one counter: one that the gateway gives, or import or export balanced over the phases.
 
     `accepted_wh`: the last accepted value, at tick `at`. It is the gateway's value plus `offset_wh`, to which each
     rollover adds. `rose_at`: the tick of the last rise. `held`: values that are not accepted yet, oldest first.
@@ -197,7 +197,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Unbalanced:
-    """The rises of import and export in Wh since the last tick at which both were balanced.
+    """The import and export, in Wh, that are not balanced over the phases yet.
 
     `is_guess`: a part of these rises was not measured.
     """
@@ -219,9 +219,9 @@ class Base:
 class Mark:
     """The lifetime energy of a quantity that is a sum of several counters, and its energy on the `day`.
 
-    If the quantity can only rise, both are the highest figures so far. `at`: the last tick at which all counters had
-    moved. `of`: the names of the counters. `short_at`: the last tick at which the counters gave a figure too far
-    below the mark to be true; 0 if there was no such tick.
+    If the quantity can only rise, both are the highest figures since this mark began. `at`: the last tick at which
+    all counters had moved. `of`: the names of the counters. `short_at`: the last tick at which the counters gave a
+    figure too far below the mark to be true; 0 if there was no such tick.
     """
 
     at: int
@@ -303,15 +303,16 @@ class EnergyState:
 class Tick:
     """The input of one tick to the energy state.
 
-    `counters`: primitive counter → its value in Wh, as the gateway reports it. `sources`: counter → its source.
-    `uncounted`: flows for which this gateway certainly has no counter. `max_w`: the greatest power that the site can
-    have. `powers`: plausible powers in W by `production`, `net`, `consumption`, `battery`, `load`. `slow`: flows
-    whose power arrives only every 15 minutes. `is_polled`: whether the gateway answered. `changed_at`: the tick at
-    which the gateway's firmware or meters last changed. `inverters_w`: the greatest power in W that the inverters can
-    make together, None if unknown. `reported_at`: the unix time of the last report of an inverter, None if unknown.
-    `limits`: the greatest power in W of the devices of each counter, if these report their limit.
-    `left_out`: quantities that cannot be counted now. `tags`: the tags for a day that begins now. `around`: the
-    measured surroundings: voltage, frequency, the state of the grid, the charge of the batteries.
+    `counters`: the gateway's value in Wh of each primitive counter (one that is not computed from others).
+    `sources`: the source of each counter. `uncounted`: flows for which this gateway certainly has no counter.
+    `max_w`: the greatest power that the site can have. `powers`: plausible powers in W by `production`, `net`,
+    `consumption`, `battery`, `load`. `slow`: flows whose power arrives only every 15 minutes. `is_polled`: whether
+    the gateway answered. `changed_at`: the tick at which the gateway's firmware or meters last changed.
+    `inverters_w`: the greatest power in W that the inverters can make together, None if unknown. `reported_at`: the
+    unix time of the last report of an inverter, None if unknown. `limits`: the greatest power in W of the devices of
+    each counter, if these report their limit. `left_out`: quantities that cannot be counted now. `tags`: the tags for
+    a day that begins now. `around`: the measured surroundings: voltage, frequency, the state of the grid, the charge
+    of the batteries.
     """
 
     at: int

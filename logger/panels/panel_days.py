@@ -21,7 +21,7 @@ from logger.panels.panel_state import InverterState, PanelDay, PanelDays, PanelS
 from logger.site import Site
 
 INVERTER_MAX_W: Final = 2000.0
-"""Greatest power of an inverter, in W. A counter that rises faster is held."""
+"""Greatest power of an inverter, in W. If a counter rises faster, its value waits for the next reports."""
 DAYS_KEPT: Final = 9
 """Number of days in the state: today, and the earlier days for seven-day ratios and late reports."""
 _GAP_INTERVALS: Final = 3

@@ -162,7 +162,7 @@ class _Judge:
         return None if known is None else self._limit * min(1.0, known)
 
     def _learn(self, serial: str, ratio: float) -> None:
-        """Update a panel's usual ratio."""
+        """Update a panel's usual ratio with that of one day, its energy divided by its group's median."""
         before = self._usual.get(serial) or UsualRatio(ratio, 0)
         weight = max(_USUAL_WEIGHT, 1 / (before.days + 1))
         mean = round(before.ratio + weight * (ratio - before.ratio), 4)

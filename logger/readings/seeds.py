@@ -26,7 +26,9 @@ The interval database is at most 15 minutes behind the CT.
 def find_seeds(
     view: View, counters: Mapping[str, float], quantities: Collection[str] = ("production", "consumption")
 ) -> dict[str, Seed]:
-    """Return a seed for each quantity, from the first source that has a plausible figure.
+    """Return a seed (the gateway's own energies of today and of seven days) for each quantity.
+
+    Each comes from the first source that has a plausible figure.
 
     `counters`: this tick's values in Wh. Sources after the first plausible source are not read.
     """
@@ -98,10 +100,11 @@ def _try_consumption(view: View, counters: Mapping[str, float]) -> Iterator[Seed
 
 
 def _by_interval(view: View, select: Selector, quantity: str, source: str, counter: float) -> Seed | None:
-    """Make a seed from an energy that the gateway updates every 15 minutes.
+    """Make a seed from the figures of a document that the gateway renews every 5 to 15 minutes.
 
-    Add the counter's rise since the last update: the counter minus the gateway's lifetime energy. Return None if this
-    difference is below zero or too great, because the two then count from different bases.
+    `counter`: the counter's present value in Wh. The counter's rise since the document was renewed is added to the
+    figure of today; this rise is `counter` minus the document's lifetime energy. Return None if this difference is
+    below zero or too great, because the counter and the document then count from different bases.
     """
     rows = select(view)
     values: Object = rows[0].values if rows else {}  # a doubt concerns the power, not the counted energy

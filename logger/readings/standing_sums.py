@@ -67,12 +67,12 @@ class Sums:
 
 
 def follow_sums(sums: Sums, snapshot: Snapshot) -> Sums:
-    """Return the gateway's sums over the inverters after a tick, each with the time of its last change.
+    """Update the gateway's sums over the inverters, and the time of each sum's last change, from a tick's documents.
 
-    The result also has the newest `roof`, the recorder's own sum of the inverters' reports. At a site with a
-    production CT the sums are not followed, because the CT itself measures the production. The sums are
-    followed even while the list of inverters is missing. Otherwise a sum that was renewed meanwhile would be doubted
-    later.
+    Also update `roof`, the recorder's own sum of the inverters' reports. At a site that has or may have a production
+    CT nothing is updated, because the CT itself measures the production. The gateway's sums are updated even while
+    the list of inverters is missing. Otherwise a sum that changed in that time would seem unchanged, and would be
+    doubted later.
     """
     if meters.has_meter(View(snapshot, "totals"), "production") is not False:
         return sums
@@ -99,7 +99,11 @@ def doubt_sums(snapshot: Snapshot, sums: Sums) -> Snapshot:
 
 
 def _is_doubted(known: Standing, roof: Roof, document: Document) -> bool:
-    """Return True if a sum is left from an earlier firmware, or stays the same while the roof's power changes."""
+    """Return True if a sum of the gateway is not renewed any more.
+
+    Either it remains from an earlier firmware, or it stays the same while the inverters' own reports change. `known`:
+    the sum and its last change. `roof`: the sum of the inverters' reports. `document`: the newest one with the sum.
+    """
     is_nothing, is_new = known.watts < _NOTHING * roof.watts, known.lifetime < roof.watts
     if is_nothing and is_new:
         return True

@@ -64,8 +64,8 @@ def finish_setting_aside(folder: Path) -> None:
 def _is_later(folder: Path, name: str) -> bool:
     """Return whether the present store was made after the damaged file `name` was renamed.
 
-    The write-ahead log of the damaged file was renamed first. So a store that has a write-ahead log, or has copied
-    rows of the damaged file, was made later.
+    The damaged file's write-ahead log was renamed before the file, so the damaged file has no log beside it. If the
+    present store has such a log, or has copied rows of the damaged file, it is another, newer file.
     """
     if (folder / f"{FILE}-wal").exists():
         return True

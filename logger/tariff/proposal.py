@@ -21,7 +21,7 @@ PATH: Final = "/admin/lib/tariff"
 _DAY_NAMES: Final = {day.capitalize(): day for day in DAYS[:HOLIDAY]}
 """The gateway's name of a day of the week → its name in a tariff file."""
 _LAST_MINUTE: Final = 1439
-"""A part of a day that begins at this minute (23:59) is empty: it only marks the end of the day."""
+"""23:59, in minutes since midnight. If a part of the day begins then, it only marks the end of the day."""
 _HEAD: Final = """\
 # A proposal from the gateway's copy of your tariff. Check every price against your bill, then remove this line.
 # Prices are per kWh. docs/tariffs.md explains each key.

@@ -60,7 +60,7 @@ def _is_metered(facts: PageFacts) -> bool:
 
 
 def _write_today(facts: PageFacts, words: Wording) -> Markup:
-    """Write the tiles of today: energies, shares and money."""
+    """Write the tiles of today: energies, own use, self-sufficiency and money."""
     row = next((row for row in facts.days if row.get("local_date") == facts.today.isoformat()), {})
     return write_tiles(facts, facts.now, row, words)
 

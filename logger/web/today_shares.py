@@ -1,4 +1,4 @@
-"""Answers today's shares in percent. If energies of the whole day are unknown, also answers those counted so far."""
+"""Answers today's own use and self-sufficiency, and the energies counted so far if the whole day is unknown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ _RATIOS: Final = ("own_use_percent", "self_sufficient_percent")
 
 
 def answer_today(reading: Reading | None, scope: Scope) -> dict[str, Json]:
-    """Return today's shares in percent. If the whole day is not known, also return the energies counted so far.
+    """Return today's own use and self-sufficiency in percent.
+
+    If the whole day is not known, also return the energies counted so far.
 
     In the answer, `counted` holds these energies, and the time from which they were counted, as `since` in unix
     seconds. `counted` is empty if the whole day is known.

@@ -176,7 +176,7 @@ def _draining(found: Mapping[str, Any]) -> str:
             f"{min(found['put_s']) / ticks * 1000:.2f} ms a tick",
         ),
         ("drain a backlog (deliver all waiting points)", f"{points / min(found['drain_s']):,.0f} points/s"),
-        ("a bare client with the same bodies", f"{points / min(found['bare_s']):,.0f} points/s"),
+        ("a bare client: a loop that only posts the same requests", f"{points / min(found['bare_s']):,.0f} points/s"),
         (
             "speed of draining the backlog, as a multiple of the bare client's speed (median of the rounds)",
             f"{_find_drain(found):.2f}",
