@@ -1,4 +1,4 @@
-"""Reads the answer of an HTTP server: its header as text, and its body, unpacked within a limit."""
+"""Reads the answer of an HTTP server: its header as text, and its body, decompressed within a limit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PASSES: Final = "check the address; restart the device if this lasts."
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One complete answer. Header names are in lower case. `body` is unpacked.
+    """One complete answer. Header names are in lower case. `body` is decompressed.
 
     `took_s`: the seconds from the request to the end of the answer.
     """

@@ -189,7 +189,11 @@ class SignInRefusedError(CredentialsError):
 
 
 class SignInBlockedError(CredentialsError):
-    """Enphase does not sign this account in now: multi-factor, too many sessions, throttling, or cool-down."""
+    """No sign-in at Enphase is possible now, for a reason other than wrong credentials.
+
+    For example, the account requires a second factor or has too many sessions, the cool-down has not ended, or
+    Enphase does not answer.
+    """
 
 
 class BrokerError(EnvoyLoggerError):

@@ -20,7 +20,7 @@ _HEAD_LIMIT: Final = 100 * 1024
 _MOST_HEADS: Final = 32
 """The greatest number of request heads that are cached for one connection."""
 _LONG_IDLE_S: Final = 5.0
-"""A server may close a connection that was idle for so many seconds."""
+"""A server may close a connection that was idle for at least this many seconds."""
 
 
 class HttpConnection(asyncio.Protocol):

@@ -60,7 +60,7 @@ _MANIFESTS: Final = TypeAdapter(Manifest)
 class ArchiveWriter:
     """Writes a backup into an open file.
 
-    The texts come before the state folder, so that `restore` can read a backup from a pipe.
+    The state folder comes last, after settings and secrets, so that `restore` can read a backup from a pipe.
     """
 
     def __init__(self, file: IO[bytes], texts: Texts) -> None:

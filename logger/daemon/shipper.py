@@ -50,7 +50,10 @@ _LINES_AFTER: Final = 10
 This finds the lines that get status 500.
 """
 _SUSPECTED_S: Final = 3600.0
-"""For this many seconds after a line was refused with status 500, one status 500 is enough to send lines alone."""
+"""For this many seconds after a line was refused with status 500, a request that gets status 500 is divided at once.
+
+It is divided down to single lines, without waiting for `_LINES_AFTER` failures.
+"""
 _STORE: Final = "store"
 _RESENDING: Final = "resending"
 

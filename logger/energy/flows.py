@@ -10,7 +10,7 @@ from logger.energy.state import Sample, Tick
 GAP_S: Final = 300
 """Greatest number of seconds over which power is integrated. In a longer gap the energy is unknown."""
 SLOW_GAP_S: Final = 1200
-"""The same number of seconds for power that arrives only every 15 minutes, such as that of AC Batteries."""
+"""`GAP_S` for a power that arrives only every 15 minutes, such as the power of AC Batteries."""
 BATTERY: Final = ("charged", "discharged")
 """The flows of the batteries' power."""
 

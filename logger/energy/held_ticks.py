@@ -1,4 +1,7 @@
-"""Add the missing fields to ticks at which a value was held, as soon as the value is confirmed. Pure."""
+"""Make the energy fields of past ticks that were left out because a counter's value was held. Pure.
+
+They are made as soon as the value is confirmed.
+"""
 
 from __future__ import annotations
 

@@ -30,7 +30,11 @@ _HOUSE: Final = ("consumption", "load")
 
 
 def is_impossible(quantity: str, wh: float, terms_wh: Iterable[float]) -> bool:
-    """Return whether the energy of the house is further below zero than the errors of its terms explain."""
+    """Return whether a consumption or load `wh` is further below zero than measuring errors explain.
+
+    `terms_wh`: the energies of the counters from which `wh` is computed; the possible error depends on them. The
+    result is False for every other quantity.
+    """
     return quantity in _HOUSE and wh < 0 and wh < -noise_of(terms_wh)
 
 

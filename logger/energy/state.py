@@ -40,7 +40,7 @@ class Counter:
     `accepted_wh`: the last accepted value, at tick `at`. It is the gateway's value plus `offset_wh`, to which each
     rollover adds. `rose_at`: the tick of the last rise. `held`: values that are not accepted yet, oldest first.
     `bridged_wh`: the energy integrated from power since `at`. `resets`: the number of rebaselines. `first_day`: the
-    local ISO date of the first base, empty before the first base.
+    local ISO date of the counter's first accepted value, its base; empty before it.
     """
 
     accepted_wh: float

@@ -1,4 +1,7 @@
-"""Define the surroundings of the counters at a tick, and the extremes and sums that are made from them."""
+"""Define the surroundings of a tick, which are values besides counters and powers, and the extremes of a day.
+
+Also define what is kept until an extreme is known: the sums of a quarter of an hour, and when the grid failed.
+"""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def energy_fields(
 
 
 def _keep_to_marks(found: Mapping[str, float], state: EnergyState) -> dict[str, float]:
-    """Replace the lifetime and today fields of each quantity that has a mark by the values of the mark (`marks.py`).
+    """For each quantity that has a mark, take the lifetime and today fields from the mark (`marks.py`).
 
     Leave out these fields if the quantity's figures cannot be true.
     """

@@ -83,7 +83,7 @@ class Messages:
     def recall(self, message: Message) -> None:
         """Store a state that the broker retained from an earlier connection.
 
-        When this state becomes too old, it is replaced.
+        When this state is too old to be true now, `list_new` makes a message that replaces it.
         """
         name = message.topic.removeprefix(f"{self.base}/").split("/")[1:]
         topic = next((each for each in TOPICS if [each.name] == name[:1]), None)
@@ -165,9 +165,10 @@ class Messages:
 
 
 def _is_told(told: _Told | None, present: _Told, rest_s: int) -> bool:
-    """Return True if a state need not be sent.
+    """Return True if the state `present` need not be sent. `told`: the state that was sent last.
 
-    A state need not be sent if nothing changed, or if only numbers changed within `rest_s` seconds.
+    It need not be sent if nothing changed. If only numbers changed, it need not be sent in the first `rest_s` seconds
+    after the reading that was sent.
     """
     if told is None or (told.is_stale, told.troubles) != (present.is_stale, present.troubles):
         return False

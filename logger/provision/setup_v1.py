@@ -36,9 +36,9 @@ USERS: Final[Mapping[Purpose, str]] = {
     "read": "envoy_grafana",
     "backfill": "envoy_backfill",
 }
-"""First part of the names of the users that `setup` makes.
+"""Purpose → the first part of the name of the user that `setup` makes for it.
 
-The recorder's name follows. The name for `write` can be set.
+The second part names the recorder. INFLUXDB_USERNAME replaces the whole name of the user for `write`.
 """
 _TIMEOUT_S: Final = 20.0
 _FIRST_POLICY: Final = "autogen"

@@ -172,7 +172,7 @@ def _of_period(kind: str, example: str) -> tuple[Field, ...]:
 MONTH = Measurement(
     "envoy_month",
     "One local month of the site: the sums and peaks of its days so far. "
-    "When the row of one of these days is written again, this row is written again, too.",
+    "This row is written again whenever the row of a day of the month is written again.",
     "daily",
     time="month",
     fields=_of_period("month", "YYYY-MM"),
@@ -180,7 +180,7 @@ MONTH = Measurement(
 YEAR = Measurement(
     "envoy_year",
     "One local year of the site: the sums and peaks of its days so far. "
-    "When the row of one of these days is written again, this row is written again, too.",
+    "This row is written again whenever the row of a day of the year is written again.",
     "daily",
     time="year",
     fields=_of_period("year", "YYYY"),

@@ -19,7 +19,7 @@ from logger.readings.selectors import batteries, meters
 LASTS_S: Final = 1800
 """Changed hardware is confirmed after it was listed for this many seconds.
 
-In this time each document that lists hardware is polled twice.
+A gateway that answers quickly is asked for each list of hardware at least twice in this time.
 """
 _FIRMWARE: Final = "firmware"
 METER_LIST: Final = "meter list"

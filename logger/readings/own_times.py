@@ -137,8 +137,8 @@ class OwnTimes:
 def follow_times(times: OwnTimes, snapshot: Snapshot) -> OwnTimes:
     """Judge the readings of every document that arrived since the last tick.
 
-    If the gateway no longer has a document, the doubts about its readings end. Readings of other documents may depend
-    on these doubts.
+    If the gateway no longer has a document, the doubts about its readings end. Otherwise these doubts would still
+    apply to readings of the same devices in other documents.
     """
     if not snapshot.absent.isdisjoint(times.doubts):
         doubts = {path: found for path, found in times.doubts.items() if path not in snapshot.absent}
@@ -200,9 +200,8 @@ def _choose_clock(snapshot: Snapshot, now: float, listed: Iterable[OwnTime]) -> 
     """Return the gateway's clock in unix seconds.
 
     `now`: our time plus the skew. `listed`: the times in one new document, which are compared first. If any time in
-    the gateway's documents is less than a day from `now`, return `now`. Otherwise return the newest time in the
-    documents. A time that is a day or more from every other time is ignored, unless all times are so far from each
-    other.
+    the gateway's documents is less than a day from `now`, return `now`. Otherwise return the newest time that is less
+    than a day from another time in the documents. If no time is, return the newest time of all.
     """
     if all(abs(now - time.second) < _DAY_S for time in listed):
         return now

@@ -24,7 +24,8 @@ _LOAD: Final = (0.4, 0.35, 0.35, 0.35, 0.4, 0.5, 0.9, 1.5, 1.3, 0.9, 0.8, 0.9,
 Row: TypeAlias = tuple[float, float, float, float, float, float, float]
 """A slot's mean powers in W: production, house, import, export, charge and discharge; then the ripple in W.
 
-The ripple is the greatest difference between the power of a minute and the mean, in the two powers that vary.
+The ripple is the greatest difference between the power of a minute and the mean. Only two powers vary from minute to
+minute, such as production and export.
 """
 Totals: TypeAlias = tuple[float, float, float, float, float, float, float]
 """The six counters and the stored energy at the start of a slot, in Wh."""

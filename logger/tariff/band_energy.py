@@ -66,8 +66,8 @@ Bands = Mapping[str, BandEnergy]
 class Portion:
     """Energy of one counter at one price.
 
-    `name`: the counter. `load_sign`: 1 if this energy adds to the use of the house, -1 if this energy is subtracted
-    from that use, else 0.
+    `name`: the counter. `load_sign`: 1 if this energy is added to the energy that the house used, -1 if it is
+    subtracted, else 0.
     """
 
     name: str

@@ -33,8 +33,8 @@ ROUTES: Final = (
         f"{API}/now",
         "The newest totals, today's own use and self-sufficiency, grid, batteries, and the present problems with "
         "their cures. `at` is the last tick at which the gateway answered. `is_fresh` is true if the gateway "
-        "answered at one of the last two ticks. If today's energy is not known since midnight, `counted` holds the "
-        "energy since recording began.",
+        "answered at one of the last two ticks. If the recorder began to count today's energy only after midnight, "
+        "`counted` holds the energy since that time.",
         json_answers.answer_now,
     ),
     Route(

@@ -158,9 +158,10 @@ class Terminal:
         return default
 
     def retry(self, work: Callable[[bool], T], *, later: str = "", tries: int = 3) -> T | None:
-        """Call `work(True)`. After an error that another answer can cure, call `work(False)`, up to `tries` calls.
+        """Call `work` until it succeeds, at most `tries` times. Its argument is True at the first call, then False.
 
-        If the last call fails and a person agrees to the question `later`, return None. Otherwise raise the error.
+        A failed call is repeated only if a person answers the questions. If the last call fails and this person
+        agrees to the question `later`, return None. Otherwise raise the error.
         """
         for left in reversed(range(tries)):
             try:

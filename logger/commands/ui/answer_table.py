@@ -24,7 +24,7 @@ _ABSENT: Final = (
     "`envoy-logger status` lists missing values"
 )
 _LEAST_CURVE: Final = 5
-"""The least number of points of a curve that is printed."""
+"""An answer with fewer rows is printed without its curve."""
 _LONGEST_CURVE: Final = 72
 _FORMATS: Final = {"wh": (1000.0, 2, "kWh"), "w": (1.0, 0, "W"), "%": (1.0, 1, "%"), "v": (1.0, 1, "V"),
                    "hz": (1.0, 2, "Hz"), "c": (1.0, 0, "°C"), "h": (1.0, 1, "h"), "kg": (1.0, 1, "kg"),
