@@ -41,7 +41,7 @@ schema.tagValues(
     bucket: "${{{bucket}}}",
     tag: "{tag}",
     predicate: (r) => r._measurement == "{measurement}"{where},
-    start: -90d,
+    start: 0,
 )"""
 
 

@@ -146,6 +146,17 @@ def test_every_data_source_is_a_variable_whose_default_is_provisioned(dialect: D
         assert query.source[2:-1] in found, query.name
 
 
+def test_the_lists_hold_what_was_replaced_years_ago() -> None:
+    lists = [
+        choice["query"]
+        for _, language, uid in FILES
+        for choice in read_board(uid, "flux", language)["templating"]["list"]
+        if choice["type"] == "query"
+    ]
+    assert lists
+    assert all("start: 0,\n" in text for text in lists)
+
+
 def asked_of(query: Asked, dialect: Dialect) -> tuple[set[str], set[str], set[str]]:
     """Measurements, fields and tags that a query names."""
     if dialect == "flux":
