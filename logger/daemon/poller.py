@@ -113,7 +113,10 @@ class Poller:
             self._fast_done.set()
 
     async def identify(self, tick: int) -> None:
-        """Request `/info` every 15 minutes and after errors. New firmware resets all endpoint states."""
+        """Request `/info` every 15 minutes and after errors. While the gateway is known, not in the quiet window.
+
+        If the gateway has another firmware or another serial than before, all endpoint states begin anew.
+        """
         if self.info is not None and (tick < self._info_due or self._zone.is_quiet(tick)):
             return
         try:

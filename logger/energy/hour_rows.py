@@ -22,7 +22,7 @@ MEASUREMENT: Final = "envoy_hour"
 QUANTITIES: Final = tuple(name for name in TOTALS if name not in ("consumption", "net"))
 """The quantities whose energy is a field of an hour's point."""
 _LONGEST_S: Final = 1200
-"""If a counter's rise took more than this many seconds, its energy is not divided between hours.
+"""If a counter's rise took more than this many seconds, its energy is not divided between hours, but left out.
 
 The gateway's silence around 23:00 is shorter, so the energy after it is divided.
 """
@@ -64,7 +64,8 @@ def count_hours(
 def _add(energy: dict[int, dict[str, float]], booking: Booking, zone: str) -> None:
     """Add a booking's energy to the hours in which it flowed, in proportion to time.
 
-    Hours that are already written get no part.
+    Hours that are already written get no part. If the energy flowed in several hours and for longer than
+    `_LONGEST_S`, it is not divided: the energy of this counter becomes unknown in these hours.
     """
     since = min(booking.since, booking.until - 1)
     first = hour_of(since, zone)

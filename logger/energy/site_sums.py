@@ -68,7 +68,8 @@ def sum_totals(site: str, tick: int, members: Sequence[SiteMember]) -> Reading:
 def _sum(members: Sequence[SiteMember], quantity: str, name: str, missing: list[str]) -> dict[str, Value]:
     """Sum one field over the gateways that can have the field.
 
-    If some of these gateways lack the field, return no sum, and add them to `missing`.
+    If one of these gateways lacks the field, return no sum. If only some of them lack it, add a text about each of
+    those to `missing`.
     """
     able = [each for each in members if not each.lacks(quantity)]
     values = [each.totals.get(name) for each in able]

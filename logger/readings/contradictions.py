@@ -139,7 +139,8 @@ def find_contradictions(
 ) -> dict[str, SiteWarning]:
     """Find the contradictions between the powers and between the lifetime counters of one tick, by key.
 
-    `energy` is the energy state before the tick.
+    `short`: an impossible power of the house at this tick, or None. `energy`: the energy state before the tick.
+    `totals`: the values of `envoy_totals` at this tick.
     """
     found, counters, wiring = {}, tick.counters, tick.wiring.or_as(energy.wiring)
     if any(mark.short_at == energy.last_tick for mark in energy.marks.values()):

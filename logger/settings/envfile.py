@@ -88,8 +88,8 @@ def change_env(text: str, values: Mapping[str, str | None]) -> str:
 def _set(lines: list[str], name: str, value: str | None) -> list[str]:
     """Return the lines with a variable set, or without the variable if `value` is None.
 
-    The last line that sets the variable is changed. If no line sets the variable, a line that begins with
-    `#NAME=` is replaced. If there is no such line, a line is added at the end.
+    The last line that sets the variable is changed, and all earlier lines that set it are removed. If no line sets
+    the variable, a line that begins with `#NAME=` is replaced. If there is no such line, a line is added at the end.
     """
     set_at = [index for index, line in enumerate(lines) if _variable_in(line) == name]
     at = set_at[-1] if set_at else next((i for i, line in enumerate(lines) if line.startswith(f"#{name}=")), None)

@@ -159,7 +159,10 @@ def _use_given(answers: Answers, target: Target, server: Server) -> Target | Non
 
 
 def _use_made(target: Target, result: SetupResult, admin: Admin, server: Server) -> Target:
-    """Return the target with the credentials that were made for the recorder."""
+    """Return the target with the credentials that were made for the recorder.
+
+    InfluxDB 3 has no lesser token, so there the recorder gets the administrator's token.
+    """
     credential = result.credentials.get("write")
     if credential is None:  # 3.x has no smaller token; an open server needs no token
         return replace(target, token=admin.token if server.dialect == "3" else "")
