@@ -42,12 +42,14 @@ These are seven whole days, and the day before them, whose last values are the s
 class Rebuilt:
     """The result of a rebuild.
 
-    `earlier`: the replay of the time before the live state began; None if the database has no data of that time.
-    `again`: the replay of closed days of the live state that were computed again. `left_out`: the closed days of the
-    live state that were not computed again. `added`: the replay that adds missing fields to rows of earlier versions.
-    `days`: the sums of every day, for the months. `elsewhere`: the days whose only row begins at midnight of another
-    time zone; these days get no second row. `double`: the days that have rows at two midnights. `lost`: rows of zeros
-    for price bands that the first day of the live state no longer has. They replace the stored rows of these bands.
+    A replay computes past days again from the readings in the database. `earlier`: the replay of the time before the
+    live state began; None if the database has no data of that time. `again`: the replay of closed days of the live
+    state. `left_out`: requested closed days of the live state that keep their figures, because `again` was not
+    requested. `added`: the replay that only adds missing fields to rows that an earlier version wrote. `days`: the
+    sums of every day with a row, from which the months are computed. `elsewhere`: the days whose only row begins at
+    midnight of another time zone; these days get no second row. `double`: the days that have rows at two midnights.
+    `lost`: rows of zeros for price bands that no longer exist on the first day of the live state. They replace the
+    stored rows of these bands.
     """
 
     earlier: Replayed | None = None

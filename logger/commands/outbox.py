@@ -215,5 +215,5 @@ def _summarise(found: StoreFigures, now: float, max_mb: int) -> list[str]:
         lost = f", {state.dropped_lines} dropped at the size limit" if state.dropped_lines else ""
         text.append(f"{role:<9} {waits}; {state.delivered_lines} delivered in total{lost}")
     text.append(f"refused   {found.refused}" + (": envoy-logger outbox refused" if found.refused else ""))
-    text.append(f"on disk   {found.disk_bytes / 2**20:.1f} MB of at most {max_mb} MB")
+    text.append(f"on disk   {found.disk_bytes / 2**20:.1f} MiB of at most {max_mb} MiB")
     return text

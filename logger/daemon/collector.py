@@ -42,7 +42,7 @@ OwnPoints: TypeAlias = Callable[[int, Mapping[str, str], Poller], Awaitable[list
 """Makes the recorder's points about itself: tick (unix seconds), tags and poller → points."""
 
 OnCommit: TypeAlias = Callable[[Collection[Role], Collection[Lease]], None]
-"""Receives, after a tick is stored, the roles that have new rows, and leases of these rows."""
+"""Receives, after a tick is stored, the roles that have new rows, and leases that hold new rows for delivery."""
 
 
 class Collector:

@@ -67,10 +67,11 @@ class Resending:
         self._left = {}
 
     async def step(self, writer: Writer, max_lines: int) -> Done | Wait | Blocked:
-        """Send the next batch of `role` again. After an outage the next call sends the same batch.
+        """Send the next delivered points again. Call this method only while the property `role` is not None.
 
-        `role` must not be None. Refused lines, and batches that the server answers with status 500, are skipped,
-        because they were reported at their first delivery.
+        If the server is away or blocks the delivery, the next call sends the same points. A line that the server
+        refuses and a batch that gets status 500 are skipped without a report, because the first delivery reported
+        such faults.
         """
         part, role = next((part, _PARTS[part]) for part in self._left)
         sent = await self._read(part, max_lines)

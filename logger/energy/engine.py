@@ -96,7 +96,7 @@ def account(before: EnergyState, tick: Tick, prices: Prices = NO_PRICES) -> Acco
 class _Entry:
     """Collect the changes of one tick to the state, counter by counter.
 
-    `was_balanced`: True if the meter at the grid counted several phases also at the last tick.
+    `was_balanced`: True if the previous tick balanced import and export over the phases.
     """
 
     def __init__(self, state: EnergyState, tick: Tick, *, was_balanced: bool) -> None:

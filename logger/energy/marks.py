@@ -29,10 +29,11 @@ def mark_quantities(
 ) -> tuple[EnergyState, tuple[Event, ...]]:
     """Update the mark of each quantity whose counters were all accepted in this tick. Return the state, and events.
 
-    A mark holds the figures that are given for a sum of counters until all these counters have changed. A quantity
-    that no longer needs a mark loses it: after a change of a source or of the wiring, its own figures count again. A
-    quantity whose figure cannot be true is left out of the open day. `state`: the state after the tick. `accepted`:
-    the accepted values in Wh. `resets`: the counters that were rebaselined in this tick.
+    A mark keeps its figures until all counters of the quantity have changed. The mark of a quantity that needs none
+    (see `_list_marked`) is removed. If one of the counters was rebaselined, or the quantity now has other counters,
+    a new mark begins with the figures of this tick. A quantity whose figures are too low to be true is left out of
+    the open day. `state`: the state after the tick. `accepted`: the accepted values in Wh. `resets`: the counters
+    that were rebaselined in this tick.
     """
     before, events = state.marks, list[Event]()
     marks, marked = dict(before), _list_marked(state.wiring, _list_coarse(tick))

@@ -232,7 +232,7 @@ class Mark:
     short_at: int = 0
 
     def is_short(self, now: int) -> bool:
-        """Return whether the counters gave an impossible figure within 24 hours before a tick."""
+        """Return whether the counters gave a figure too far below the mark in the 24 hours before the tick `now`."""
         return bool(self.short_at) and now - self.short_at < _DOUBTED_S
 
 

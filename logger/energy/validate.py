@@ -65,8 +65,8 @@ class Decision:
 
     `accepted`: the value may be written. `reset`: the counter was rebaselined. `rollovers`: the number of rollovers
     added to the offset. `bridged_wh`: the energy integrated from power between the last value of the old base and the
-    first value of the new base. `confirmed`: confirmed held values, including the offset. `rejected`: rejected held
-    values, as the gateway reported them. `dipped`: the value fell by at most 10 Wh.
+    first value of the new base. `confirmed`: confirmed held values, with the offset added. `rejected`: rejected
+    held values, as the gateway reported them. `dipped`: the value fell by at most 10 Wh.
     """
 
     counter: Counter

@@ -94,9 +94,9 @@ class CoolDown:
     def check(self, serial: str, now: float, sharing: int = 1) -> None:
         """Raise SignInRefusedError or SignInBlockedError if no sign-in for gateway `serial` may be tried now.
 
-        `sharing`: how many gateways in the settings use the same account. After a successful sign-in, each of these
-        gateways may sign in once immediately. The raised error keeps its message until the next attempt to sign in.
-        An unchanged message is not logged again.
+        `sharing`: how many gateways in the settings use the same account. After a successful sign-in, each of the
+        other gateways may sign in once without waiting. The error has the same message until the next attempt to
+        sign in, so that the log does not repeat the message.
         """
         fetched = self._list_fetched(now)
         may_follow = self.kind == "done" and serial not in fetched and len(fetched) < sharing

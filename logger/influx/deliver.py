@@ -176,7 +176,11 @@ class _Sending:
         return refused
 
     def _may_search_on(self, failed: int) -> bool:
-        """Return whether to divide a part that got status 500, after `failed` parts of this batch failed."""
+        """Return whether to divide a part of a batch that got status 500.
+
+        `failed`: how many parts of this batch got status 500 before. While the server has accepted nothing of
+        this delivery, at most `_HOPELESS_PARTS` parts are divided, because the server itself may be at fault.
+        """
         return self._search == "lines" and (self._is_well or failed < _HOPELESS_PARTS)
 
     async def _write(self, body: bytes) -> Done | Wait | Blocked | TooLarge | BadLines:

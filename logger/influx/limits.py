@@ -21,7 +21,7 @@ _LASTING: Final = re.compile(
 )
 """Words for a limit that lasts until a person changes it, even if the status is that of a server fault (5xx)."""
 _PASSING: Final = re.compile(r"memory|concurren|\brate\b", re.I)
-"""Words for a shortage of a busy server or proxy. Such a shortage ends by itself."""
+"""Words in an answer about a limit that a busy server or proxy reaches for a short time, until the load falls."""
 _USAGE: Final = "click your organisation's name at the top of InfluxDB Cloud, then Usage"
 _CURES: Final = (
     (

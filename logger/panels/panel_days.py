@@ -137,7 +137,8 @@ def _count_report(
 ) -> tuple[InverterState, list[DayShare], Waiting]:
     """Update an inverter with one report.
 
-    Return the inverter, the energy that the report adds to local days, and what becomes of its waiting energy.
+    Return the inverter, the energy that the report adds to local days, and what becomes of the energy that earlier
+    reports without a lifetime energy left waiting.
     """
     power_w, counted_wh = _number(point, "power_w"), _number(point, "energy_lifetime_wh")
     wh = None if counted_wh is None else round(counted_wh, 3)  # more digits would only store noise

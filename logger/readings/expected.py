@@ -23,7 +23,8 @@ class Expected:
     """Name a value that should be present: a field of a measurement, and its `device` (empty for the whole site).
 
     `others`: other fields of the same point. If one of these fields is present, the value does not count as absent.
-    `is_lacking`: the value is absent now, because `list_expected` lists such a value only while it is absent.
+    `is_lacking`: True for a value that `list_expected` lists only while it is absent, so `Written.has` does not look
+    for it.
     """
 
     measurement: str

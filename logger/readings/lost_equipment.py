@@ -37,7 +37,10 @@ def hide_lost_meters(snapshot: Snapshot, equipment: Equipment) -> Snapshot:
 
 
 def has_lost_batteries(equipment: Equipment, view: View) -> bool:
-    """Return True if no document lists the IQ Batteries or the AC Batteries that were confirmed before."""
+    """Return True if confirmed batteries are missing from the documents: all IQ Batteries, or all AC Batteries.
+
+    IQ Batteries are not missing while `/ivp/ensemble/power` lists them.
+    """
     lost = equipment.lost & {ENSEMBLE, AC_BATTERIES}
     if lost == {ENSEMBLE}:
         return not ensemble.list_powers(view.find_fact(paths.ENSEMBLE_POWER))

@@ -141,7 +141,11 @@ class Measurement:
     """By the name of a rowset: the fields that are read from its rows, each with its key."""
 
     def __post_init__(self) -> None:
-        """Collect every rowset that a field is read from or that lists a device, in order of preference."""
+        """Set `rowsets` and `readable`.
+
+        `rowsets`: the rowsets from which the fields are read, in the order of the fields' keys, then those of
+        `listed_by`.
+        """
         read_from = (key.rowset for item in self.fields for key in item.keys)
         listed_by = (rowset for group in self.listed_by for rowset in group)
         rowsets = {rowset.name: rowset for rowset in (*read_from, *listed_by)}

@@ -24,9 +24,9 @@ KEY: Final = "storage CT"
 COMPARED_S: Final = 7200
 """The greatest age in seconds at which a sample is still compared."""
 _FEWEST: Final = 6
-"""Two or more samples are judged only if there are at least this many.
+"""Several samples are judged together if there are at least this many. Two to five samples are not judged.
 
-A single sample is judged, because the command `once` has only one.
+A single sample is judged more strictly (see `_ALIKE`), because the command `once` has only one.
 """
 _WORTH_W: Final = 300.0
 """The batteries are compared with the CT only if they report at least this power, in W."""

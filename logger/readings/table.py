@@ -422,7 +422,7 @@ MEASUREMENTS: Final = (
 )
 
 _LEAST: Final = -1000.0
-"""The least plausible value of a counter in Wh: a meter's counter may fall slightly below zero (Q-L7)."""
+"""The lowest value in Wh that is read of a counter: a meter's counter may fall slightly below zero (Q-L7)."""
 
 def _counter(name: str, meaning: str, *keys: Key) -> Field:
     """Make a field for a lifetime counter.

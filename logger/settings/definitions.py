@@ -223,7 +223,7 @@ class RecorderSettings(Group):
         description="Days for which delivered readings stay in the store. Rows of days, months and years stay "
         "without limit.",
     )
-    store_max_mb: int = Field(2048, ge=16, le=4_000_000, description="The greatest size of the store on disk, in MB.")
+    store_max_mb: int = Field(2048, ge=16, le=4_000_000, description="Greatest size of the store on disk, in MiB.")
     shard: Shard = Field(
         "",
         description="The share of ENPHASE_GATEWAYS_FILE for this recorder, such as 2/8; pod/8 takes the number "

@@ -67,7 +67,7 @@ class Moment:
         return int(self.site.start) - 400 * 86400
 
     def database(self) -> DatabaseFigures:
-        """Return the figures of the interval database when it was last renewed."""
+        """Return the figures in the interval database: they belong to the time of its last renewal."""
         at = max(self.now // self.generation.refresh_s * self.generation.refresh_s, self.site.start)
         midnight = self.site.midnight(at)
         return DatabaseFigures(

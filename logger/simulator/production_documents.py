@@ -14,7 +14,10 @@ _WRAP_WH = 2**32 / 3600
 
 
 def v1(moment: Moment) -> object:
-    """Make `/api/v1/production`: production, renewed every 5 or 15 minutes; zeros with `new_stack`."""
+    """Make `/api/v1/production`: production, renewed every 5 or 15 minutes.
+
+    With the new metering software (`new_stack`) all figures are zero.
+    """
     if moment.generation.new_stack:
         return _figures(0, 0, 0, 0)
     at = moment.database()

@@ -42,9 +42,9 @@ _NO_SHARED_MEMORY: Final = (
 def open_file(folder: Path, max_mb: int, ballast: Ballast, clock: Clock, notes: list[str]) -> sqlite3.Connection:
     """Open or make the store's file in `folder`, and copy the readable rows of damaged files into this file.
 
-    `max_mb` bounds file, log and ballast together. Texts for the recorder's log are added to `notes`. Raises
-    StateError for a file of a newer program, and if three files in a row are damaged. Raises sqlite3.Error or
-    OSError if the file cannot be opened now.
+    `max_mb`: the greatest size, in MiB, of the file, its write-ahead log and the ballast together. Texts for the
+    recorder's log are added to `notes`. Raises StateError for a file of a newer program, and if three files in a row
+    are damaged. Raises sqlite3.Error or OSError if the file cannot be opened now.
     """
     path = folder / FILE
     for _ in range(3):

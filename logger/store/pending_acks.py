@@ -54,5 +54,5 @@ class PendingAcks:
         return frozenset(row_id for lease in self.list_leases(role) for row_id in lease.ids)
 
     def find_newest_at(self) -> int:
-        """Return the time of the newest delivery among the leases, in unix seconds; 0 without leases."""
+        """Return when the last of the collected leases was delivered, in unix seconds; 0 if there are none."""
         return max((at for _, at in self._leases), default=0)

@@ -87,7 +87,7 @@ def purge_recent(connection: sqlite3.Connection, before: int) -> int:
 
 
 def list_gateways(connection: sqlite3.Connection) -> list[str]:
-    """Return the serials of all gateways with a state, or numbers for the page's curve, in the store."""
+    """Return the serial of each gateway of which the store has the state or has values for the page's curve."""
     return [
         row[0] for row in connection.execute("SELECT gateway FROM ledger UNION SELECT gateway FROM recent ORDER BY 1")
     ]

@@ -158,7 +158,7 @@ class StoreFile:
                 for tick in (dropped.oldest_tick, dropped.newest_tick)
             )
             self.notes.append(
-                f"the store reached its limit of {self._max_mb} MB: {dropped.lines} undelivered lines "
+                f"the store reached its limit of {self._max_mb} MiB: {dropped.lines} undelivered lines "
                 f"from {first} to {last} (UTC) were dropped\n"
                 "Try: raise LOGGER_STORE_MAX_MB, or let an InfluxDB take the waiting readings."
             )

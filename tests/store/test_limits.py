@@ -54,7 +54,7 @@ def test_at_the_limit_the_oldest_undelivered_rows_go_counted_and_announced(tmp_p
     assert waiting.oldest_tick == START + 60 * gone, "the oldest of all roles go first"
     notes = store.take_notes()
     assert len(notes) == gone // 64
-    assert "reached its limit of 16 MB: 640 undelivered lines from 2026-05-28 20:27" in notes[0]
+    assert "reached its limit of 16 MiB: 640 undelivered lines from 2026-05-28 20:27" in notes[0]
     assert store.take_notes() == []
     assert store.read_state(GATEWAY) == {"last": str(START + 60 * 299)}
     assert (store.read_figures().disk_bytes + 8 * MB) <= 16 * MB

@@ -116,7 +116,7 @@ def infer_ac_batteries(view: View) -> int | None:
 
 
 def _count_iq_batteries(view: View) -> int | None:
-    """Count the IQ Batteries in the inventory; if it lists none, those in the list of their powers."""
+    """Count the IQ Batteries in the inventory; if it surely lists none, those in `/ivp/ensemble/power`."""
     listed = encharge_inventory(view)
     return how_many(listed) if listed is not ABSENT else len(list_powers(view.find_fact(paths.ENSEMBLE_POWER)) or ())
 

@@ -27,9 +27,10 @@ def count_inverters(view: View) -> Rows:
 
 
 def _count_flags(view: View) -> dict[str, Json]:
-    """Count the flags in the first of these documents that has flags: inventory, v1 list, device data.
+    """Count the inverters that communicate, and those that produce.
 
-    If any inverter lacks a flag, there is no count of this flag.
+    The inverters are counted in the first of these documents that is not absent: inventory, v1 list, device data. If
+    an inverter in it lacks one of the two flags, the count of this flag is left out.
     """
     rows, keys = inventory.countable_inventory(view), ("communicating", "producing")
     if rows is ABSENT:

@@ -128,7 +128,10 @@ def countable_inverters(view: View) -> Rows:
 
 @lru_cache(maxsize=4)
 def _is_countable(document: Document) -> bool:
-    """Return whether a v1 list gives the report time of each inverter, and the type of all devices or of none."""
+    """Return whether the inverters of a v1 list can be counted.
+
+    Each inverter must have a report time. All devices of the list, or none of them, must have a type.
+    """
     devices = each_of(document)
     if not devices or not (is_typed(devices) or is_untyped(devices)):
         return False

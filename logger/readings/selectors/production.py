@@ -75,9 +75,10 @@ def pdm(side: str, part: str) -> Selector:
 
 
 def _keep_counting(rows: Rows) -> Rows:
-    """Return the only row if its lifetime energy is above 0; ABSENT if it is 0.
+    """Return `rows`, which has at most one row; ABSENT if the lifetime energy of this row is not above 0.
 
-    A gateway gives 0 while it starts, and for an energy that it does not count.
+    Return UNKNOWN if the row has no lifetime energy. A gateway gives 0 while it starts, and for an energy that it
+    does not count.
     """
     if not rows:
         return rows
