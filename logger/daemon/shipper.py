@@ -40,14 +40,14 @@ _STORE_S: Final = 60.0
 _LEASE_TIME_S: Final = 1800.0
 """The longest time in seconds for one delivery: a search for bad lines can send hundreds of requests."""
 _BATCHES_AFTER: Final = 2
-"""After this many failures in a row, which take about 2 s, batches of the backlog are sent alone.
+"""After this many failures in a row, which take about 2 s, a request of the backlog with status 500 is divided.
 
-This finds the batches that get status 500.
+It is divided down to single batches, to find the batches that get status 500.
 """
 _LINES_AFTER: Final = 10
-"""After this many failures in a row, which take about 4 min, lines are sent alone.
+"""After this many failures in a row, which take about 4 min, a request that gets status 500 is divided.
 
-This finds the lines that get status 500.
+It is divided down to single lines, to find the lines that get status 500.
 """
 _SUSPECTED_S: Final = 3600.0
 """For this many seconds after a line was refused with status 500, a request that gets status 500 is divided at once.
