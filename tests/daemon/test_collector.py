@@ -121,11 +121,16 @@ def test_a_slow_lane_that_hangs_for_60_s_at_every_request_costs_no_minute(tmp_pa
     assert gateway.most_in_flight == {"fast": 1, "slow": 1}
 
 
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> ScriptedGateway:
+    """The gateway after an hour in which nothing failed."""
+    return record(tmp_path_factory.mktemp("calm"), 60)[1]
+
+
 @pytest.mark.parametrize(("lane", "number"), [("fast", -1), ("slow", 0), ("slow", 1), ("slow", -1)])
 def test_a_path_that_refuses_the_credentials_keeps_no_other_from_being_asked(
-    tmp_path: Path, lane: str, number: int
+    tmp_path: Path, calm: ScriptedGateway, lane: str, number: int
 ) -> None:
-    _, calm, _ = record(tmp_path / "calm", 60)
     lanes = {each.path: each.lane for each in ENDPOINTS}
     paths = [path for path in dict.fromkeys(path for _, path in calm.asked) if lanes[path] == lane]
     refused = paths.pop(number)

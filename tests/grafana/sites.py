@@ -48,9 +48,14 @@ class Past:
 
 
 def play(
-    kinds: Iterable[Kind] = SHOWN, days: int = 60, step_s: int = 900, ahead_s: int = 0, now: int | None = None
+    kinds: Iterable[Kind] = SHOWN,
+    days: int = 60,
+    step_s: int = 900,
+    ahead_s: int = 0,
+    now: int | None = None,
+    minutes_s: int = 2 * 86400,
 ) -> list[Past]:
-    """Generate the sites' last `days` and `ahead_s` of the future, the last two days with a tick a minute.
+    """Generate the sites' last `days` and `ahead_s` of the future, the last `minutes_s` with a tick a minute.
 
     The sums of those that are one house come with the last of them.
     """
@@ -58,7 +63,7 @@ def play(
     first = datetime.fromtimestamp(now, UTC).date() - timedelta(days=days)
     playing = [
         (kind, Generator(kind, days, step_s, first=first, until=now + ahead_s + 1,
-                         minutes_s=2 * 86400 + ahead_s, with_equipment=True))
+                         minutes_s=minutes_s + ahead_s, with_equipment=True))
         for kind in kinds
     ]  # fmt: skip
     found = [Past(kind, now, generator.run(now + 1)) for kind, generator in playing]

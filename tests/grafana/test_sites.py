@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 
 from line_protocol_parser import parse_line
 
@@ -17,8 +18,9 @@ NIGHT = NOON + 11 * 3600 + 1800
 QUARTER_WH = KINDS[2].peak_w / 4
 
 
+@cache
 def play_one(now: int) -> Past:
-    (past,) = play([KINDS[2]], days=2, step_s=900, ahead_s=5400, now=now)
+    (past,) = play([KINDS[2]], days=2, step_s=900, ahead_s=5400, now=now, minutes_s=4 * 3600)
     return past
 
 
