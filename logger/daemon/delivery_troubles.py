@@ -37,9 +37,10 @@ class DeliveryTroubles:
         self._is_server_well = False
 
     def list_roles(self) -> list[Role]:
-        """List the roles in the order of the next deliveries: the role that failed last is the last one.
+        """List the roles in the order of the next deliveries: first the roles that do not fail now.
 
-        So a bucket that the server cannot serve does not hide that the server serves the other buckets.
+        The role that failed last comes last. So if the server serves only some of the buckets, a delivery to one of
+        these buckets shows that the server itself works, before a delivery to another bucket fails.
         """
         return [*(role for role in ROLES if role not in self.of_roles), *self.of_roles]
 

@@ -11,7 +11,10 @@ from logger.store.thread import StoreCalls
 
 
 class ReadAhead:
-    """For each role the lease of the next delivery, which is read ahead, and the rows delivered meanwhile."""
+    """Reads for each role the lease of the next delivery during the present delivery.
+
+    Rows that are delivered after this reading began are remembered, so that no row is sent twice.
+    """
 
     def __init__(self, store: StoreCalls) -> None:
         self._store = store

@@ -60,8 +60,8 @@ class Recorder:
     """The parts of a running recorder.
 
     `changes`: the present problems. `news` announces each tick, delivery and changed problem. `between_ticks`: the
-    lock for changes of a state. `stopping` is set to end the recorder. `outlets`: the text of each outlet for
-    `status`, such as its address. `sites`: the sites that have several gateways.
+    lock for changes of a state. `stopping` is set to end the recorder. `outlets`: name of an outlet (the page,
+    MQTT) → the text that `status` shows for it, such as its address. `sites`: the sites that have several gateways.
     """
 
     store: StoreThread

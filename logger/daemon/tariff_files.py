@@ -58,12 +58,12 @@ def tariff_problems(settings: Settings) -> tuple[Problem, ...]:
 
 
 def is_unreadable(problem: str) -> bool:
-    """Return True if a problem of `read_prices` is that the tariff file cannot be read."""
+    """Return True if a problem that `read_prices` returned says that the tariff file cannot be read."""
     return problem.startswith(_UNREADABLE)
 
 
 def find_fix(problem: str) -> str:
-    """Return what to do about a problem of `read_prices`."""
+    """Return the instruction that corrects a problem that `read_prices` returned."""
     return _FIX_PATH if is_unreadable(problem) else _FIX
 
 

@@ -104,9 +104,9 @@ def _move(
 
 
 def _most_short_wh(known: Mark, state: EnergyState, tick: Tick) -> float:
-    """Return by how many Wh a figure may be below its mark.
+    """Return by how many Wh a sum's new energy of today may be below its mark and still be plausible.
 
-    The causes are the meters' errors and the delay of counters that rise in steps.
+    The meters' errors and the delay of counters that rise in steps can cause such a difference.
     """
     noise = noise_of(state.today.energy[name].wh for name in known.of)
     by_power = [name for name in known.of if state.counters[name].source == POWER]

@@ -111,7 +111,10 @@ def figure(quantity: str, wiring: Wiring | None, energy: Mapping[str, DayEnergy]
 
 
 def _compute(quantity: str, of: Mapping[str, int], energy: Mapping[str, DayEnergy]) -> tuple[float, float] | None:
-    """Compute the same two energies as `figure`. `of`: the counters of the quantity, each with its sign."""
+    """Compute a quantity's energy and its estimated part, in Wh, as `figure` describes.
+
+    `of`: the counters of the quantity, each with its sign.
+    """
     wh = gap = integrated = 0.0
     for name, sign in of.items():
         counted = energy.get(name)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The measurements of a tick besides counters and powers. None means unknown.
+    """The measurements of a tick that are neither counters nor powers. None means unknown.
 
     `volts`: the least and the greatest voltage of the phases, in V. `hertz`: the least and the greatest frequency, in
     Hz. `is_on_grid`: whether the site is connected to the grid. `battery_percent`: the charge of the batteries.

@@ -101,7 +101,10 @@ def _set_back(inverter: InverterState, until: int) -> InverterState:
 
 
 def _end_waiting(days: Iterable[dict[str, PanelDay]], serial: str, *, counts: bool) -> None:
-    """Remove an inverter's waiting energy from every day. `counts`: add it to the days' energy, as estimated."""
+    """Remove an inverter's waiting energy (see `DayShare`) from every day.
+
+    `counts`: add the waiting energy to the energy of its days, as estimated.
+    """
     for panels in days:
         day = panels.get(serial)
         if day is not None and day.waiting_wh:

@@ -128,9 +128,10 @@ def restore_tags(state: PanelState, day: str, written: Mapping[str, Mapping[str,
 
 
 def _lead_up(past: PanelState, live: PanelState, site: Site) -> PanelState:
-    """Add to `past` the energy that each inverter made between its last report there and its first report in `live`.
+    """Add to `past` the energy that each inverter made between its last report in `past` and its first in `live`.
 
-    Nothing else is added, because `live` already counts that first report, with its power.
+    Only this energy is added: the number of reports and the greatest power stay as they are, because the days of
+    `live` already contain the first report.
     """
     bases = [
         Reading(

@@ -66,8 +66,8 @@ def _count_days(state: PanelState, judged: str) -> PanelState:
     """Set the numbers of silent days and low days of the panels on each day.
 
     `judged`: the last day that was judged before this poll. A day that is not judged yet gets the numbers of low days
-    of the last judged day. The numbers of silent days are counted anew for all days of the state, except an oldest
-    day that was judged before this poll: the day before it is unknown.
+    of the last judged day. The numbers of silent days are counted again on all days. But if the oldest day was
+    judged before this poll, it keeps its number, because the state no longer has the day before it.
     """
     days = {
         day: set_low_days(kept, state.watch.weak_days) if day > max(judged, state.watch.judged) else kept

@@ -26,9 +26,10 @@ _SUNNY_PART: Final = 0.5
 _SUNNY_WH: Final = 150.0
 _WATCHED_GAP_S: Final = 7200
 _ALIKE: Final = (0.1, 0.1)
-"""Panels are alike if the energy of each, divided by their median, differs from 1 by at most the first number.
+"""Panels are alike if nearly all of them have the same energy.
 
-The second number is the greatest share of panels that may differ more. One panel may always differ more.
+The first number is the greatest difference from their median, as a share of the median. The second number is the
+greatest share of panels that may differ more. One panel may always differ more.
 """
 _USUAL_DAYS: Final = 5
 _USUAL_WEIGHT: Final = 0.1

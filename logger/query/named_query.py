@@ -13,8 +13,11 @@ from logger.energy.counting import Counting
 from logger.model import Role, Value, add_up
 
 Span = Literal["day", "month", "year", "months", "ever"]
-"""The time span of a query, if the user gives none: today, 31 days, 366 days, 366 days from the first of a month, or
-everything."""
+"""The time span of a query, if the user gives none.
+
+`day`: today. `month`: the last 31 days. `year`: the last 366 days. `months`: as `year`, but from the first day of the
+month in which these 366 days begin. `ever`: everything.
+"""
 Cell: TypeAlias = Value | None
 LABEL: Final = ""
 

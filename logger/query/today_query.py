@@ -59,7 +59,7 @@ def _answer_today(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def has_counted(answer: AnswerTable) -> bool:
-    """Return whether the last row of the answer has the energy since recording began today, not since midnight."""
+    """Return whether the last row of the answer has energy that was counted only since recording began today."""
     return _SINCE in answer.columns
 
 

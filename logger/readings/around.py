@@ -13,7 +13,7 @@ _METERS: Final = ("net-consumption", "total-consumption", "production")
 """The meters whose phases best show the grid's voltage, the best first. Without these meters, any meter is used."""
 _ON_GRID: Final = {"on-grid": True, "off-grid": False}
 FIELDS: Final = {"envoy_phase": ("voltage_v", "frequency_hz"), "envoy_grid": ("grid_state",)}
-"""Measurement → its fields that belong to the surroundings."""
+"""Measurement → its fields from which `read_surroundings` reads voltage, frequency and grid state."""
 
 
 def read_surroundings(points: Iterable[Reading], totals: Mapping[str, Value]) -> Surroundings:

@@ -14,7 +14,7 @@ SAME_REPORT_S: Final = 5
 REMEMBERED: Final = 16
 _SKEW_S: Final = (60, 86400)
 _DISORDER_S: Final = 1800
-"""An inverter's report may arrive after a report that is newer by up to this many seconds, from another document."""
+"""A new report may be this many seconds older than a known report of the inverter: documents arrive late."""
 _NEVER: Final = 2**32
 """The first unix second, in the year 2106, that does not count as the time of a report."""
 

@@ -87,7 +87,8 @@ ENCHARGE_STATUS: Final = Rowset("IQ Battery ratings", f"{paths.ENSEMBLE_STATUS},
 ENCHARGE_SUM: Final = Rowset("IQ Batteries, summed", f"{paths.ENSEMBLE_POWER}, all batteries",
     batteries.encharge_power_sum)
 ENCHARGE_TOGETHER: Final = Rowset("IQ Batteries together",
-    f"{paths.ENSEMBLE_POWER}, all batteries, with the capacities of {paths.ENSEMBLE}", batteries.encharge_together)
+    f"{paths.ENSEMBLE_POWER}, all IQ Batteries together, with their capacities from {paths.ENSEMBLE}",
+    batteries.encharge_together)
 ACB: Final = Rowset("AC Battery inventory", f"{paths.INVENTORY}, type ACB, not deleted",
     batteries.inventory_ac_batteries, kind="acb")
 ACB_FRESH: Final = Rowset("AC Battery inventory, new", f"{paths.INVENTORY}, type ACB, not deleted",

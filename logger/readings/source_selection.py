@@ -41,7 +41,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """The progress of pinning the counters' sources.
+    """How far the final choice (pinning) of the counters' sources has come.
 
     `firmware` and `meters`: the gateway's firmware and meter configuration. `changed_at`: the tick at which firmware
     or meters last changed. `polled_s`: seconds of polling since that change. `findings`: the best source of each

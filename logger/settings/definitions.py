@@ -162,12 +162,17 @@ class RecorderSettings(Group):
         "/var/lib/envoy-logger if it exists, else ~/.local/state/envoy-logger.",
     )
     site: Line = Field("", description="A name for the site, written as a tag on every point.")
-    totals_interval_s: int = Field(60, ge=15, le=3600, description="Seconds between gateway totals: 15 to 3600.")
+    totals_interval_s: int = Field(
+        60,
+        ge=15,
+        le=3600,
+        description="Seconds between two readings of the site's totals from the gateway: 15 to 3600.",
+    )
     devices_interval_s: int = Field(
         300,
         ge=60,
         le=3600,
-        description="Seconds between inverter and battery readings: 60 to 3600, and a multiple of "
+        description="Seconds between two readings of the inverters and batteries: 60 to 3600, and a multiple of "
         "LOGGER_TOTALS_INTERVAL_S.",
     )
     timezone: Zone = Field(

@@ -35,7 +35,7 @@ _MEANT: Final = (
 )
 """Pattern of a name that other programs use → the setting that is meant.
 
-If the right side repeats a part of the name, the result may only resemble a setting.
+A right side with `\\1` keeps the rest of the name. So its result may be no setting, but only be similar to one.
 """
 
 

@@ -18,7 +18,10 @@ _FIRST_CHANNEL: Final = 0x61000111
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFigures:
-    """The interval database when it was last renewed: power in W, and energy of today, 7 days and ever in Wh."""
+    """The figures in the gateway's interval database (`/ivp/pdm/energy`), at its last renewal.
+
+    `power` is in W. The energies of today, of the last seven days, and of the lifetime are in Wh.
+    """
 
     power: SiteState
     today: Energy

@@ -112,8 +112,8 @@ class _MeteredBlock:
     def _values(self, moment: Moment, share: float, phases: int) -> dict[str, object]:
         """Make the figures of one block.
 
-        The energies of today and of seven days are those of the interval database, plus the rise of the counter since
-        the database's last interval.
+        The energies of today and of seven days are those of the gateway's interval database (`/ivp/pdm/energy`), plus
+        the rise of the counter since this database was last renewed.
         """
         live, watts = self.live * share, self.watts * share
         today, week = int(self.today * share), int(self.week * share)

@@ -15,7 +15,11 @@ _LONGEST_S: Final = 3600
 _HEADER: Final = ["time", "buy", "sell"]
 _EXAMPLE: Final = "2026-01-31T14:00+01:00,0.2871,0.0412"
 _MOST_TIMES: Final = 100
-"""Two numbers without a point, the second this many times the first, are one price with a comma, such as 0,2871."""
+"""A line is refused if its selling price is at least this many times its buying price (0 counts as 1).
+
+Only prices without a point are compared. Such a pair is one price with a decimal comma: `0,2871` looks like a buying
+price of 0 and a selling price of 2871.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,8 @@ class MetricsWriter:
 class _Line:
     """The fixed text before the value of a sample, and where this value comes from.
 
-    `place`: the number of the reading in `told`. `factor`: the field's value is multiplied by this number.
+    The value is the field `field` of a reading, multiplied by `factor`. `place`: the index of the reading in the
+    block's `told`.
     """
 
     before: str

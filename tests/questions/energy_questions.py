@@ -191,8 +191,9 @@ ENERGY_QUESTIONS: Final = (
         ),
         ("year",), _ENERGIES, _same_days, fits=has_meters, numbers=(4,),
         note="In InfluxQL, `-11-(0.|1.|2[0-8])` means November up to the 28th. For May up to the 7th, write "
-        "`-05-(0[0-7])`. `local_date` is the last day of each sum. A window of 365 days begins in the middle of "
-        "December. So for December write `time(365d, 180d)`, because this window begins in June.",
+        "`-05-(0[0-7])`. `local_date` is the last day of each sum. `time(365d)` sums over spans of 365 days "
+        "that begin in the middle of December, so it would divide each December. For December write "
+        "`time(365d, 180d)`: these spans begin in June.",
     ),
     Question(
         "records",

@@ -161,7 +161,8 @@ def _has_ac_batteries_alone(view: View) -> bool | None:
 def _read_site(view: View) -> Rows:
     """Select `/ivp/ensemble/secctrl`.
 
-    The row has a doubt if an IQ Battery is installed and the document still gives a capacity of 0.
+    If an IQ Battery is installed and the document still gives a capacity of 0, the row gets a doubt: its values are
+    not written.
     """
     rows = object_at(paths.SECCTRL)(view)
     if not rows or rows[0].number("Enc_commissioned_capacity") != 0 or not _count_iq_batteries(view):
