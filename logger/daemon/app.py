@@ -46,7 +46,7 @@ _GATHER_S: Final = 3.0
 """Seconds from the first news until `status.json` is written, with `_GATHER_MORE_S` more for each gateway."""
 _GATHER_MORE_S: Final = 0.04
 _LAST_RESORT_S: Final = 7.0
-"""Seconds from a stop signal until the process exits even if a disk or server hangs. Commits stay complete."""
+"""Seconds from a stop signal until the process exits, even if a disk or a server hangs. No commit is cut in half."""
 
 
 async def run(

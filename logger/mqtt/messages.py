@@ -77,7 +77,7 @@ class Messages:
     _seen: tuple[object, ...] = ()
 
     def list_state_topics(self, gateway: str) -> list[str]:
-        """Return the patterns of all topics that the states of a gateway may have."""
+        """Return the patterns that match every topic with a state of a gateway."""
         return [f"{self._of(gateway)}/+", f"{self._of(gateway)}/+/+"]
 
     def recall(self, message: Message) -> None:

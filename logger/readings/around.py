@@ -46,9 +46,9 @@ def _collect(values: list[float], value: Value | None) -> None:
 
 
 def _span_of_best(values: Mapping[str, list[float]]) -> tuple[float, float] | None:
-    """Return the least and the greatest value of the first meter with values: a meter of `_METERS`, else any meter.
+    """Return the least and the greatest value of one meter; None if no meter has a value.
 
-    Return None if no meter has a value.
+    The meter is the first one of `_METERS` that has values. If none of them has values, it is any other meter.
     """
     for meter in (*_METERS, *values):
         if found := values.get(meter):

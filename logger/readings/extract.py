@@ -225,7 +225,10 @@ def _by_identity(rowset: Rowset, rows: Sequence[Row], duplicates: set[str]) -> d
 
 
 def _list_devices(measurement: Measurement, named: _Named) -> list[Identity]:
-    """List the devices that exist: in each group of rowsets, the devices of the first rowset that has devices."""
+    """List the devices that exist.
+
+    The rowsets of a measurement are in groups. From each group come the devices of its first rowset with devices.
+    """
     identities: dict[Identity, None] = {}
     for group in measurement.listed_by or tuple((rowset,) for rowset in measurement.rowsets):
         identities |= dict.fromkeys(next((rows for rowset in group if (rows := named[rowset.name])), None) or ())

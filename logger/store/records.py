@@ -82,10 +82,10 @@ class Lease:
         return b"".join(self.batches)
 
     def date_delivery(self, at: float) -> int:
-        """Return the unix second that is stored as the rows' delivery. `at`: the true unix second of the delivery.
+        """Return the unix second that is stored as the rows' delivery. `at`: the delivery's time by our clock.
 
-        The result is not before the tick. Otherwise rows that were delivered before the clock was set would be
-        deleted early.
+        The result is at least the time of the newest tick. Otherwise rows that are delivered while our clock is far
+        behind would be deleted too early.
         """
         return max(int(at), self.newest_tick)
 

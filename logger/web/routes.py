@@ -62,7 +62,7 @@ ROUTES: Final = (
     ),
     Route(
         f"{API}/inverters",
-        "Each inverter: its place by the layout, its last report, its state, and its newest day row "
+        "Each inverter: its place in the layout file, its last report, its state, and its newest day row "
         "(`group_ratio`: its energy divided by the median of its group).",
         json_answers.answer_inverters,
     ),

@@ -81,7 +81,7 @@ def living_inverters(view: View) -> Rows:
     Removed inverters stay in the list for years (Q-I3). An inverter counts as removed if its last report is 30 days
     older than the newest report of the list. The present time is not used, because all inverters can be silent for
     more than 30 days while snow covers them. Inverters with the report time 0 have not reported yet, or were removed.
-    These inverters count as installed if the number of registered inverters in production.json includes them.
+    They count as installed only if production.json counts at least as many inverters as the list has with them.
     """
     document = view.find_fact(paths.V1_INVERTERS)
     if isinstance(document, Missing):
