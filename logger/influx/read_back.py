@@ -10,10 +10,13 @@ from logger.model import Reading, Role, Value
 
 _ESCAPED: Final = re.compile(r"\\([ ,=])")
 _ESCAPED_IN_STRING: Final = re.compile(r'\\(["\\])')
-_MEASUREMENT: Final = re.compile(r"(?:\\[ ,=]|[^ ,])+")
-_TAG: Final = re.compile(r",((?:\\[ ,=]|[^ ,=])+)=((?:\\[ ,=]|[^ ,=])+)")
-_FIELD: Final = re.compile(r'((?:\\[ ,=]|[^ ,=])+)=("(?:[^"\\]|\\.)*"|[^ ,"]+)')
+_NAME: Final = r"(?:[^ ,=\\]++|\\[ ,=]?)+"
+_MEASUREMENT: Final = re.compile(r"(?:[^ ,\\]++|\\[ ,=]?)+")
+_TAG: Final = re.compile(rf",({_NAME})=({_NAME})")
+_FIELD: Final = re.compile(rf'({_NAME})=("(?:[^"\\]++|\\.)*+"|[^ ,"]+)')
 _GATEWAY: Final = re.compile(rb",gateway=([0-9A-Za-z]+)")
+_WHOLE: Final = re.compile(r"-?\d{1,19}i")
+_TIME: Final = re.compile(r" -?\d{1,12}")
 _NUMBER: Final = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _BOOLS: Final = {"t": True, "T": True, "true": True, "True": True, "TRUE": True,
                  "f": False, "F": False, "false": False, "False": False, "FALSE": False}  # fmt: skip
@@ -31,7 +34,7 @@ def read_back(line: str, role: Role) -> Reading:
         raise ValueError("the line does not begin with a measurement")
     at = head.end()
     tags: dict[str, str] = {}
-    while line[at : at + 1] == ",":
+    while line.startswith(",", at):
         found = _TAG.match(line, at)
         if found is None:
             raise ValueError(f"a tag with its value is missing at {line[at : at + 20]!r}")
@@ -39,14 +42,14 @@ def read_back(line: str, role: Role) -> Reading:
         at = found.end()
     fields: dict[str, Value] = {}
     separator = " "
-    while line[at : at + 1] == separator:
+    while line.startswith(separator, at):
         found = _FIELD.match(line, at + 1)
         if found is None:
             raise ValueError(f"a field with its value is missing at {line[at + 1 : at + 21]!r}")
         fields[_unescape(found[1])] = _parse_value(found[2])
         at, separator = found.end(), ","
     time = line[at:]
-    if not fields or not re.fullmatch(r" -?\d{1,12}", time):
+    if not fields or not _TIME.fullmatch(time):
         raise ValueError("the line does not end with a time in whole seconds")
     return Reading(_unescape(head[0]), tags, fields, int(time), role)
 
@@ -67,12 +70,12 @@ def _unescape(text: str) -> str:
 
 
 def _parse_value(text: str) -> Value:
+    if _NUMBER.fullmatch(text) and math.isfinite(number := float(text)):
+        return number
     if text.startswith('"'):
         return _ESCAPED_IN_STRING.sub(r"\1", text[1:-1])
     if text in _BOOLS:
         return _BOOLS[text]
-    if text.endswith("i") and re.fullmatch(r"-?\d{1,19}i", text):
+    if _WHOLE.fullmatch(text):
         return int(text[:-1])
-    if _NUMBER.fullmatch(text) and math.isfinite(float(text)):
-        return float(text)
     raise ValueError(f"{text[:20]!r} is not a number, a text in quotes, true or false")
