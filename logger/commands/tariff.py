@@ -76,7 +76,7 @@ def _print_table(table: PriceTable) -> None:
         return
     bought = [buy for buy, _ in table.prices]
     click.echo(
-        f"{len(table.times)} hourly prices from {_show(table.times[0])} to {_show(table.times[-1])} UTC, "
+        f"{len(table.times)} price(s) from {_show(table.times[0])} to {_show(table.times[-1])} UTC, "
         f"bought at {min(bought):g} to {max(bought):g}"
     )
     gaps = list(table.list_gaps())

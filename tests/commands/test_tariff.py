@@ -89,7 +89,7 @@ def test_check_names_a_last_line_that_is_not_read_yet(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("2025-06-01T00:00Z,0.25\n2025-06-01T01:00Z,0.26", encoding="utf-8")
     done = program(tmp_path, "tariff", "check", file)
     assert done.code == 0, done.err
-    assert done.out.splitlines()[1].startswith("1 hourly prices")
+    assert done.out.splitlines()[1].startswith("1 price(s) from 2025-06-01 00:00 to ")
     assert done.out.splitlines()[2].startswith("p.csv: the last line has no line end")
 
 
@@ -100,7 +100,7 @@ def test_check_tells_the_range_of_hourly_prices_and_where_some_are_missing(tmp_p
     done = program(tmp_path, "tariff", "check", file)
     assert done.code == 0, done.err
     assert done.out.splitlines()[1:] == [
-        "7 hourly prices from 2025-06-01 00:00 to 2025-06-01 07:00 UTC, bought at 0 to 0.07",
+        "7 price(s) from 2025-06-01 00:00 to 2025-06-01 07:00 UTC, bought at 0 to 0.07",
         "no price from 2025-06-01 04:00 to 2025-06-01 05:00 UTC",
         "The tariff file is good.",
     ]
