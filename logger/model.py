@@ -44,7 +44,7 @@ def round_value(name: str, value: Value) -> Value:
 
 
 def is_rounded(name: str) -> bool:
-    """Return True if a field is a power or an energy."""
+    """Return True if a field is a power or an energy, which is written with at most three decimals."""
     return name.endswith(("_w", "_wh"))
 
 

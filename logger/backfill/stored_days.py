@@ -46,7 +46,7 @@ class RowTags:
 async def read_row_tags(history: History, gateway: str, zone: str, first: str, until: int) -> dict[str, RowTags]:
     """Return date → tags of a gateway's stored rows, for the days from `first` until a unix time.
 
-    `zone`: the IANA time zone in which the days begin now.
+    `zone`: the site's present IANA time zone.
     """
     since = first_instant(first, zone)
     site: dict[str, list[Point]] = {}

@@ -111,7 +111,7 @@ class _Server:
         task = asyncio.get_running_loop().create_task(self._talk(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: writer.close())  # also if the task was cancelled before its begin
+        task.add_done_callback(lambda _: writer.close())  # also if the task was cancelled before it began
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection until the client closes it, is silent for 300 s, or sends a line over the limit."""

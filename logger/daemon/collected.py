@@ -40,7 +40,7 @@ class Collected:
 
 
 class Findings:
-    """Reports once the begin and once the end of each site warning, and of each absence of a value.
+    """Logs the beginning and the end of each site warning, and of each absence of a value, once each.
 
     `record` stores an event with the next tick.
     """

@@ -1,4 +1,4 @@
-"""Logs the begin and the end of each failure of the delivery, and plans the next try."""
+"""Logs the beginning and the end of each failure of the delivery, and plans the next try."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class Poller:
             self._fast_done.set()
 
     async def identify(self, tick: int) -> None:
-        """Request `/info` every 15 minutes and after errors. While the gateway is known, not in the quiet window.
+        """Request `/info` every 15 minutes and after errors. In the quiet window, only an unknown gateway is asked.
 
         If the gateway has another firmware or another serial than before, all endpoint states begin anew.
         """

@@ -17,8 +17,8 @@ _NOT_HEARD: dict[str, Value] = {}
 class SiteMembers:
     """The reports of the gateways of one site at the present tick.
 
-    `names`: the address or serial of each gateway. The site's day rows are made at the ticks of the first gateway
-    only, because the store would hold a further row of the same day for each other gateway.
+    `names`: the address or serial of each gateway. The site's day rows are made only at the ticks of the first
+    gateway, so that the store has one row of each day and not one for each gateway.
     """
 
     def __init__(self, site: str, names: Sequence[str]) -> None:

@@ -44,8 +44,9 @@ Slow: TypeAlias = Mapping[str, Mapping[str, tuple[float, ...]]]
 class OwnTime:
     """The time of one reading: unix `second` by the gateway's clock, and the device's `interval_s`, if given.
 
-    `is_seldom`: the device may give the time of its installation, so the time counts only after it has changed.
-    `is_newest`: the time is the newest of many times, and counts as old only after it has stopped changing.
+    `is_seldom`: the device may give the time of its installation, so the reading is doubted only if this time has
+    already changed twice. `is_newest`: the time is the newest of the times of many reports, and its age is counted
+    from its last change.
     """
 
     name: str

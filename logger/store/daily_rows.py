@@ -132,7 +132,10 @@ def read(connection: sqlite3.Connection, gateway: str, since_day: str) -> list[D
 def read_between(
     connection: sqlite3.Connection, gateway: str, measurement: str, since_day: str, until_day: str
 ) -> list[DailyRow]:
-    """Read a gateway's current rows of one measurement from `since_day` to `until_day`, in the order of the days."""
+    """Read a gateway's current rows of one measurement, in the order of their days.
+
+    `since_day`, `until_day`: the first and the last ISO date.
+    """
     return [
         DailyRow(measurement, series, day, line, bool(final))
         for series, day, stored, final in connection.execute(

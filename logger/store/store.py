@@ -122,7 +122,7 @@ class Store:
         return self._file.read(daily_rows.read, gateway, since_day)
 
     def read_rows(self, gateway: str, measurement: str, since_day: str, until_day: str) -> list[DailyRow]:
-        """Read the current daily rows of one measurement of a gateway, from one ISO date to another."""
+        """Read a gateway's current daily rows of one measurement, from one ISO date to another, both included."""
         return self._file.read(daily_rows.read_between, gateway, measurement, since_day, until_day)
 
     def list_gateways(self) -> list[str]:

@@ -40,13 +40,13 @@ class PriceTable:
         return self.times[place], end, *self.prices[place]
 
     def list_gaps(self) -> Iterator[tuple[int, int]]:
-        """Yield the begin and the end, in unix seconds, of each gap between the first and the last price."""
+        """Yield the beginning and the end, in unix seconds, of each gap between the first and the last price."""
         for place, following in enumerate(self.times[1:]):
             if (end := self._end_of(place)) < following:
                 yield end, following
 
     def _end_of(self, place: int) -> int:
-        """Return the end of a price in unix seconds: the begin of the next price, or earlier if prices are missing.
+        """Return the end of a price in unix seconds: when the next price begins, or earlier if prices are missing.
 
         A price lasts at most as long as its neighbours. Without neighbours it lasts an hour. So the price of a
         quarter of an hour does not apply for longer if the following prices are missing.

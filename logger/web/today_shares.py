@@ -1,4 +1,7 @@
-"""Answers today's own use and self-sufficiency, and the energies counted so far if the whole day is unknown."""
+"""Computes today's own use and self-sufficiency for the page and the JSON API.
+
+If the energies of the whole day are unknown, the answer also has the energies counted so far.
+"""
 
 from __future__ import annotations
 

@@ -167,7 +167,7 @@ def _why(candidates: tuple[Candidate, ...]) -> str:
         "no value": "gives no plausible value",
         "rejected": "may not be written now",
     }
-    return f"*{first.key.rowset.name}* {said.get(first.state, 'lists nothing to write')}"
+    return f"the source *{first.key.rowset.name}* {said.get(first.state, 'lists nothing to write')}"
 
 
 def main() -> None:

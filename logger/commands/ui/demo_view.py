@@ -24,7 +24,7 @@ _SUN, _HOUSE, _GRID, _BATTERY = "#FADE2A", "#5794F2", "#B877D9", "#73BF69"
 
 
 class DemoView:
-    """The values of the view. `curve`: pairs of unix seconds and produced power in W."""
+    """The view of the demo on the terminal. `curve`: pairs of unix seconds and produced power in W."""
 
     def __init__(self, clock: FastClock, zone: str) -> None:
         self.clock, self.zone = clock, ZoneInfo(zone)
@@ -40,7 +40,7 @@ class DemoView:
         return str(self.outlets.get("page", ""))
 
     def take(self, collector: Collector) -> None:
-        """Show the values of a collector's last tick in the view from now on."""
+        """Take the values of a collector's last tick into the view, and its power into the curve."""
         done = collector.collected
         if not done.values:
             return

@@ -46,10 +46,10 @@ def fold(text: str, indent: int) -> str:
 
 
 def wrap(text: str, indent: int) -> str:
-    """Break the lines of `text` between words, so that they fit a terminal. A text for a pipe or a file stays.
+    """Break the lines of `text` between words, so that they fit a terminal. Text for a pipe or a file is not changed.
 
-    `indent`: the column at which the rest of a broken line begins. A line with `Try:` stays, because its command must
-    be one line to be copied.
+    `indent`: the column at which the rest of a broken line begins. A line with `Try:` is not
+    broken, because its command must be one line to be copied.
     """
     if not sys.stdout.isatty():
         return text

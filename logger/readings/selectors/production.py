@@ -28,7 +28,10 @@ STANDS: Final = "sum over the inverters"
 """The name of the doubt about a sum that does not change while the inverters report."""
 _NOISE_W: Final = 30.0
 _NOISE_SHARE: Final = 0.01
-"""While no inverter reports, a sum up to this share of their greatest power is believed: it is the power at dusk."""
+"""While no inverter reports, a sum over the inverters is believed up to this share of their greatest powers.
+
+A power so small is the power at dusk.
+"""
 
 
 def _totals(view: View) -> Rows:
@@ -55,7 +58,7 @@ v1_totals = unless(has_disabled_meters, _totals)
 
 
 def pdm(side: str, part: str) -> Selector:
-    """Make a selector of one block of `/ivp/pdm/energy`, if its lifetime energy is above 0.
+    """Make a selector of one block of `/ivp/pdm/energy`. The block is left out if its lifetime energy is 0.
 
     `side`: `production` or `consumption`. `part`: `eim` for the CT, `pcu` for the inverters.
     """
