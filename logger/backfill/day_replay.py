@@ -200,7 +200,7 @@ def _restore_site_tags(readings: Sequence[Reading], tags: RowTags) -> list[Readi
 
 
 def empty_lost_bands(tags: RowTags, known: Collection[str], day: Reading) -> list[Reading]:
-    """Make a row of zeros for each stored price band of a day that is not in `known`.
+    """Make a row of zeros for each price band that has a stored row for the day, and that is not in `known`.
 
     `tags`: the tags of the stored rows, with their bands. `day`: the row of the whole day.
     """

@@ -21,7 +21,7 @@ from logger.tariff.price_files import find_price_files
 TARIFF: Final = "LOGGER_TARIFF_FILE"
 _OF_GATEWAYS: Final = ("LOGGER_LAYOUT_FILE", TARIFF, "LOGGER_TLS_CA_FILE")
 FILES: Final = tuple(each.variable for each in DESCRIPTIONS if each.variable.endswith("_FILE"))
-"""The settings that name a file, without files of secrets, which are saved as secrets."""
+"""The settings that name a file. Settings that name the file of a secret are not among them."""
 
 
 @dataclass(frozen=True, slots=True)

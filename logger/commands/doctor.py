@@ -42,8 +42,8 @@ _INDENT: Final = _NAME_WIDTH + 4
 def command(env_file: Path, serial: str, as_json: bool, sign_in: bool) -> int:
     """Check the gateway, InfluxDB, clocks, disk and settings, step by step; every ✗ names its cure.
 
-    Changes nothing (--sign-in stores a token), so a recorder may be running. ✓ good, ! needs attention, ✗ wrong,
-    – not checked. The first ✗ decides the exit code.
+    Changes nothing (--sign-in stores a token and the cool-down), so a recorder may be running. ✓ good, ! needs
+    attention, ✗ wrong, – not checked. The first ✗ decides the exit code.
     """
     configured, problems = inspect(env_file, require=["ENPHASE_GATEWAY"])
     log.protect(configured.all_secrets)

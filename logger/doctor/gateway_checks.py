@@ -203,7 +203,8 @@ async def _check_answers(
 ) -> Poll | None:
     """Check the sign-in, then request every document with the token.
 
-    Return the answers; None if nothing was requested.
+    Return the answers; None if the gateway requires a token and there is none. `aside`: `access` without
+    credentials, and with a temporary state folder.
     """
     signed_in, token = await check_sign_in(access, info, clock, sign_in=sign_in)
     if token is None and signed_in.state in ("bad", "note"):

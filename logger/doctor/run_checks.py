@@ -32,7 +32,7 @@ async def run_checks(
 ) -> None:
     """Run every check and report each result immediately. A recorder may be running.
 
-    Only a sign-in changes files of the recorder: it stores a new token.
+    Only a sign-in changes files of the recorder: it stores the token and the cool-down.
 
     `chosen`: the gateways to check. `problems`: the problems of the settings. `sign_in`: allow a sign-in at Enphase.
     """

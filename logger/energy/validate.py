@@ -154,8 +154,9 @@ def hold(counter: Counter, value: HeldValue) -> Decision:
 
 
 def rebaseline(counter: Counter, held: Sequence[HeldValue], bounds: Bounds) -> Decision:
-    """Accept the first held value as the new base, or count the rollovers that explain it.
+    """Accept the first held value as the new base.
 
+    If rollovers explain the step from the last accepted value to the first held value, count the rollovers instead.
     The differences between the held values count as rises.
     """
     first, tick = held[0], held[-1].at

@@ -113,7 +113,7 @@ class BrokerLink:
         Raises TimeoutError if the broker takes nothing for ten seconds.
         """
         self._look_after()
-        await self._wait_while(self._is_taking)
+        await self._wait_while(self._has_untaken)
 
     async def close(self) -> None:
         """Disconnect from the broker with the message that MQTT requires."""
@@ -146,8 +146,8 @@ class BrokerLink:
         self.answer = answer
         self._go_on()
 
-    def _is_taking(self) -> bool:
-        """Return True while the broker has not received all messages that were sent."""
+    def _has_untaken(self) -> bool:
+        """Return True while a message of QoS 0 is not sent, or a message of QoS 1 is not confirmed."""
         self._waiting = [each for each in self._waiting if not each.is_published()]
         return bool(self._waiting)
 
@@ -165,7 +165,7 @@ class BrokerLink:
         self._go_on_if_taken()
 
     def _go_on_if_taken(self) -> None:
-        if self._waiting and not self._is_taking():
+        if self._waiting and not self._has_untaken():
             self._go_on()
 
     def _lose(self) -> None:

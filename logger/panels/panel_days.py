@@ -1,9 +1,9 @@
 """Compute each inverter's energy on each local day, from its lifetime counter or from its reports. Pure.
 
 An inverter's counter is validated like every counter. If an inverter has no counter, the mean power of its reports is
-integrated, and this energy is marked as estimated. If reports no longer give a known counter, their energy waits
-for up to a day, because the counter's next rise may contain it. All times are the inverters' report times, not poll
-times.
+integrated, and this energy is marked as estimated. If an inverter has a counter but its reports lack the counter's
+value, the energy of these reports waits, because the counter's next rise may contain it. After a day without a value,
+the waiting energy is counted. All times are the inverters' report times, not poll times.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ def are_of_one_time(names: Iterable[str], read_from: ReadFrom, view: View) -> bo
     """Return True if the powers of these fields were measured at the same time.
 
     A mean over an interval never counts as measured at the same time as another power. Two rows of one document are
-    compared by their own times. Rows of two documents count as measured at the same time if each row is current:
-    it has a power of the present second, or its own time is at most a minute before its document arrived.
+    compared by their own times. Rows of two documents count as measured at the same time if each row is current
+    (see `_is_current`).
     """
     sources = [read_from[name] for name in names if name in read_from]
     if any(rowset.grain == "mean" for rowset, _ in sources):
@@ -44,7 +44,10 @@ def _stamp(rowset: Rowset, row: Row) -> int | None:
 
 
 def _is_current(rowset: Rowset, row: Row, view: View) -> bool:
-    """Return True if a row has a power of the present second, or a time at most a minute older than its document."""
+    """Return True if the row's power is at most a minute older than the row's document.
+
+    A power of the kind "now" (see `Rowset`) and the power of a row without a document always count as current.
+    """
     if rowset.grain == "now" or row.document is None:
         return True
     stamp = _stamp(rowset, row)

@@ -42,7 +42,7 @@ def _meter_fields(rowset: Rowset, power: Key, power_factor: Key, volts: str, amp
               "Lifetime energy in the opposite direction of energy_delivered_wh, as the gateway gave it.",
             (number(rowset, "actEnergyRcvd"),)),
         Field("apparent_energy_vah",
-              "Lifetime apparent energy; absent with the new metering, whose figure stays near 0.",
+              "Lifetime apparent energy; absent with new metering (some 8.3 firmware), whose figure stays near 0.",
             (formula(rowset, "apparentEnergy", v.read_apparent_energy),)),
         Field("reactive_energy_lagging_varh", "Lifetime lagging reactive energy.",
             (number(rowset, "reactEnergyLagg"),)),

@@ -29,8 +29,9 @@ class Store:
     """Owns the store. Only the thread that opened it may use it.
 
     Every method that changes something is one transaction, or several small ones if its docstring says so. When the
-    method returns, the change is on the disk. When the method raises, nothing has changed. Raises StoreFullError if
-    there is no space or the disk cannot be written now, StateError if the folder cannot be used at all.
+    method returns, the change is on the disk (except of `ack_soon`). A transaction that raises changes nothing, but
+    the earlier transactions of the same method remain. Raises StoreFullError if there is no space or the disk cannot
+    be written now, StateError if the folder cannot be used at all.
     """
 
     def __init__(self, lock: FolderLock, *, max_mb: int, keep_days: int, clock: Clock) -> None:
@@ -289,7 +290,7 @@ class Store:
         self._file.ballast.restore()
 
     def rescue(self) -> int:
-        """Copy some more outbox rows of a damaged file. Return 0 if nothing is left to do for any damaged file."""
+        """Copy some more outbox rows of a damaged file. Return a number above 0 if more may be left to do, else 0."""
         left, note = self._file.write(rescue.rescue_rows, self._folder, STEP)
         notes = [note] if note else [] if left else self._file.read(rescue.delete_saved, self._folder)
         self._file.notes += notes

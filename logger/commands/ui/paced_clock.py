@@ -25,7 +25,7 @@ The numbers are the time at which the clock stops, and the real seconds for whic
 _STEP_S: Final = 60
 _LOOK_S: Final = 0.01
 _AHEAD_S: Final = 2 * _STEP_S - 1
-"""The clock may run this many seconds past a recorded tick: past the next tick, to a second before the one after."""
+"""The clock stops this many seconds after a recorded tick: one second before the second tick after it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,7 +265,8 @@ def find_other_sum(row: Row) -> tuple[float, float] | None:
 def find_reversed_legs(view: View, kind: str = "production") -> dict[str, float]:
     """Return the phases with clearly negative power of a meter of this kind: name of the phase → its power in W.
 
-    Return none if no other phase has positive power, or if the phases do not add up to the power of their meter.
+    The result is empty if no phase has clearly positive power. A meter whose phases do not add up to its power is
+    left out.
     """
     watts = {
         name: leg_w or 0.0
