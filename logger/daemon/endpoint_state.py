@@ -183,7 +183,7 @@ class EndpointState:
 
     @property
     def _usual_cadence_s(self) -> int:
-        """Return the seconds between requests, unless new values every minute shorten this time."""
+        """Return the seconds from one answer to the next request, without the effect of the frequency "often"."""
         every = self.endpoint.every
         cadence = self.intervals[every] if isinstance(every, str) else every
         if self.frequency == "rarely":
@@ -191,7 +191,11 @@ class EndpointState:
         return max(cadence, self.endpoint.relaxed_s) if self._is_slow else cadence
 
     def _due_after(self, tick: int) -> int:
-        """Return when the next request is due, in unix seconds: at its role's next tick, or after `cadence_s`."""
+        """Return when the next request is due, in unix seconds: `cadence_s` after the tick.
+
+        An endpoint that is requested in the interval of the role `devices` is due at the next multiple of
+        `cadence_s`.
+        """
         step = self.cadence_s if self._follows_devices else self.intervals["totals"]
         return tick // step * step + self.cadence_s
 

@@ -69,7 +69,8 @@ def day_rows(day: Day, state: EnergyState) -> list[DayRow]:
 def row_of_day(day: Day, state: EnergyState) -> DayRow:
     """Make the row of `envoy_day` for one day of a state.
 
-    On the open day, a quantity that has a `Mark` gets the mark's energy of today, not the sum of its counters' rises.
+    If the day is open and a quantity has a `Mark`, its energy is the mark's energy of today, not the sum of its
+    counters' rises.
     """
     return make_day_row(day, state.wiring, state.marks if day == state.today else _NO_MARKS)
 

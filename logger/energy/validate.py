@@ -63,10 +63,10 @@ class Increment:
 class Decision:
     """The effect of one new value on its counter.
 
-    `accepted`: the value may be written. `reset`: the counter was rebaselined. `rollovers`: the number of rollovers
-    added to the offset. `bridged_wh`: the energy integrated from power between the last value of the old base and the
-    first value of the new base. `confirmed`: confirmed held values, with the offset added. `rejected`: rejected
-    held values, as the gateway reported them. `dipped`: the value fell by at most 10 Wh.
+    `accepted`: the value may be written. `reset`: the counter was rebaselined: counting continues from a new level.
+    `rollovers`: the number of rollovers added to the offset. `bridged_wh`: the energy integrated from power between
+    the last value before a reset and the first value after it. `confirmed`: confirmed held values, with the offset
+    added. `rejected`: rejected held values, as the gateway reported them. `dipped`: the value fell by at most 10 Wh.
     """
 
     counter: Counter
@@ -100,9 +100,9 @@ def start_counter(
 ) -> Decision:
     """Accept the first value of a source as its base.
 
-    A zero is accepted only after an hour of zeros outside the quiet window. `known`: the counter with its previous
-    source, or a counter without a base. `day`: the local ISO date. `bridged_wh`: the energy integrated from power
-    since the last accepted value of `known`.
+    A zero is accepted only after an hour of zeros; the quiet window does not count for this hour. `known`: the
+    counter with its previous source, or a counter without a base. `day`: the local ISO date. `bridged_wh`: the energy
+    integrated from power since the last accepted value of `known`.
     """
     source, has_base = bounds.source.name, known is not None and known.has_base
     if wh == 0:

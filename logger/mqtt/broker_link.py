@@ -21,9 +21,9 @@ from logger.mqtt.messages import Message
 
 _CONNECT_S: Final = 5.0
 _KEEPALIVE_S: Final = 90
-"""If the broker sent nothing for so many seconds, a ping is due.
+"""If the recorder or the broker has sent nothing for this many seconds, the recorder must send a ping.
 
-After one and a half times this time without any message, the broker regards the connection as lost.
+If the recorder sends nothing for one and a half times this time, the broker regards the connection as lost.
 """
 _LOOK_S: Final = 100.0
 """Greatest number of seconds between two checks whether a ping is due.

@@ -29,7 +29,11 @@ _GAP_INTERVALS: Final = 3
 _LONGEST_INTERVAL_S: Final = 7200
 _COUNTER_GONE_S: Final = 86400
 Waiting: TypeAlias = Literal["stays", "is counted", "counts"]
-"""What becomes of waiting energy: it still waits, a counter has counted it, or it counts because no counter did."""
+"""What becomes of the waiting energy of an inverter (see `DayShare`).
+
+It still waits (`stays`), the rise of the inverter's counter contains it (`is counted`), or it is added to its day
+(`counts`), because no counter contains it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +144,8 @@ def _count_report(
 ) -> tuple[InverterState, list[DayShare], Waiting]:
     """Update an inverter with one report.
 
-    Return the inverter, the energy that the report adds to local days, and what becomes of the energy that earlier
-    reports without a lifetime energy left waiting.
+    Return the inverter, the energy that the report adds to local days, and what becomes of the inverter's waiting
+    energy: the energy of earlier reports without a lifetime energy.
     """
     power_w, counted_wh = _number(point, "power_w"), _number(point, "energy_lifetime_wh")
     wh = None if counted_wh is None else round(counted_wh, 3)  # more digits would only store noise

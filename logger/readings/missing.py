@@ -26,7 +26,8 @@ class Absence:
 class Absences:
     """The values that this site should have, and the absent ones among them.
 
-    `expected`: the list of the last tick of the role `devices`. `absent`: name of a value → its absence.
+    `expected`: the values that this site should have, found at the last tick of the role `devices`. `absent`: name of
+    an absent value → its absence.
     """
 
     expected: tuple[Expected, ...] = ()

@@ -29,7 +29,10 @@ _LONGEST_S: Final = 6 * 3600.0
 _GAPS: Final = 4
 """The interval of a device is the median of its gaps, the seconds between reports. At most this many are stored."""
 _FEWEST: Final = 2
-"""The least number of gaps that give a meter's interval. With fewer gaps, no device in `_SELDOM` counts as silent."""
+"""The least number of gaps from which a meter's interval is computed.
+
+A device of a kind in `_SELDOM` is never doubted while it has fewer gaps.
+"""
 _DAY_S: Final = 86400.0
 NEWEST: Final = "newest report"
 """The name under which the time of the newest report in the list of inverters is followed."""
@@ -122,10 +125,10 @@ class OwnTimes:
     """What is known of the times of all readings.
 
     `followed` and `doubts`: the history of each time, and the doubts about readings, by path and name. `seen_at`:
-    when each document arrived, by path. `slow`: the last gaps of readings that are seldom renewed, by path and name.
-    Only `slow` is stored, so that these readings are believed immediately after a restart. `is_clock_doubted`: a
-    meter's row became old in this tick, or the gateway's clock was set. Then `/info` is requested, which shows this
-    clock.
+    when each document arrived, by path. `slow`: the gaps (the seconds from one time to the next) of readings that are
+    seldom renewed, by path and name. Only `slow` is stored, so that these readings are believed immediately after a
+    restart. `is_clock_doubted`: a meter's row became old in this tick, or the gateway's clock was set. Then `/info`
+    is requested, which shows this clock.
     """
 
     followed: Mapping[str, Mapping[str, Followed]] = field(default_factory=dict)

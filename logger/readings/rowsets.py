@@ -119,7 +119,7 @@ COMBINER: Final = Rowset("C6 combiner controller", f"{paths.ENSEMBLE}, type C6 C
     ensemble.devices_known("C6 COMBINER CONTROLLER"))
 GENERATOR: Final = Rowset("generator", f"{paths.GENERATOR}, where {paths.GENERATOR_CONFIG} is not empty",
     ensemble.generators)
-CONTACTS: Final = Rowset("dry contacts", f"{paths.CONTACTS}, contacts that {paths.CONTACT_SETTINGS} gives a type",
+CONTACTS: Final = Rowset("dry contacts", f"{paths.CONTACTS}, contacts with a type in {paths.CONTACT_SETTINGS}",
     ensemble.contacts)
 INFO: Final = Rowset("info", "/info", lambda _view: [Row({})])
 HOME: Final = Rowset("home", paths.HOME, object_at(paths.HOME))

@@ -141,10 +141,9 @@ class Measurement:
     """By the name of a rowset: the fields that are read from its rows, each with its key."""
 
     def __post_init__(self) -> None:
-        """Set `rowsets` and `readable`.
+        """Compute `rowsets` and `readable` from the fields.
 
-        `rowsets`: the rowsets from which the fields are read, in the order of the fields' keys, then those of
-        `listed_by`.
+        `rowsets` holds the rowsets of the fields' keys, in the order of the keys, and then those of `listed_by`.
         """
         read_from = (key.rowset for item in self.fields for key in item.keys)
         listed_by = (rowset for group in self.listed_by for rowset in group)

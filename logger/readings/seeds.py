@@ -38,7 +38,10 @@ def find_seeds(
 
 
 def missing_seeds(view: View, energy: EnergyState, counters: Collection[str], zone: str) -> frozenset[str]:
-    """Return the quantities that still need a seed. Seeds are taken only on the first local day of the counters."""
+    """Return the quantities whose seed (the gateway's own energies of today and of seven days) is still missing.
+
+    A seed is taken only on a local day on which one of the quantity's counters gets its first accepted value.
+    """
     day = local_day(view.snapshot.tick, zone or "UTC")
     if energy.first_day not in ("", day) and all(c.first_day not in ("", day) for c in energy.counters.values()):
         return frozenset()

@@ -117,8 +117,9 @@ class Watched(Mapping[str, Document]):
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The best source of a counter: "" without a source, None while a better source is unknown.
+    """The name of a counter's best `source`, and how it was found.
 
+    `source` is empty if the counter has no source. It is None while it is unknown whether a better source has rows.
     `paths`: the documents that were read for the choice. `fresh`: the source's document is new at this tick.
     """
 

@@ -24,15 +24,16 @@ JOULE: Final = 3600.0
 
 
 # fmt: off
-def _meter_fields(rowset: Rowset, power: Key, power_factor: Key, volts: str, amps: str) -> tuple[Field, ...]:
+def _meter_fields(
+    rowset: Rowset, power: Key, power_factor: Key, voltage: Key, volts: str, amps: str
+) -> tuple[Field, ...]:
     """Make the fields of a meter or a phase. `volts`, `amps`: the help texts of voltage and current."""
     return (
         Field("power_w", "Active power. Positive while generating, importing, consuming or discharging.", (power,)),
         Field("reactive_power_var", "Reactive power, signed.", (number(rowset, "reactivePower"),)),
         Field("apparent_power_va", "Apparent power.", (number(rowset, "apparentPower"),)),
         Field("power_factor", "Power factor, -1 to 1.", (power_factor,), low=-1, high=1),
-        Field("voltage_v", volts,
-            (formula(rowset, "voltage / legs", v.read_mean_volts),)),
+        Field("voltage_v", volts, (voltage,)),
         Field("current_a", amps, (number(rowset, "current"),)),
         Field("frequency_hz", "Frequency.", (number(rowset, "freq"),), low=1),
         Field("energy_delivered_wh",
@@ -143,6 +144,7 @@ METER = Measurement(
         s.METERS,
         number(s.METERS, "activePower"),
         formula(s.METERS, "pwrFactor; activePower / apparentPower with the new metering", v.read_power_factor),
+        formula(s.METERS, "voltage / number of phases in use", v.read_mean_volts),
         "Mean voltage of the phases.",
         "Sum of the currents of the phases.",
     ),
@@ -158,6 +160,7 @@ PHASE = Measurement(
         s.PHASES,
         formula(s.PHASES, "activePower; instantaneousDemand with the new metering", v.read_phase_watts),
         number(s.PHASES, "pwrFactor"),
+        formula(s.PHASES, "voltage", v.read_mean_volts),
         "Voltage.",
         "Current.",
     ),

@@ -50,7 +50,7 @@ class StoreCalls(Protocol):
     def call_later(
         self, function: Callable[Concatenate[Store, P], object], /, *args: P.args, **kwargs: P.kwargs
     ) -> None:
-        """Run `function` on the store before the function of the next `call`."""
+        """Run `function` on the store later: just before the function of the next `call`."""
         ...
 
 
@@ -177,7 +177,10 @@ class StoreThread:
     def call_later(
         self, function: Callable[Concatenate[Store, P], object], /, *args: P.args, **kwargs: P.kwargs
     ) -> None:
-        """Run a function of the store before the function of the next `call`."""
+        """Run a function of the store later: just before the function of the next `call`.
+
+        The caller of this next `call` gets the errors of the function.
+        """
         self._worker.call_later(function, self._store, *args, **kwargs)
 
     async def close(self) -> None:

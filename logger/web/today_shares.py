@@ -40,7 +40,7 @@ def _name_energies(counting: Counting) -> dict[str, Value]:
 
 
 def pick_ratios(answer: AnswerTable) -> list[dict[str, Value]]:
-    """Return the two percentages of each row; a percentage that is unknown is left out."""
+    """Return own use and self-sufficiency of each row, in percent; an unknown percentage is left out."""
     names = [column.name for column in answer.columns]
     rows = [dict(zip(names, row, strict=True)) for row in answer.rows]
     return [{name: round(v, 1) for name in _RATIOS if isinstance(v := row.get(name), float)} for row in rows]

@@ -138,7 +138,7 @@ def _imports(found: Mapping[str, float], ticks: Sequence[Mapping[str, Any]]) -> 
     rows = [(part, f"{mb:.1f} MB") for part, mb in found.items()]
     rows += [
         ("all imports", f"{imported:.1f} MB"),
-        ("the rest of a running recorder", f"{resident - imported:.1f} MB"),
+        ("what a running recorder adds to its imports", f"{resident - imported:.1f} MB"),
     ]
     return _table(("part", "in memory"), rows, "lr")
 
@@ -147,8 +147,11 @@ def _startup(found: Mapping[str, Sequence[float]]) -> str:
     rows = [
         ("elapsed time from start to the first request", *_seconds(found["wall_s"])),
         ("processor time from start to the first request", *_seconds(found["cpu_s"])),
-        ("for comparison: Python and the recorder's imports alone, processor", *_seconds(found["import_s"])),
-        ("for comparison: Python and pyenphase's imports, processor", *_seconds(found["pyenphase_import_s"])),
+        ("for comparison: processor time of only Python and the recorder's imports", *_seconds(found["import_s"])),
+        (
+            "for comparison: processor time of only Python and pyenphase's imports",
+            *_seconds(found["pyenphase_import_s"]),
+        ),
     ]
     return _table(("", "least", "median"), rows, "lrr")
 
