@@ -222,13 +222,16 @@ async def _begin_once_heard(recorders: asyncio.Queue[Recorder], clock: PacedCloc
 
 
 async def _show(view: DemoView, clock: FastClock) -> None:
-    """Draw the view on a terminal. If the output is no terminal, print one line every two seconds."""
+    """Draw the view on a terminal. If the output is no terminal, print one line every two seconds.
+
+    The page's address is printed after the first poll, so that the page shows present values when it is opened.
+    """
     console = make_console()
     if console.is_terminal:
         with Live(view, console=console, refresh_per_second=5, screen=False):
             await asyncio.Event().wait()
     console.print(f"INVENTED DATA, time runs {clock.rate:g}× faster. Ctrl-C stops the demo.")
-    while not view.page:
+    while not (view.page and view.rows):
         await asyncio.sleep(0.1)
     console.print(f"Open the page in a browser: {view.page}", soft_wrap=True)
     while True:
