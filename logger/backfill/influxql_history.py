@@ -21,7 +21,7 @@ _USER_HINT: Final = (
     "set INFLUXDB_USERNAME and INFLUXDB_PASSWORD_FILE in the environment of this command, for a user who may read; "
     "envoy-logger setup --backfill-token-file FILE makes such a user."
 )
-"""The hint names another user, because a grant to read would replace the right of the recorder's user to write."""
+"""The hint names another user, because a right to read would replace the recorder's own right to write."""
 _NO_TOKENS_HINT: Final = f"remove INFLUXDB_READ_TOKEN, because InfluxDB 1.x has no tokens; then {_USER_HINT}"
 _FILES_HINT: Final = (
     "start InfluxDB with a higher --query-file-limit, then run the command again. "

@@ -43,13 +43,13 @@ class Rebuilt:
     """The result of a rebuild.
 
     A replay computes past days again from the readings in the database. `earlier`: the replay of the time before the
-    live state began; None if the database has no data of that time. `again`: the replay of closed days of the live
-    state. `left_out`: requested closed days of the live state that keep their figures, because `again` was not
-    requested. `added`: the replay that only adds missing fields to rows that an earlier version wrote. `days`: the
-    sums of every day with a row, from which the months are computed. `elsewhere`: the days whose only row begins at
-    midnight of another time zone; these days get no second row. `double`: the days that have rows at two midnights.
-    `lost`: rows of zeros for price bands that no longer exist on the first day of the live state. They replace the
-    stored rows of these bands.
+    live state began; None if the database has no data of that time. `again`: with the option `--again`, the replay of
+    closed days of the live state. `left_out`: without `--again`, the requested closed days of the live state, which
+    keep their figures. `added`: the replay that only adds missing fields to rows that an earlier version wrote.
+    `days`: the sums of every day with a row, from which the months are computed. `elsewhere`: the days whose only row
+    begins at midnight of another time zone; these days get no second row. `double`: the days that have rows at two
+    midnights. `lost`: rows of zeros for price bands that no longer exist on the first day of the live state. They
+    replace the stored rows of these bands.
     """
 
     earlier: Replayed | None = None
@@ -132,7 +132,7 @@ async def rebuild(
 def _list_lost_bands(tags: RowTags, day: str, states: Sequence[EnergyState]) -> tuple[DayRow, ...]:
     """Make rows of zeros for the price bands that a day lost when the tariff changed.
 
-    These are the stored bands that neither the earlier nor the live state has.
+    These are the bands that have a stored row of the day, but no energy on this day in any of the `states`.
     """
     known = {band for state in states for each in state.days if each.date == day for band in each.bands}
     reading = Reading("envoy_day", tags.site, tags.row.fields, tags.row.time, "daily")

@@ -88,7 +88,7 @@ class StoreApi:
         return await self._store.call(Store.discard, ids)
 
     async def replay(self, since: Number, after: Number, daily: StrictBool = False) -> tuple[int, int | None]:
-        """Make one page of delivered rows wait for delivery again: rows of ticks from `since` (unix seconds) on.
+        """Let one page of delivered rows wait for delivery again: rows of ticks from `since` (unix seconds) on.
 
         `daily`: choose daily rows of days from `since` on instead. `after`: the last id of the page before; 0 for the
         first page. Return the number of rows, and the value of `after` for the next page.

@@ -40,7 +40,7 @@ async def ask_in_portions(
 
 
 async def replay_everything(ask: Ask, since: int) -> int:
-    """Make all delivered rows since `since` (unix seconds) wait for delivery again. Return their number."""
+    """Let all delivered rows since `since` (unix seconds) wait for delivery again. Return their number."""
     total = 0
     for daily in (False, True):
         after: int | None = 0

@@ -154,7 +154,8 @@ class EndpointState:
     def can_wait(self) -> bool:
         """Return True if the next request may wait until the gateway's nightly quiet window is over.
 
-        A request of the slow lane may wait. So may the request of a rarely requested document that arrived before.
+        A request of the slow lane may wait. A request of an endpoint with its own interval in seconds may also wait,
+        if its document has arrived already.
         """
         return self.endpoint.lane == "slow" or (isinstance(self.endpoint.every, int) and self.document is not None)
 

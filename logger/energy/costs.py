@@ -108,7 +108,7 @@ class _Costs:
                         self._enter(slot, Portion(item.name, part * wh, self._sign(item.name), is_estimated))
 
     def close(self) -> tuple[EnergyState, set[str]]:
-        """Return the state with the changed days, and the dates of the past days among them."""
+        """Return the state after this tick, and the dates of the changed days before the open day."""
         unpriced = tuple(self._unpriced[key] for key in sorted(self._unpriced))
         state = replace(self._state, days=tuple(self._days.values()), unpriced=unpriced)
         return state, self._changed - {state.day}

@@ -20,9 +20,10 @@ def confirm_held(
 ) -> tuple[tuple[HeldTick, ...], tuple[tuple[int, dict[str, float]], ...]]:
     """Add the values that this tick confirms to the earlier ticks at which these values were held.
 
-    Return all ticks in `opened.held_ticks`, now with these values. Also return the time and the new fields of each
-    tick whose new values give further fields. `opened`: the state before this tick. `counters`: the counters after
-    this tick. `today`: today's energy after this tick. `confirmed`: counter → its values that this tick confirms.
+    Return two results. First, all ticks in `opened.held_ticks`, now with the confirmed values. Second, for each of
+    these ticks that has more energy fields than before: its time, and only the fields that it lacked. `opened`: the
+    state before this tick. `counters`: the counters after this tick. `today`: today's energy after this tick.
+    `confirmed`: counter → its values that this tick confirms.
     """
     if not opened.held_ticks:
         return (), ()

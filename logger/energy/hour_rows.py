@@ -24,7 +24,7 @@ QUANTITIES: Final = tuple(name for name in TOTALS if name not in ("consumption",
 _LONGEST_S: Final = 1200
 """If a counter's rise took more than this many seconds, its energy is not divided between hours, but left out.
 
-The gateway's silence around 23:00 is shorter, so the energy after it is divided.
+The gateway's nightly silence around 23:00 is shorter, so the energy of the silence is divided.
 """
 _WAIT_S: Final = 7200
 """The point of an hour waits at most this many seconds for an accepted value of every counter after the hour.

@@ -80,7 +80,8 @@ def compare_day(day: PanelDays) -> dict[str, float]:
 def _compare_week(days: Mapping[str, PanelDays], last: str) -> dict[str, float]:
     """Return the ratio of each inverter's seven-day energy to its group's median, for the days up to `last`.
 
-    An inverter is left out if its energy is unknown on a day for which another energy of its group is known.
+    An inverter is left out if its energy is unknown on a day on which the energy of another inverter of its group is
+    known.
     """
     span = [day for day in list_days(days_before(last, _WEEK - 1), last) if day in days]
     found: dict[str, float] = {}

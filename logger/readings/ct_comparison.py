@@ -1,7 +1,8 @@
 """Compare the production CT with the inverters, which measure the same production. Pure.
 
 The CT gives the power of each second. An inverter gives the mean power of the last 5 to 60 minutes. So means over two
-hours are compared. The reports arrive 5 to 30 minutes late, so the CT's two hours end earlier by this time.
+hours are compared. The reports arrive late, so the CT's two hours end 5 to 30 minutes before those of the inverters:
+the end at which both means are most alike is used.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ ENERGIES: Final[Mapping[str, EnergyMeaning]] = {
     "battery_discharged": _count("Energy discharged from the batteries {}",
         "the counter `discharged`", "battery_power_w"),
 }
-"""Name of an energy, with which the names of its fields begin → the meaning of the energy."""
+"""Name of an energy → the meaning of the energy. The names of the energy's fields begin with this name."""
 # fmt: on
 
 

@@ -152,9 +152,9 @@ _Lines = list[tuple[str, dict[str, str]]]
 
 
 def _csv_lines(text: str, problems: list[str]) -> tuple[list[str], _Lines]:
-    """Return the columns of a CSV file by name, and its inverters. Add mistakes to `problems`.
+    """Return the names of a CSV file's columns, and one entry for each inverter. Add mistakes to `problems`.
 
-    The first line shows the separator: comma, semicolon or tab.
+    The separator is the most frequent one in the first line: comma, semicolon or tab.
     """
     first = text.lstrip("\r\n").partition("\n")[0]
     separator = max(",;\t", key=first.count)
@@ -177,7 +177,10 @@ def _csv_lines(text: str, problems: list[str]) -> tuple[list[str], _Lines]:
 
 
 def _toml_lines(text: str, problems: list[str]) -> tuple[list[str], _Lines]:
-    """Return the columns of a TOML file, which are its keys, and its inverters. Add mistakes to `problems`."""
+    """Return the names of a TOML file's columns, and one entry for each inverter. Add mistakes to `problems`.
+
+    The keys of the inverters' tables are the columns.
+    """
     try:
         document = read_toml(text)
     except TomlMistakeError as error:

@@ -203,9 +203,10 @@ def _describe(time: OwnTime) -> str:
 def _choose_clock(snapshot: Snapshot, now: float, listed: Iterable[OwnTime]) -> float:
     """Return the gateway's clock in unix seconds.
 
-    `now`: our time plus the skew. `listed`: the times in one new document, which are compared first. If any time in
-    the gateway's documents is less than a day from `now`, return `now`. Otherwise return the newest time that is less
-    than a day from another time in the documents. If no time is, return the newest time of all.
+    `now`: the clock as `/info` gave it (this machine's time plus the clock skew). `listed`: the times in one new
+    document, which are compared first. If any time in the gateway's documents is less than a day from `now`, return
+    `now`. Otherwise return the newest time that is less than a day from another time in the documents. If all times
+    are farther from each other, return the newest time of all.
     """
     if all(abs(now - time.second) < _DAY_S for time in listed):
         return now

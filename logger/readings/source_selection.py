@@ -25,7 +25,7 @@ ANSWERS: Final = 3
 """A source is pinned after it was the best this many times, and after this many definitive answers of each path."""
 _DAY_S: Final = 86400
 SELDOM_S: Final = 600
-"""A tick counts as polled for this many seconds after an answer, if `is_counted_seldom` is True for the site."""
+"""If `is_counted_seldom` is True, a tick counts as polled if an answer arrived in these seconds before the tick."""
 _ROWSETS: Final = {key.rowset.name: key.rowset for item in COUNTERS for key in item.keys}
 _SELDOM: Final = frozenset(name for name, rowset in _ROWSETS.items() if rowset.is_seldom)
 """Sources that are read from documents with longer intervals of polling than a minute."""

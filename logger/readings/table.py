@@ -425,7 +425,11 @@ MEASUREMENTS: Final = (
 )
 
 _LEAST: Final = -1000.0
-"""The lowest value in Wh that is read of a counter: a meter's counter may fall slightly below zero (Q-L7)."""
+"""The lowest plausible value of a counter, in Wh. Lower values are left out.
+
+A meter's counter may fall slightly below zero (Q-L7).
+"""
+
 
 def _counter(name: str, meaning: str, *keys: Key) -> Field:
     """Make a field for a lifetime counter.

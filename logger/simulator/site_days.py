@@ -34,7 +34,7 @@ Totals: TypeAlias = tuple[float, float, float, float, float, float, float]
 class SiteDays:
     """Compute the days of one site in order, each in slots of `SLOT_S` seconds.
 
-    The counters at the start of each day are cached, and the slots of the days that were requested last.
+    Two things are cached: the counters at the start of each day, and the slots of the days that were requested last.
     """
 
     def __init__(self, site: SiteFacts) -> None:

@@ -231,7 +231,7 @@ def drop_oldest(connection: sqlite3.Connection, limit: int) -> Dropped | None:
 
 
 def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -> tuple[int, int | None]:
-    """Make delivered rows wait for delivery again: at most `limit` rows, in the order of their ids.
+    """Let delivered rows wait for delivery again: at most `limit` rows, in the order of their ids.
 
     These are rows of ticks from `since` (unix seconds) on, with ids greater than `after`. Returns the number
     of rows, and the last id, from which to continue (None at the end).

@@ -253,7 +253,7 @@ class Store:
         return self._file.write(refused_rows.discard, ids)
 
     def replay(self, since: int, after: int = 0) -> tuple[int, int | None]:
-        """Make some delivered rows wait for delivery again: rows of ticks from `since` (unix seconds) on.
+        """Let some delivered rows wait for delivery again: rows of ticks from `since` (unix seconds) on.
 
         Only rows with ids greater than `after` wait again. Returns the number of these rows, and the value of
         `after` for the next call; None at the end.
@@ -262,7 +262,7 @@ class Store:
         return self._file.write(outbox_rows.replay, since, after, STEP)
 
     def replay_daily(self, since: int, after: int = 0) -> tuple[int, int | None]:
-        """Make some daily rows with ids greater than `after` wait for delivery again.
+        """Let some daily rows wait for delivery again: rows with ids greater than `after`.
 
         Rows of days that had ended in every time zone before `since` (unix seconds) are left out. Returns the number
         of rows that wait again, and the value of `after` for the next call; None at the end.

@@ -172,9 +172,10 @@ class StoreFile:
             raise make_full_error(self._folder) from error
 
     def _spare_reserve(self) -> None:
-        """If reserved and free disk space are used up, free pages of the file, so that delivered rows can be marked.
+        """Keep some unused pages in the file if the disk is full, so that delivered rows can be marked.
 
-        Undelivered rows are not deleted.
+        The disk counts as full if the ballast is removed and little space is free. To get unused pages, delivered
+        rows are deleted, and at the store's limit also refused lines, but no undelivered rows.
         """
         if self.ballast.held or self.ballast.count_free_bytes() >= _RESERVE_BYTES:
             return

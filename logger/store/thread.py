@@ -157,9 +157,9 @@ class StoreThread:
     async def call(self, function: Callable[Concatenate[Store, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function of the store on its thread. An error of the function is raised to the caller.
 
-        If one of `_OF_THE_LOOPS` raises StoreFullError, the problem `store` begins, and ends when this function
-        succeeds. There are two exceptions. If `put` also raises StoreFullError, the problem ends only when `put`
-        succeeds. A problem that `ack` began also ends when `put` succeeds, because `put` marks rows as delivered too.
+        If a function in `_OF_THE_LOOPS` raises StoreFullError, the problem `store` begins. The problem ends when the
+        same function succeeds. But if `put` fails during the problem, only a success of `put` ends the problem. If
+        `ack` began the problem, a success of `put` ends it, too, because `put` also marks rows as delivered.
         """
         name = function.__name__
         try:

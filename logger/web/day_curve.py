@@ -18,7 +18,10 @@ SERIES: Final = {
 _WIDTH: Final = 1440
 _HEIGHT: Final = 400
 _SIZES: Final = (250, 500, *(size * 10**power for power in range(3, 9) for size in (1, 2, 5)))
-"""The possible steps of a scale, in W. The chosen step is the least of which six cover the span of the values."""
+"""The possible steps of a scale, in W.
+
+The smallest step is chosen with which at most six steps cover the span of the values.
+"""
 _STEP_S: Final = 300
 _GAP_S: Final = 900
 """A time without a reading is drawn as a gap if it is longer than this many seconds.

@@ -172,7 +172,7 @@ def _use_made(target: Target, result: SetupResult, admin: Admin, server: Server)
 
 
 def _ask_credentials(terminal: Terminal, target: Target, server: Server) -> Target:
-    """Ask for credentials that a person has made. Return the target with these credentials."""
+    """Ask for credentials that exist in InfluxDB already. Return the target with these credentials."""
     if server.dialect == "1":
         name = terminal.ask("User", default=target.username or USERS["write"], option="--influxdb-user")
         password = terminal.ask_secret("Password", option="--influxdb-password-file")
@@ -231,7 +231,10 @@ def _ask_admin_password(terminal: Terminal, question: str, *, twice: bool = True
 
 
 def _plan_setup(draft: Draft, answers: Answers, target: Target) -> SetupPlan:
-    """Plan the buckets with their retention, the credentials to make, and the secrets that may be kept."""
+    """Plan the buckets with their retention, and the credentials.
+
+    A secret that is known already is used again if InfluxDB accepts it.
+    """
     spans: dict[str, int | None] = {}
     for role in ROLES:
         span, bucket = answers.retentions[role], target.buckets[role]
