@@ -26,7 +26,7 @@ The page shows the queries of each panel, for readers who build their own boards
 | `${bucket}`, `${bucket_devices}`, `${bucket_daily}` | the three buckets; InfluxQL has a data source for each |
 | `v.timeRangeStart`, `v.timeRangeStop`, `$timeFilter` | the time shown |
 | `${__from}`, `${__to}` | the beginning and the end of the time shown, in milliseconds |
-| `v.windowPeriod`, `$__interval` | the duration of the window for one value, about one window for each pixel |
+| `v.windowPeriod`, `$__interval` | the length of the windows that give one value each, about one for each pixel |
 | `${gap}` | five minutes, or a three-hundredth of the time shown if that is longer |
 | `${label:raw}` | the tag that names an inverter: `panel`, or `serial` without a layout file |
 

@@ -14,7 +14,10 @@ import h11
 from logger.lean_httpx import httpx
 
 _MUCH: Final = 65536
-"""When this many bytes of a body wait for `read`, a waiting caller is woken, and reading from the server pauses."""
+"""When this many bytes of a body have arrived, `send` or `read` returns although the answer is not complete.
+
+Reading from the server pauses until the next `read` takes these bytes.
+"""
 _HEAD_LIMIT: Final = 100 * 1024
 """The greatest number of bytes that status and headers of an answer may have."""
 _MOST_HEADS: Final = 32

@@ -140,9 +140,9 @@ class _Entry:
             self.events += describe_decision(name, known, decision, self.tick.counters[name], at)
 
     def balance_earlier(self) -> None:
-        """Balance the energy of earlier ticks at which the meter counted one phase, if it counts several phases now.
+        """Balance the energy of the ticks at which the net meter measured one phase, once it measures several again.
 
-        Only the energy changes. Its cost was already computed, from the energy as the meter counted it.
+        Only the energy changes. Its cost is booked already, for the import and export that the meter counted.
         """
         known = self.counters.get(IMPORT)
         if known is not None and is_balanced(self.state.wiring) and not self.was_balanced:

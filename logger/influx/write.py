@@ -16,7 +16,7 @@ from logger.wire import Wire
 WRITE_TIMEOUT_S = 30.0
 """Seconds to wait for an answer.
 
-A slow server takes some seconds for a full batch; InfluxDB 3 answers once a second.
+A slow server takes some seconds for a full batch. InfluxDB 3 confirms the writes of a second together, at its end.
 """
 PROBE_TIMEOUT_S = 10.0
 _LOOK_TIMEOUT_S = 3.0

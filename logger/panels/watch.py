@@ -163,7 +163,10 @@ class _Judge:
         return None if known is None else self._limit * min(1.0, known)
 
     def _learn(self, serial: str, ratio: float) -> None:
-        """Update a panel's usual ratio with that of one day, its energy divided by its group's median."""
+        """Include the ratio of one more day in the mean of a panel's ratios.
+
+        `ratio`: the panel's energy on that day, divided by the median of its group.
+        """
         before = self._usual.get(serial) or UsualRatio(ratio, 0)
         weight = max(_USUAL_WEIGHT, 1 / (before.days + 1))
         mean = round(before.ratio + weight * (ratio - before.ratio), 4)

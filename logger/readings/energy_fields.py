@@ -55,7 +55,7 @@ def _balance(meaning: str, name: str, other: str) -> EnergyMeaning:
 # fmt: off
 ENERGIES: Final[Mapping[str, EnergyMeaning]] = {
     "production": _count("Energy produced {}", "the counter `production`", "production_power_w"),
-    "consumption": _count("Energy consumed {}, as the gateway counts",
+    "consumption": _count("Energy consumed {}, as the gateway counts it",
         "the counters: `production` + `import` − `export` with a net CT, else `consumption`"),
     "load": _count("Energy consumed by the house itself {}",
         "the counters: `production` + `import` − `export` + `discharged` − `charged` with a net CT, "

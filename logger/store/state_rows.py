@@ -53,7 +53,7 @@ def add_reports(connection: sqlite3.Connection, gateway: str, reports: Iterable[
 
 
 def read_reports(connection: sqlite3.Connection, gateway: str) -> dict[str, list[Report]]:
-    """Return the stored reports of each inverter, by serial, in the order in which the reports were first seen."""
+    """Return the stored reports: serial → the inverter's reports, in the order in which they were stored."""
     found: dict[str, list[Report]] = {}
     for row in connection.execute(
         "SELECT serial, gateway_second, time, source FROM report WHERE gateway = ? ORDER BY id", (gateway,)

@@ -111,7 +111,7 @@ class Store:
         return self._file.read(state_rows.read, gateway)
 
     def read_reports(self, gateway: str) -> dict[str, list[Report]]:
-        """Read the last 16 reports of each inverter, by serial, in the order in which they were first seen."""
+        """Read the last 16 reports of each inverter: serial → its reports, in the order in which they were stored."""
         return self._file.read(state_rows.read_reports, gateway)
 
     def read_recent(self, gateway: str, since: int) -> list[tuple[int, dict[str, float]]]:
