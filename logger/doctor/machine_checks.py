@@ -21,7 +21,7 @@ from logger.store.folder import describe_lost_target, find_lost_target, is_demo,
 
 _MIB: Final = 1024 * 1024
 _LEAST_FREE: Final = 64 * _MIB
-"""Least free space in bytes: with less, a poll may not fit. The store reserves 8 MiB for itself."""
+"""Least free disk space in bytes. `doctor` reports less free space as a fault, because the disk may soon be full."""
 _SKEW_S: Final = 60.0
 _DAY_S: Final = 86400.0
 _UNWELL: Final = 69

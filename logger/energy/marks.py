@@ -88,10 +88,12 @@ def drop_uneven(
 def _move(
     quantity: str, known: Mark, ever: float, today: float, state: EnergyState, tick: Tick
 ) -> tuple[Mark, tuple[Event, ...]]:
-    """Return the mark after a tick whose figures are `ever` (lifetime) and `today`, in Wh. Also return events.
+    """Return the mark of a quantity after a tick, and events. `ever`, `today`: the figures of the tick, in Wh.
 
-    The mark of a quantity that can only rise is not lowered. If `today` is too low to be true, the mark stays as it
-    is, and its `short_at` becomes this tick. After 24 hours without so low a figure, a new mark begins.
+    The mark of a quantity that can fall gets these figures. The mark of a quantity that can only rise gets only higher
+    figures. If `today` is too low to be true, and not only because the inverters have not reported yet, such a mark
+    keeps its figures, and its `short_at` becomes this tick. If `short_at` is at least 24 hours old, a new mark begins
+    with the figures of this tick.
     """
     if not is_rising(quantity, state.wiring):
         return replace(known, at=tick.at, ever_wh=ever, today_wh=today), ()

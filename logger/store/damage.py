@@ -62,10 +62,10 @@ def finish_setting_aside(folder: Path) -> None:
 
 
 def _is_later(folder: Path, name: str) -> bool:
-    """Return whether the present store was made after the damaged file `name` was renamed.
+    """Return whether the present file of the store is a new file, not the damaged file that gets the new name `name`.
 
-    The damaged file's write-ahead log was renamed before the file, so the damaged file has no log beside it. If the
-    present store has such a log, or has copied rows of the damaged file, it is another, newer file.
+    The damaged file's write-ahead log was renamed first, so the damaged file has no log beside it any more. A present
+    file with a log beside it, or with the record that rows were copied from the file `name`, is therefore a new file.
     """
     if (folder / f"{FILE}-wal").exists():
         return True

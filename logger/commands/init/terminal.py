@@ -50,7 +50,10 @@ def _translate(text: str) -> str:
 
 
 def missing_answer(option: str) -> click.UsageError:
-    """Make the error for a question without a default if no person can be asked. `option` gives the answer."""
+    """Make the error for a question without a default if no person can be asked.
+
+    `option`: the option of `init` with which the answer can be given.
+    """
     return click.UsageError(f"this question needs an answer: give {option}, or run the command in a terminal")
 
 

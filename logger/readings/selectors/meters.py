@@ -281,7 +281,8 @@ def find_reversed_legs(view: View, kind: str = "production") -> dict[str, float]
 def power_key(row: Row) -> str:
     """Return the JSON key of a phase's power.
 
-    With the new metering software (`new_stack`), the key `activePower` has another value than this power (Q-N5).
+    The new metering software (`new_stack`) gives this power as `instantaneousDemand`; its `activePower` is another
+    value (Q-N5).
     """
     return "instantaneousDemand" if row.values.get("new_stack") else "activePower"
 
