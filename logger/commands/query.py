@@ -216,12 +216,12 @@ def _find_only(configured: Settings) -> str:
 
 
 def _choose(query: NamedQuery, asked: Asked, configured: Settings, known: list[str]) -> list[str]:
-    """Return the serials to read: the named gateway, else all known gateways.
+    """Return the serials to read: the named gateway, else the only gateway of the settings, else all known gateways.
 
-    If no gateway is recorded, return one empty text.
+    If there is no such gateway, return one empty text.
 
-    Raises MisuseError if the named gateway is not recorded. Raises MisuseError if several gateways are recorded, no
-    gateway is named, and the query is about one gateway.
+    Raises MisuseError if the named gateway is not recorded. Also raises MisuseError if all of several known gateways
+    would be read, but the query is about one gateway.
     """
     if asked.gateway:
         check_recorded(asked.gateway, known)

@@ -143,7 +143,8 @@ def _describe_gateway(collector: Collector, clock: Clock) -> dict[str, Json]:
 def describe_health(recorder: Recorder) -> dict[str, Json]:
     """Describe the health of the recorder as JSON.
 
-    `live`: all loops meet their deadlines. `ready`: a poll was stored and, if InfluxDB is set, a batch was delivered.
+    `live`: all loops meet their deadlines. `ready`: a poll of each gateway was stored since the start and, if
+    InfluxDB is set, a batch was delivered since the start.
     """
     reasons: list[Json] = []
     for each in recorder.collectors:

@@ -24,7 +24,7 @@ MOST_S = 20.0
 _HOPELESS = 8
 """If this many batches fail one by one, and none is accepted, the server is at fault."""
 _HOPELESS_PARTS = 64
-"""If this many parts of one batch fail, and none is accepted, the server is at fault."""
+"""If this many parts of one batch get status 500, and the delivery had no success, the server is at fault."""
 
 Search: TypeAlias = Literal["none", "batches", "lines"]
 """How far to divide batches that a server answers with 500: not at all, to single batches, or to single lines."""
@@ -54,9 +54,9 @@ async def deliver(
 
     After MOST_REQUESTS requests or MOST_S seconds no further batch is begun, provided that at least one batch is
     finished. `search`: how to find lines that the server answers with 500 again and again. With "batches", a batch
-    that gets status 500 when it is sent alone is left out of `done`, and all other batches are delivered. With
-    "lines", a line that gets status 500 twice when it is sent alone is refused, provided that the server accepted
-    other lines of this delivery.
+    that gets status 500 when it is sent alone is left out of `done`, and the other batches are delivered, unless
+    `_HOPELESS` batches fail before one is delivered. With "lines", a line that gets status 500 twice when it is sent
+    alone is refused, provided that the server accepted other lines of this delivery.
     """
     sending = _Sending(writer, role, batches, clock, search)
     outcome = await sending.send(range(len(batches)))

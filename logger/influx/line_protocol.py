@@ -92,7 +92,7 @@ def _plan_fields(*fields: Any) -> _Plan:
 
     `fields`: all names, then all types. Return three things: the format string for the values; the indexes of the
     values that may have too many decimals; and the indexes of the values that a function must convert first, each
-    with this function. Raises KeyError for a type that no field can have.
+    with this function. Raises KeyError for a type that no field can have, and ValueError for a name with a backslash.
     """
     names, kinds = fields[: len(fields) // 2], fields[len(fields) // 2 :]
     for name in names:

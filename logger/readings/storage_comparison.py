@@ -52,7 +52,7 @@ def take_storage_sample(
 ) -> StorageSample | None:
     """Take a sample of the storage CT and the batteries at a tick.
 
-    Return None if the CT or the batteries give no power, or if the batteries' power is low.
+    Return None if the CT or the batteries give no power, or if the batteries' power is doubted or low.
     """
     watts, source = totals.get(BATTERY_W), read_from.get(BATTERY_W)
     if not isinstance(watts, float) or source is None or source[0] is not s.STORAGE_METER:

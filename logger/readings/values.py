@@ -103,7 +103,8 @@ def _flags_of(row: Row) -> list[str] | None:
 def read_conditions(row: Row, _view: View) -> str | None:
     """Return the device's condition flags, without the prefix `envoy.cond_flags.`, joined by commas.
 
-    The text is empty without conditions. Return None if the flags cannot be read.
+    The flag `envoy.global.ok` is left out. The text is empty without conditions. Return None if the flags cannot be
+    read.
     """
     flags = _flags_of(row)
     if flags is None:

@@ -110,7 +110,7 @@ def _set_up_local_user(terminal: Terminal, draft: Draft, answers: Answers, acces
 
 
 def _find_refused(access: Access, clock: Clock) -> str:
-    """Return the name of a document that the local user may not read; empty if the gateway refuses no document."""
+    """Return the name of a document that this local user may not read, but another user may; empty without one."""
     for path, name in _MAY_WANT_A_USER.items():
         try:
             asyncio.run(_fetch(access, path, clock))

@@ -161,7 +161,8 @@ def _use_given(answers: Answers, target: Target, server: Server) -> Target | Non
 def _use_made(target: Target, result: SetupResult, admin: Admin, server: Server) -> Target:
     """Return the target with the credentials that were made for the recorder.
 
-    InfluxDB 3 has no lesser token, so there the recorder gets the administrator's token.
+    InfluxDB 3 has no lesser token, so there the recorder gets the administrator's token. For an open server the
+    target has no credentials.
     """
     credential = result.credentials.get("write")
     if credential is None:  # 3.x has no smaller token; an open server needs no token
