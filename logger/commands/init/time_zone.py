@@ -1,4 +1,4 @@
-"""Use the gateway's time zone for the site, in `init`. Ask a person if this machine is set to another zone."""
+"""Use the gateway's time zone for the site, in `init`. Ask a person if settings or machine have another zone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ _NO_ZONE: Final = frozenset({"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/GM
 def set_up_zone(terminal: Terminal, draft: Draft, access: Access | None, clock: Clock) -> None:
     """Use the gateway's time zone for the site.
 
-    Ask a person if the gateway reports no time zone, or if this machine is set to another time zone.
+    Ask a person if the gateway reports no time zone, or if the present settings or this machine have another time
+    zone.
     """
     if draft.values.get("LOGGER_TIMEZONE"):
         return
