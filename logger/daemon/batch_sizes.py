@@ -34,5 +34,8 @@ class BatchSizes:
             self._lines[role] = 2 * self.most(role)
 
     def halve(self, role: Role) -> None:
-        """Halve the size of the role's next delivery, because the last delivery failed or took too long."""
+        """Halve the size of the role's next delivery, because the last delivery failed or took too long.
+
+        The size does not fall below `_FEWEST_LINES` lines.
+        """
         self._lines[role] = max(_FEWEST_LINES, self.most(role) // 2)

@@ -134,8 +134,8 @@ def validate(counter: Counter, wh: float, tick: int, bounds: Bounds, bridged_wh:
 
     A rise is accepted if the greatest power can produce it in the elapsed time. A fall of at most 10 Wh is jitter. A
     step of whole rollovers continues the counter. Any other value is held. If the values of the next three polls rise
-    plausibly from a held value, the held value becomes the new base. `bridged_wh`: the energy integrated from power
-    since the last accepted value.
+    plausibly from a held value, the held value becomes the new base. A held zero becomes the new base after an hour
+    of zeros. `bridged_wh`: the energy integrated from power since the last accepted value.
     """
     rise = wh + counter.offset_wh - counter.accepted_wh
     most = bounds.most_wh(counter.at, tick) + _stood_wh(counter, bounds)

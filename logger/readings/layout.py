@@ -125,7 +125,10 @@ def _column(name: str) -> str:
 
 
 def _tags_of(columns: Sequence[str], problems: list[str]) -> dict[str, str]:
-    """Return column → tag for each valid column. Add a problem to `problems` for each invalid column."""
+    """Return column → tag for all columns; empty if a column is invalid or the column `serial` is missing.
+
+    Each of these mistakes is added to `problems`.
+    """
     taken = {"gateway", "site", *COLUMNS.values()}
     for m in MEASUREMENTS:
         taken |= {*m.tags, *(f.name for f in m.fields)}

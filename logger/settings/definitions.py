@@ -219,7 +219,7 @@ class RecorderSettings(Group):
         "between. IP addresses, localhost and this machine's own name are always allowed.",
     )
     http_password: SecretStr = Field(
-        SecretStr(""), description="Password for the page and the API. Empty: no password is needed."
+        SecretStr(""), description="Password for the page, the API and the metrics. Empty: no password is needed."
     )
     keep_days: int = Field(
         30,
