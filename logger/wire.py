@@ -57,8 +57,8 @@ class Wire:
 
     `base_url` is scheme://host[:port][/path]. `tls` decides which server to trust on https; None verifies against the
     system's authorities. `use_proxy`: use the machine's proxy settings (for the internet, never for a gateway).
-    `max_bytes` bounds an answer, packed and unpacked. `connections`: the greatest number of requests at a time.
-    Raises SettingsError for a proxy that cannot be used.
+    `max_bytes` bounds an answer, packed and unpacked. `connections`: the greatest number of requests at a time, if no
+    proxy is used. Raises SettingsError for a proxy that cannot be used.
     """
 
     def __init__(

@@ -76,7 +76,7 @@ class Shipper:
     """Delivers until cancelled. Each role has its own bucket, so a blocked bucket does not delay the other roles.
 
     `credentials` are read again after a refusal. `record` stores an event of the gateway with the given serial.
-    `on_delivered` is called when no row is left that could be delivered now.
+    `on_delivered` is called after deliveries, when no row is left that could be delivered now.
     """
 
     def __init__(

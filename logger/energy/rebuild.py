@@ -132,7 +132,8 @@ def lead_up(
 def join(live: EnergyState, past: EnergyState) -> tuple[EnergyState, list[str]]:
     """Add the days of the `past` state to the `live` state. Return the joined state, and the dates that changed.
 
-    A day that both states have is merged. `past` must end where `live` begins (see `lead_up`).
+    A day before the first day of `live` is taken from `past`. Any later day is merged if both states have it.
+    `past` must end where `live` begins (see `lead_up`).
     """
     if not past.days or not live.days:
         return live, []
@@ -241,7 +242,8 @@ def _lifetimes(past: Past) -> dict[str, float]:
 def _is_counted(past: Past) -> bool:
     """Return whether the production comes from a counter.
 
-    The web page of the oldest gateways gives only three digits. This is too coarse for a counter.
+    The web page of the oldest gateways gives only three digits. This is too coarse for a counter, so a figure of at
+    most three digits does not count as one.
     """
     wh = past.fields.get(LIFETIMES["production"])
     return isinstance(wh, (int, float)) and float(f"{wh:.3g}") != wh

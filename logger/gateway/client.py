@@ -151,7 +151,8 @@ class Gateway:
         """Request a path of a gateway with firmware older than 7.
 
         If the path needs a sign-in, use the local user. A broken answer or a redirect may mean that the firmware was
-        updated. If `/info` confirms the update, the connection is closed. Otherwise only this path is at fault.
+        updated. If `/info` confirms the update or fails, the connection is closed. Otherwise only this path is at
+        fault.
         """
         digest = Digest(self._local_user, self._access.local_password or connection.info.serial[-6:])
         try:

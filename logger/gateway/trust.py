@@ -21,7 +21,7 @@ _WARN_S: Final = 90 * 86400.0
 
 
 class Trust:
-    """Updates the stored pin of one gateway. Each change is logged and recorded as an event."""
+    """Updates the stored pin of one gateway. Each change of the certificate is logged and recorded as an event."""
 
     def __init__(self, access: Access, clock: Clock, events: GatewayEvents) -> None:
         self._access, self._clock, self._events = access, clock, events

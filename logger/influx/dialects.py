@@ -111,9 +111,9 @@ def is_sendable(token: str) -> bool:
 def recognise_dialect(target: Target, host: str, setup: Answer, ping: Answer) -> Dialect:
     """Return the dialect of a server from its answers to `GET /api/v2/setup` and `GET /ping`.
 
-    Only 2.x answers the first request with 200 and `allowed`. 1.x and 3.x report their version at /ping.
-    VictoriaMetrics answers /ping with 204 and no version, and accepts 2.x writes. Raises InfluxError for any other
-    answer.
+    Only 2.x answers the first request with 200 and `allowed`. 1.x and 3.x report their version at /ping, and so does
+    2.x behind a proxy that hides the first answer. VictoriaMetrics answers /ping with 204 and no version: it counts
+    as 1.x if `target` has a user and no token, otherwise as 2.x. Raises InfluxError for any other answer.
     """
     version = ping.headers.get("x-influxdb-version", "").lower().lstrip("v")
     build = ping.headers.get("x-influxdb-build", "").lower()

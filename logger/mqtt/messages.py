@@ -132,7 +132,7 @@ class Messages:
                 yield Message(at, _encode({**lasting, "time": time}))
 
     def _list_of_series(self, seen: Present, gateway_topic: str, topic: Topic, reading: Reading) -> Iterator[Message]:
-        """Make the state of one series.
+        """Make the message with the state of one series; no message if the state need not be sent (see `_is_told`).
 
         If the state has a field for the first time, the message that describes the field's entity comes first.
         """

@@ -28,7 +28,7 @@ _FIELDS: Final = "envoy_totals.batter"
 
 
 def hide_lost_meters(snapshot: Snapshot, equipment: Equipment) -> Snapshot:
-    """Return the snapshot without the list of meters if the list is empty and was not empty before."""
+    """Return the snapshot without the list of meters if this list became empty less than half an hour ago."""
     if METER_LIST not in equipment.lost:
         return snapshot
     documents = {path: document for path, document in snapshot.documents.items() if path != paths.METERS}

@@ -90,7 +90,7 @@ class Points:
 def usual_interval_s(reports: Mapping[str, Sequence[Report]]) -> float | None:
     """Return the median, over all inverters, of the seconds between an inverter's last two reports.
 
-    Report times are by the gateway's clock. An interval that contains a night is left out.
+    Report times are by the gateway's clock. An interval of more than two hours, such as a night, is left out.
     """
     found = (interval_s(known) for known in reports.values())
     intervals = [seconds for seconds in found if seconds is not None and seconds <= _LONGEST_S]

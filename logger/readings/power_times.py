@@ -1,7 +1,7 @@
 """Decide whether powers were measured at the same time, so that another power may be computed from them. Pure.
 
 Some powers of a gateway belong to the present second (meters, IQ Batteries). Other powers belong to an earlier time
-(blocks of `production.json`), or are means over the last 5 to 15 minutes (sums over inverters).
+(blocks of `production.json`), or are means over the last 5 to 60 minutes (sums over inverters).
 """
 
 from __future__ import annotations

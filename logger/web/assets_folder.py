@@ -26,7 +26,10 @@ def read_asset(name: str) -> bytes:
 
 ASSETS: Final = {name: WebDocument(read_asset(name), media_type) for name, media_type in _TYPES.items()}
 STAMP: Final = hashlib.blake2b(b"".join(each.body for each in ASSETS.values()), digest_size=5).hexdigest()
-"""A hash over all files. Their addresses contain this hash, so a browser may store each file without a time limit."""
+"""A hash over the files of `ASSETS`.
+
+Their addresses contain this hash, so a browser may store each file without a time limit.
+"""
 STYLE: Final = b"".join(map(read_asset, _STYLES)).decode()
 """The style sheet as text. It is written into the page, so that a browser can draw the page after one answer."""
 STYLE_DIGEST: Final = f"sha256-{base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}"
