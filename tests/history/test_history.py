@@ -27,7 +27,7 @@ NAMES = [kind.name for kind in KINDS]
 pytestmark = pytest.mark.long
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=1 if LONG else len(KINDS))
 def generate(kind: Kind) -> Generated:
     return Generator(kind, DAYS, STEP_S).run()
 
