@@ -100,6 +100,6 @@ def test_it_is_told_once_a_day() -> None:
     def sun(at: float) -> float:
         return 4000.0 if 6 <= at % 86400 / 3600 < 18 else 0.0
 
-    told = warnings_of(lambda at: sun(at) / 2, sun, hours=54.0)
-    assert len({warning for warning in told if warning is not None}) <= 3
+    told = warnings_of(lambda at: sun(at) / 2, sun, hours=30.0)
+    assert len({warning for warning in told if warning is not None}) <= 2
     assert told[-1] is not None
