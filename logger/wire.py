@@ -203,7 +203,7 @@ class Wire:
     def _make_cookie_field(self, path: str, url: httpx.URL) -> dict[str, str]:
         """Make the header with the cookies for a path.
 
-        Choosing the cookies takes long, so the header is kept, unless a cookie in it can expire.
+        Choosing the cookies takes long, so the header is kept, unless a cookie of the server can expire.
         """
         if (found := self._cookie_fields.get(path)) is None:
             sent = httpx.Request("GET", url, cookies=self._cookies).headers

@@ -63,7 +63,11 @@ class Contention:
 
     @contextmanager
     def measure(self, endpoint: Endpoint) -> Iterator[None]:
-        """Measure the time of the request within this context, if the request is answered or times out."""
+        """Measure the time of the request within this context.
+
+        The time is recorded only for a request of the fast lane that is answered or times out. A request of the slow
+        lane counts as in flight during this context.
+        """
         started, beside = self._clock.monotonic(), self._slow_in_flight > 0
         slow = endpoint.lane == "slow"
         self._slow_in_flight += slow

@@ -34,7 +34,8 @@ _CLOCK, _DISK, _STATE, _DAEMON = "clock", "disk", "state folder", "daemon"
 def check_clocks(now: float, gateway: GatewayInfo | None, influxdb: Server | None, report: Report) -> None:
     """Compare the clocks of this machine, the gateway and InfluxDB.
 
-    A clock that differs from both other clocks is wrong.
+    If the gateway and InfluxDB agree on another time than this machine, this machine's clock is wrong. Otherwise the
+    other clocks are compared with this machine's clock.
     """
     gateway_s = None if gateway is None else gateway.clock_skew_s
     influxdb_s = None if influxdb is None else influxdb.skew_s
@@ -152,8 +153,8 @@ def _judge_missing_folder(folder: Path, who: str) -> CheckResult:
 def _find_wrong_modes(folder: Path) -> Iterator[CheckResult]:
     """Yield a result for each wrong permission or owner in the state folder.
 
-    No other user may use the folder. No other user may read a file in it, except `status.json`. Everything in it must
-    belong to the folder's owner.
+    No other user may use the folder. No file in it may be readable by every user, except `status.json`. Everything in
+    it must belong to the folder's owner.
     """
     own = folder.stat()
     if own.st_mode & (stat.S_IRWXG | stat.S_IRWXO):

@@ -236,7 +236,10 @@ def _extract_message(body: str) -> str:
 
 
 def _parse_retry_after(value: str, now: float) -> float | None:
-    """Parse a Retry-After header: seconds or an HTTP date. Return the seconds to wait; None for any other text."""
+    """Parse a Retry-After header: seconds or an HTTP date. Return the seconds to wait; None for any other text.
+
+    The result is at most `MOST_RETRY_AFTER_S`.
+    """
     value = value.strip()
     if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
         return min(float(value), MOST_RETRY_AFTER_S)

@@ -35,7 +35,8 @@ def encode(readings: Iterable[Reading]) -> bytes:
     and 1.x can then join the next line to this line.
 
     Raises ValueError for a reading that no line can contain: a reading without a field, an empty name, a measurement
-    or field with a backslash in its name (parsers read it differently), NaN or infinity, an integer beyond 64 bits.
+    or field with a backslash in its name (parsers read it differently), a measurement whose name begins with `#` (the
+    line would be a comment), NaN or infinity, an integer beyond 64 bits.
     """
     known = [*readings]
     text = "".join([_encode_line(reading) for reading in known])

@@ -51,7 +51,7 @@ def _make_day(state: PanelState, day: str, gateway: str, zone: str) -> list[Read
 
 
 def _describe(serial: str, panel: PanelDay, place: Place) -> dict[str, Value]:
-    """Return the panel's names and its numbers of silent and low days.
+    """Return the panel's name and place, its numbers of silent and low days, and the time for which it was tripped.
 
     A panel without a name gets the serial of its inverter as name.
     """

@@ -185,7 +185,11 @@ def _validate(counter: Counter | None, wh: float, at: int, interval_s: int, zone
 def _integrate(
     known: InverterState | None, power_w: float | None, at: int, interval_s: int, zone: str
 ) -> list[DayShare]:
-    """Integrate power between the previous report and this report. All of this energy is marked as estimated."""
+    """Integrate power between the previous report and this report. All of this energy is marked as estimated.
+
+    If the reports are more than `_GAP_INTERVALS` intervals apart, only the last interval is integrated. Without a
+    previous report (`known`) or without a power nothing is integrated.
+    """
     if known is None or power_w is None:
         return []
     gap = at - known.last_at

@@ -96,7 +96,11 @@ _JUDGES: Final[Mapping[str, Callable[[Row, View], str | None]]] = {"ENPOWER": ju
 
 
 def are_off_grid(view: View) -> bool:
-    """Return True if each IQ Battery with a grid state in the ensemble inventory reports off-grid."""
+    """Return True if every IQ Battery of the ensemble inventory reports off-grid.
+
+    Batteries whose reports are doubted are left out. Return False if no battery remains, or if one of the remaining
+    batteries reports no grid state.
+    """
     rows = [row for row in ensemble.encharge_inventory(view) or () if not _is_doubted(row, view)]
     return bool(rows) and all(is_on_grid(row.text("reported_enc_grid_state")) is False for row in rows)
 
@@ -132,9 +136,10 @@ def read_enpower_relay(row: Row, view: View) -> bool | None:
 
 
 def _judge_relay(row: Row) -> bool | None:
-    """Return whether the relay is closed; None if two keys contradict each other.
+    """Return whether the relay is closed, from `mains_oper_state`.
 
-    Texts such as `open synchronizing` mean open.
+    Return None if this key means neither closed nor open, or if `admin_state_str` contradicts it. Texts such as
+    `open synchronizing` mean open.
     """
     closed, by_admin = read_mains(row), _read_controller(row)
     return None if by_admin is not None and closed is not None and by_admin != closed else closed

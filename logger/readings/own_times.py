@@ -19,11 +19,17 @@ from logger.readings import paths
 from logger.readings.json_values import dig, number, objects, serial_of, whole
 
 STILL_S: Final = 300.0
-"""A meter's reading is doubted if its age is more than this many seconds. Gateways read meters every few seconds."""
+"""A meter's reading is doubted if its age is more than this many seconds. Gateways read meters every few seconds.
+
+A reading that the gateway usually renews more slowly is believed for longer (`Followed.limit_s`).
+"""
 REPORT_S: Final = 940.0
 """The longest usual interval of a device's reports, in seconds, which is used while the interval is unknown."""
 _SHORTEST_S: Final = 300.0
-"""A report over fewer seconds is a fragment, such as the first report of the morning."""
+"""The interval of a device's reports counts as at least this many seconds.
+
+A report over fewer seconds is a fragment, such as the first report of the morning.
+"""
 _LONGEST_S: Final = 6 * 3600.0
 """A gap of more seconds between two reports is an outage or a night."""
 _GAPS: Final = 4

@@ -24,7 +24,10 @@ _FIGURES: Final = {
 }
 """Path → the keys of the power in W and of the lifetime energy in Wh."""
 _STILL_S: Final = 1880.0
-"""A sum is doubted only after it was the same for this many seconds; sums are renewed every 5 to 15 minutes."""
+"""A sum above almost zero is doubted only after it was the same for this many seconds.
+
+Sums are renewed every 5 to 15 minutes.
+"""
 _WORTH_W: Final = 200.0
 _WORTH_SHARE: Final = 0.1
 """The sun counts as shining if the inverters report at least this share of the sum of their greatest powers."""
@@ -101,8 +104,9 @@ def doubt_sums(snapshot: Snapshot, sums: Sums) -> Snapshot:
 def _is_doubted(known: Standing, roof: Roof, document: Document) -> bool:
     """Return True if a sum of the gateway is not renewed any more.
 
-    Either it remains from an earlier firmware, or it stays the same while the inverters' own reports change. `known`:
-    the sum and its last change. `roof`: the sum of the inverters' reports. `document`: the newest one with the sum.
+    Either the sum is almost zero and its lifetime energy is less than an hour's production of the inverters, or the
+    sum stays the same while the inverters' own reports change. `known`: the sum and its last change. `roof`: the sum
+    of the inverters' reports. `document`: the newest one with the sum.
     """
     is_nothing, is_new = known.watts < _NOTHING * roof.watts, known.lifetime < roof.watts
     if is_nothing and is_new:

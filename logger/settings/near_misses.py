@@ -40,7 +40,10 @@ A right side with `\\1` keeps the rest of the name. So its result may be no sett
 
 
 def warn_of_strangers(names: Iterable[str]) -> list[str]:
-    """Return a warning for each variable whose name is similar to a setting of this program."""
+    """Return a warning for each variable that looks like a setting of this program, but is none.
+
+    Its name is similar to a setting, or begins with ENPHASE_, INFLUXDB_ or LOGGER_.
+    """
     warnings = []
     for name in sorted(names):
         if name in KNOWN_NAMES or not _NEAR.fullmatch(name) or _KUBERNETES.fullmatch(name) or _IMAGE.fullmatch(name):

@@ -11,7 +11,7 @@ _BARS: Final = "▁▂▃▄▅▆▇█"
 def draw_sparkline(numbers: Sequence[float | None]) -> str:
     """Return one bar for each number, and a blank for each unknown number.
 
-    The scale reaches from 0, or from the least number if that is below 0, to the greatest number.
+    The scale reaches from the least to the greatest number, and always includes 0.
     """
     known = [number for number in numbers if number is not None]
     low, high = min([0.0, *known]), max([0.0, *known])
