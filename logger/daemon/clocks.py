@@ -87,7 +87,11 @@ class Clocks:
         return True
 
     def ours_goes_forward(self, tick: int, last: int) -> bool:
-        """Return True if `tick` may be stored. Return False while a clock that was set back repeats stored ticks."""
+        """Return True if `tick` may be stored.
+
+        Return False while a clock that was set back by up to ten minutes repeats stored ticks. After a longer step
+        back, record an event and return True.
+        """
         if tick > last:
             self._changes.end(
                 "clock back",

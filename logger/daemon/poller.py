@@ -102,7 +102,7 @@ class Poller:
         return math.ceil(_HOUR_S / _INFO_EVERY_S + hourly) if hourly else None
 
     async def poll(self, tick: int, roles: frozenset[Role]) -> None:
-        """Request `/info`, the fast endpoints that are due, and the time zone if the zone is unknown."""
+        """Request `/info` if it is due, the fast endpoints that are due, and the time zone if the zone is unknown."""
         self._fast_done.clear()
         try:
             await self.identify(tick)

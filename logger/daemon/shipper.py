@@ -1,7 +1,8 @@
 """Run the ship loop: lease rows from the store, deliver them, and acknowledge what InfluxDB has confirmed.
 
-Each round first sends new rows (the newest tick of totals and devices, the current day rows), and then one delivery
-of the oldest backlog. So boards stay live while a backlog drains. Only one request is in flight at a time.
+Each round first sends new rows (the newest tick of totals and devices, the current day rows), and then, for each
+role, one delivery of the oldest backlog. So boards stay live while a backlog drains. Only one request is in flight at
+a time.
 """
 
 from __future__ import annotations
@@ -203,7 +204,8 @@ class Shipper:
     def _choose_search(self, role: Role, *, live: bool) -> Search:
         """Choose how finely to search for lines that the server answers with status 500.
 
-        The more failures in a row, the finer the search. `live`: the newest rows are delivered, not the backlog.
+        The more failures in a row, the finer the search. For an hour after a line was refused with status 500, the
+        finest search is used at once. `live`: the newest rows are delivered, not the backlog.
         """
         failures = self._backoff.failures(role if live else backlog_of(role))
         if failures >= _LINES_AFTER or self._suspected_until.get(role, 0.0) > self._clock.monotonic():

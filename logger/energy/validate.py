@@ -206,7 +206,11 @@ def _stood_wh(counter: Counter, bounds: Bounds) -> float:
 
 
 def _accept(counter: Counter, wh: float, tick: int, rollovers: int) -> Decision:
-    """Accept a value that continues the counter. Confirm the held values if all of them are in ascending order."""
+    """Accept a value that continues the counter. Confirm or reject the held values.
+
+    The held values are confirmed if no value, from the last accepted one to the new one, is below the value before
+    it, and if nothing rolled over.
+    """
     offset = counter.offset_wh + rollovers * ROLLOVER_WH
     accepted = wh + offset
     rise = max(0.0, accepted - counter.accepted_wh)

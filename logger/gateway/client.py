@@ -93,10 +93,11 @@ class Gateway:
             return self._connection.info
 
     async def fetch(self, endpoint: Endpoint) -> Document:
-        """Request one endpoint, at most twice, with the sign-in that this gateway requires.
+        """Request one endpoint with the sign-in that this gateway requires.
 
-        Raises WireError, AbsentError (404), NotAllowedError (this path only), BusyError (5xx), UnreadableError,
-        CredentialsError, and the errors of `identify`.
+        After a 404 the endpoint's other paths (`also`) are requested. After a failure that may pass, an endpoint of
+        the fast lane is requested once more. Raises WireError, AbsentError (there is no such document),
+        NotAllowedError (this path only), BusyError, UnreadableError, CredentialsError, and the errors of `identify`.
         """
         try:
             return await self._fetch(endpoint)

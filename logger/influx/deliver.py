@@ -83,7 +83,11 @@ class _Sending:
         self.requests = 0
 
     async def send(self, numbers: Sequence[int]) -> Done | Wait | Blocked:
-        """Deliver these batches: in one request if the server accepts that request, otherwise in parts."""
+        """Deliver these batches in one request.
+
+        If the request is too large, has a bad line, or gets status 500 in a search for bad lines, deliver the batches
+        in parts.
+        """
         if not numbers or self._is_enough():
             return Done()
         outcome = await self._write(b"".join(self._batches[number] for number in numbers))

@@ -30,7 +30,8 @@ def read_collar_grid(row: Row, view: View) -> str | None:
 def read_enpower_grid(row: Row, view: View) -> str | None:
     """Return the grid state that a system controller reports: on-grid or off-grid.
 
-    Return None if another controller reports a different state.
+    Return None if the batteries or the controller's own grid modes contradict its relay, or if another controller
+    reports a different state.
     """
     return _settle(judge_enpower(row, view), view)
 

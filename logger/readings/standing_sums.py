@@ -30,7 +30,10 @@ Sums are renewed every 5 to 15 minutes.
 """
 _WORTH_W: Final = 200.0
 _WORTH_SHARE: Final = 0.1
-"""The sun counts as shining if the inverters report at least this share of the sum of their greatest powers."""
+"""The sun counts as shining if the inverters report at least this share of the sum of their greatest powers.
+
+They must also report at least `_WORTH_W`, in W.
+"""
 _BEYOND_SHARE: Final = 1.5
 """The sum of the reports is not believed above this share of the sum of the inverters' greatest powers."""
 _APART: Final = 0.2

@@ -96,8 +96,8 @@ class StoreFile:
     def record(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Run a function that adds rows, in one transaction.
 
-        If the store or the disk is full, free space and run the function again. The oldest undelivered rows may be
-        dropped to make space for the new rows.
+        If the store or the disk is full, free space and run the function again. At the store's limit even the oldest
+        undelivered rows may be dropped; if only the disk is full, they are kept.
         """
         with self._explain_failure():
             self._spare_reserve()

@@ -141,9 +141,10 @@ def _is_half_dead(reading: Object, meter: Meter) -> bool:
 
 
 def _doubt_dead(reading: Object, meter: Meter) -> str:
-    """Return why a meter measures nothing: no phase has voltage, or every figure is zero. Otherwise return "".
+    """Return why a meter measures nothing; empty if it measures.
 
-    A gateway is supplied by the phases that it measures, so at least one of these phases has voltage.
+    It measures nothing if every voltage is below 30 V, or if it gives no voltage while its power and energies are
+    zero. A gateway is supplied by the phases that it measures, so at least one of these phases has voltage.
     """
     channels = objects(reading.get("channels")) or []
     phases = [reading, *channels[: meter.phases]]
