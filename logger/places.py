@@ -22,8 +22,9 @@ SYSTEM_STATE = Path("/var/lib/envoy-logger")
 def state_dir(environ: Mapping[str, str], setting: str) -> Path:
     """Return the state folder: `setting`, else `$STATE_DIRECTORY`, else the system's folder, else a folder in home.
 
-    The system's folder is /var/lib/envoy-logger, if this path exists. Under systemd's DynamicUser this path is a link
-    into a folder that only root may read. Other users cannot read the folder, but they can see that the link exists.
+    The system's folder is /var/lib/envoy-logger. It is used if this path exists, or if this user has no home. Under
+    systemd's DynamicUser this path is a link into a folder that only root may read. Other users cannot read the
+    folder, but they can see that the link exists.
     """
     if setting:
         return Path(os.path.expanduser(setting))

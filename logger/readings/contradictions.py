@@ -187,7 +187,7 @@ def _describe_legs(legs: Mapping[str, float], *, is_total: bool) -> SiteWarning:
 
 
 def drop_powers(totals: dict[str, Value], warnings: Mapping[str, SiteWarning]) -> None:
-    """Remove from the totals each power that is computed from a CT with a site warning."""
+    """Remove from the totals the powers that the warnings of storage CT, production CT and house phases leave out."""
     for key in (storage_comparison.KEY, ct_comparison.KEY, _LEGS):
         for quantity in warnings[key].leaves_out if key in warnings else ():
             totals.pop(f"{quantity}_power_w", None)
