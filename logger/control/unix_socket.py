@@ -2,8 +2,8 @@
 
 The socket is `control` in the runtime folder, for the recorder's own user and root. Each message is one JSON object
 on one line. `{"ask": NAME, "with": {…}}` is answered by `{"answer": …}` or by `{"error": {"kind", "what", "hint"}}`.
-Requests are answered one after the other. Long lists are sent in pages, so that no answer is large and no answer
-delays the recording.
+The requests of one connection are answered one after the other. Long lists are sent in pages, so that no answer is
+large and no answer delays the recording.
 
 NAME is a public async method of an object that the recorder serves. The annotations of the method state how arguments
 and answer are encoded.

@@ -36,9 +36,9 @@ class Broker:
     will_topic: str
 
     async def publish(self, messages: Iterable[Message]) -> None:
-        """Publish messages, and wait until the broker has received all of them.
+        """Publish messages. Wait until all are sent, and until the broker has confirmed all except the repeated ones.
 
-        Raises BrokerError if the broker does not receive them.
+        Raises BrokerError if the broker takes none of them for ten seconds.
         """
         for message in messages:
             self.link.publish(message)

@@ -119,7 +119,7 @@ def list_expected(view: View, energy: EnergyState) -> Iterator[Expected]:
 
 
 def is_asked(view: View, path: str) -> bool:
-    """Return True if the document at `path` is requested from this gateway and has not arrived."""
+    """Return True if the document at `path` is requested: its last request failed, or the document may exist."""
     return path in view.snapshot.failures or path not in view.snapshot.absent
 
 

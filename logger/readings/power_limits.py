@@ -41,6 +41,7 @@ def list_counter_limits(view: View, sources: Mapping[str, str]) -> dict[str, flo
 def list_power_limits(tick: Tick, read_from: ReadFrom) -> dict[str, float]:
     """Return the greatest plausible power in W of production and batteries, if their devices report a limit.
 
+    A production that a CT measures has no such limit, because the CT may also measure unlisted inverters (Q-M10).
     `read_from`: the rowset and the row from which each field of the tick was read.
     """
     found, source = {}, read_from.get(PRODUCTION_W)
