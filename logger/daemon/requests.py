@@ -165,7 +165,10 @@ class Requests:
             self._events.record(Event(tick, "endpoint_back", text))
 
     def _record_failure(self, state: EndpointState, error: EnvoyLoggerError, tick: int) -> None:
-        """Record a failure. Report each new failure once, except in the quiet window."""
+        """Record a failure. Report the failures of an endpoint once, except in the quiet window.
+
+        An endpoint that answered before is reported at its first failure, any other endpoint when it is silent.
+        """
         quiet = self._zone.is_quiet(self._clock.time())
         state.record_failure(error, tick, counts=not quiet)
         if quiet:

@@ -16,7 +16,10 @@ from logger.provision.plan import SetupResult
 
 
 def keep_admin_token(terminal: Terminal, draft: Draft, answers: Answers, result: SetupResult) -> None:
-    """Put the token of a new server's first user into the draft, if an option names a file for it; else show it."""
+    """Put the token of a new server's first user into the draft, if an option names a file for it.
+
+    Without the option, show the token if a person answers the questions. Otherwise the token is not kept.
+    """
     if result.admin_token and answers.keep_admin_token:
         draft.further[answers.keep_admin_token] = result.admin_token
     elif result.admin_token and terminal.asks:
