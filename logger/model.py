@@ -173,7 +173,7 @@ class Event:
 class RefusedLine:
     """A line that InfluxDB finally refused, without its newline, with the HTTP status and the reason.
 
-    `batch` is the index of the line's batch among the batches of the same request.
+    `batch` is the index of the line's batch among the batches of the same delivery.
     """
 
     line: bytes

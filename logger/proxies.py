@@ -15,8 +15,9 @@ _SCHEMES: Final = ("http", "https")
 def proxy_for(url: str) -> str | None:
     """Return the proxy for `url` by HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY; None without a proxy.
 
-    The names of these variables may have capital or small letters. Addresses of this machine use no proxy. NO_PROXY
-    may also contain networks (192.168.0.0/16). Raises SettingsError for a proxy that this program cannot use.
+    The names of these variables may have capital or small letters. `localhost`, `::1` and 127.… use no proxy.
+    NO_PROXY may also contain networks (192.168.0.0/16). Raises SettingsError for a proxy that this program cannot
+    use.
     """
     parts, proxies = urlsplit(url), getproxies()
     host = (parts.hostname or "").lower()

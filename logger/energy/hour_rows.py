@@ -1,9 +1,9 @@
 """Count the energy of each local hour, and make the points of `envoy_hour`. Pure.
 
-An hour is written once, when it is over and all counters have later accepted values. If a rise took
-longer than 20 minutes and did not begin and end in the same hour, its energy is added to no hour. The counter's
-energy is then unknown in all hours of the rise. So an hour that was not polled has no point, and its energy is only
-in the day.
+An hour is written once, as soon as all counters have accepted values from after the hour, but at the latest two
+hours after its end. A counter without such a value has no known energy in the hour. If a rise took longer than
+20 minutes and did not begin and end in the same hour, its energy is added to no hour. The counter's energy is then
+unknown in all hours of the rise. So an hour that was not polled has no point, and its energy is only in the day.
 """
 
 from __future__ import annotations

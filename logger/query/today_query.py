@@ -24,7 +24,7 @@ _TODAY: Final = {
 _POWER: Final = "production_power_w"
 _SINCE: Final = Column("since", "since")
 _AT_MIDNIGHT_S: Final = 600
-"""If the first reading is at most this many seconds after midnight, recording did not begin on that day."""
+"""If the first reading is less than this many seconds after midnight, the day counts as recorded from midnight."""
 
 
 def _answer_today(rows: Rows, scope: Scope) -> AnswerTable:

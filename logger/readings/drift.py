@@ -94,9 +94,10 @@ class Shape:
     looked_at: float = 0.0
 
     def knows(self, document: Document) -> bool:
-        """Return True if a document differs from the last document in digits only, and so has the same keys.
+        """Return True if the keys of a document need not be read, because it differs from the last in digits only.
 
-        Keys may also contain digits. So the keys are read again from time to time in any case.
+        Keys may also contain digits, so the keys are still read from time to time. They are also read while any key
+        is changed.
         """
         is_alike = bool(document.skeleton) and document.skeleton == self.skeleton
         return is_alike and not self.changed and 0 <= document.received_at - self.looked_at < _LOOK_S

@@ -167,7 +167,7 @@ def read_acb_watts(row: Row, _view: View) -> float | None:
 
 
 def read_capacity(row: Row, view: View) -> float | None:
-    """Return the capacity of the batteries in Wh; None with AC Batteries, which do not report a capacity."""
+    """Return the capacity of the batteries in Wh; None if there may be AC Batteries, which report no capacity."""
     return row.number("Enc_max_available_capacity") or None if batteries.infer_ac_batteries(view) == 0 else None
 
 

@@ -130,7 +130,7 @@ class GatheredFacts:
         )
 
     async def _find_rows(self) -> _Rows:
-        """Return the rows of days and months.
+        """Return the rows of days and months, and the sums of the whole site's days.
 
         They are read from the store again only after a row was written, at midnight, and each `_ROWS_S` seconds.
         """

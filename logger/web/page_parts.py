@@ -66,7 +66,7 @@ def _write_today(facts: PageFacts, words: Wording) -> Markup:
 
 
 def _write_whole(facts: PageFacts, words: Wording) -> Markup:
-    """Write the sums of a site of several gateways: the powers now, and today's energies.
+    """Write the sums of a site of several gateways: the powers now and today's energies, and what they lack.
 
     Write nothing for one gateway.
     """

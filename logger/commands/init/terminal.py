@@ -119,7 +119,7 @@ class Terminal:
     def ask_secret(self, question: str, *, option: str, twice: bool = False) -> str:
         """Ask for one secret, and hide the typed text. A script gives the secret's file by `option`.
 
-        Ask again if the text cannot be a token, or if a new password is an ordinary word.
+        Ask again if the text cannot be a token, or if a new password is too short or an ordinary word.
         """
         if not self.asks:
             raise missing_answer(option)
