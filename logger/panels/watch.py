@@ -22,7 +22,10 @@ _SILENT_S: Final = 86400
 WEAK_DAYS: Final = 3
 """A panel is weak after this many sunny days in a row below the limit."""
 _SUNNY_PART: Final = 0.5
-"""A day is sunny if the group's median energy is at least this share of the group's best day in the state."""
+"""A day is sunny only if the group's median energy is at least this share of the group's best median in the state.
+
+The median must also be at least `_SUNNY_WH`.
+"""
 _SUNNY_WH: Final = 150.0
 _WATCHED_GAP_S: Final = 7200
 _ALIKE: Final = (0.1, 0.1)
