@@ -133,7 +133,10 @@ class StandIns:
                 return f"{kind}-{number}"
 
     def _make_serial(self, original: str, number: int, known: set[str]) -> str:
-        """Make a number that is in no document: as long as the original, and at least six digits long."""
+        """Make a number that differs from all collected serials (`known`) and from all stand-ins.
+
+        It is as long as the original, but at least six digits long.
+        """
         width = max(len(original), 6)
         taken = known | set(self.chosen.values())
         while (found := f"9{number:0{width - 1}d}") in taken:

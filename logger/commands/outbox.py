@@ -179,7 +179,7 @@ async def _put_back(ask: Ask, corrected: list[tuple[int, bytes]]) -> int:
 def _read_corrected(file: Path) -> list[tuple[int, bytes]]:
     """Read the corrected lines from a file that `export --refused` wrote, each with the number of its refused line.
 
-    Raises MisuseError, which lists all wrong lines.
+    Raises MisuseError, which lists the first 20 problems.
     """
     corrected: list[tuple[int, bytes]] = []
     problems: list[str] = []
