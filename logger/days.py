@@ -17,7 +17,7 @@ YEARS: Final = range(2000, 3000)
 
 
 def parse_day(text: str) -> date:
-    """Return the date in a text such as 2026-05-01.
+    """Return the date in a text of ISO 8601, such as 2026-05-01.
 
     Raises ValueError for any other text, and for a year that is not in `YEARS`.
     """

@@ -96,7 +96,10 @@ class KeptConnections:
         self._is_closed = False
 
     async def send(self, call: Call) -> OpenAnswer:
-        """Send a call. If the server had closed the idle connection, send the call again on a new connection."""
+        """Send a call.
+
+        If the server had closed the idle connection, and the call may be repeated, send it again on a new connection.
+        """
         await self._free.acquire()
         connection = None
         try:

@@ -38,7 +38,7 @@ class RowTags:
 
     @property
     def is_old(self) -> bool:
-        """Return True if the rows come from a version without extremes or without a row for every inverter."""
+        """Return True if an early version wrote the rows, without extremes and without a row for every inverter."""
         has_new = any("silent_days" in fields for fields in self.inverter_fields.values())
         return not has_new and not self.row.fields.keys() & set(NAMES)
 

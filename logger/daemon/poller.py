@@ -140,7 +140,10 @@ class Poller:
         self.info = info
 
     def ask_clock(self) -> None:
-        """Request `/info` at the next tick, because a reading's time cannot be judged without the gateway's clock."""
+        """Request `/info` at the next tick outside the quiet window.
+
+        A reading's time cannot be judged without the gateway's clock.
+        """
         self._info_due = 0.0
 
     def follow_jump(self, jump_s: float) -> None:

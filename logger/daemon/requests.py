@@ -129,9 +129,11 @@ class Requests:
             self._record_answer(state, document, tick)
 
     def report_trouble(self, tick: int, error: EnvoyLoggerError) -> None:
-        """Report that the gateway as a whole fails: as a warning, or in the quiet window as information.
+        """Report that the gateway as a whole fails: as a warning, or as information if this is usual.
 
-        An outage that begins in the quiet window and lasts beyond its end is then reported as a warning, too.
+        It is usual that the gateway does not answer in the quiet window. An answer that cannot be used (GatewayError)
+        is never usual. An outage that begins in the quiet window and lasts beyond its end is then reported as a
+        warning, too.
         """
         expected = self._zone.is_quiet(tick) and not isinstance(error, GatewayError)
         level = logging.INFO if expected else logging.WARNING

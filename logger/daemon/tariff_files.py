@@ -68,7 +68,9 @@ def find_fix(problem: str) -> str:
 
 
 def _read_tables(files: list[Path], highest: float) -> tuple[PriceTable, list[str]]:
-    """Read the price files. Each line that cannot be read is a problem. All other lines are used.
+    """Read the price files. Return the prices, and the problems: at most `_SHOWN` unreadable lines of each file.
+
+    All other lines are used.
 
     If the usual price of a file is above `highest`, no line of the file is used, because its prices are in cents or
     for a MWh.

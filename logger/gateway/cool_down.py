@@ -96,8 +96,8 @@ class CoolDown:
         """Raise SignInRefusedError or SignInBlockedError if no sign-in for gateway `serial` may be tried now.
 
         `sharing`: how many gateways in the settings use the same account. After a successful sign-in, each of the
-        other gateways may sign in once without waiting. The error has the same message until the next attempt to
-        sign in, so that the log does not repeat the message.
+        other gateways may sign in once in 24 hours without waiting. The error has the same message until the next
+        attempt to sign in, so that the log does not repeat the message.
         """
         fetched = self._list_fetched(now)
         may_follow = self.kind == "done" and serial not in fetched and len(fetched) < sharing

@@ -103,9 +103,10 @@ class View:
     is_standing: bool = False
 
     def find_fresh(self, path: str) -> Found[Document]:
-        """Return the document at `path` if it arrived since the role's last tick, otherwise UNKNOWN.
+        """Return the document at `path` if it arrived since the last tick of the view's role.
 
-        Use this method for measured values.
+        Return UNKNOWN if the newest document is older or no document has arrived, and ABSENT if the gateway has no
+        such document. With `is_standing`, return an older document, too. Use this method for measured values.
         """
         document = self.find_fact(path)
         if isinstance(document, Missing) or self.is_standing:

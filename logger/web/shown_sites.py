@@ -100,7 +100,8 @@ class ShownSite:
     async def find_totals(self) -> Reading | None:
         """Return the newest totals since the recorder's start.
 
-        Before the first totals, return the few values that the store keeps of the last tick for the page's curve.
+        Before the first totals, return the few values that the store keeps for the page's curve, from the last tick
+        of the past 24 hours; None if there was no such tick.
         """
         found = self.collector.newest.find("envoy_totals")
         if found is not None:
