@@ -26,7 +26,10 @@ _BACK_OFF_S: Final[dict[Lane, tuple[tuple[int, int], ...]]] = {
 _RETRY_S: Final = 300
 """The longest time in seconds until a failed slow endpoint is requested again, while no back-off applies."""
 _PROBE_S: Final = 86400
-"""Seconds until an endpoint is requested again if it is absent or not allowed, and has not answered before."""
+"""Seconds until an endpoint is requested again if it is absent or not allowed, and has not answered before.
+
+This applies after `GIVE_UP_AFTER` definitive answers. Until then the endpoint has its usual interval.
+"""
 _PROBE_AGAIN_S: Final = 3600
 """Seconds until an absent endpoint is requested again if it has answered before under this firmware."""
 _SLOW_ANSWER_S: Final[dict[Lane, float]] = {"fast": 2.0, "slow": 10.0}
