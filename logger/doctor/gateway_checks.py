@@ -43,7 +43,7 @@ _ENDS_SOON_S: Final = 90 * 86400.0
 
 
 class _Steps:
-    """Reports steps that depend on each other. After a bad step the later steps are left out."""
+    """Reports steps that depend on each other. After a bad step each later step is reported as not checked."""
 
     def __init__(self, report: Report) -> None:
         self._report = report

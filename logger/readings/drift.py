@@ -2,7 +2,8 @@
 
 Only the keys of values that are read are watched. The keys of an absent object do not count as missing (empty lists
 at night, removed batteries, sleeping inverters). A key is missing only if no similar object has that key. A null
-value counts neither as present nor as missing. Only a change that lasts for half an hour raises an event.
+value counts neither as present nor as missing. Only a change that lasts for half an hour, and is in
+at least three documents, raises an event.
 """
 
 from __future__ import annotations

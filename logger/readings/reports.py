@@ -28,8 +28,8 @@ def fresh_report(
     `skew_s`: the gateway's clock minus ours. A skew between a minute and a day is subtracted from the point's time
     when the report is first seen. In two cases the point gets the time at which the report was first seen. First, the
     report's time is in the future. Second, the corrected time is before that of an earlier report: the gateway's
-    clock was set after its skew was measured. Without a correction, the
-    time must be more than `_DISORDER_S` before that of the earlier report.
+    clock was set after its skew was measured. Without a correction, the time must be more than `_DISORDER_S`
+    before that of the earlier report.
     """
     if not is_time(second) or any(_is_within(second, report.gateway_second) for report in known):
         return None
