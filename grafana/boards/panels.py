@@ -52,7 +52,7 @@ PANELS: Final = Board(
                     "",
                     "Number of inverters that are installed, that produce now, and that report. Weak: number of "
 "panels below 80 % of their group (or your LOGGER_PANEL_ALERT_PERCENT) on three or more sunny days in a row. Silent: "
-"number of panels without a report for a day.",
+"number of panels that reported nothing on the newest day on which other panels reported.",
                     (24, 5),
                     Newest(
                         Rows("envoy_totals", ("inverters", "inverters_producing", "inverters_communicating"), "15m")
@@ -66,7 +66,8 @@ PANELS: Final = Board(
                     "The roof today, % of its group: ${group}",
                     "Each panel at its place on the roof: its name, and its energy on the newest day, divided by "
                     "the median of its group. Amber: below 95 %. Red: below 80 %. A silent panel reported nothing "
-                    "for a day or longer. The places are `panel_row` and `panel_column` of the layout file.",
+                    "on the newest day on which other panels reported. The places are `panel_row` and "
+                    "`panel_column` of the layout file.",
                     (24, 5),
                     RoofCells(
                         _day_rows("panel_row", "panel_column", "panel", "group_ratio", "silent_days")
