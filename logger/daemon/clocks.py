@@ -95,7 +95,7 @@ class Clocks:
         if tick > last:
             self._changes.end(
                 "clock back",
-                "this machine's clock is later than the last stored reading again, so recording continues",
+                "this machine's clock has passed the time of the last stored reading, so recording continues",
             )
             return True
         if last - tick <= STEP_BACK_S:

@@ -136,7 +136,9 @@ def watch(shape: Shape, document: Document, tick: int) -> tuple[Shape, list[Even
             continue
         now = found.kinds.get(place, "")
         if now == kind and lost.pop(place, None) is not None:
-            events.append(Event(tick, "key_back", f"{document.path} gives {_name(place)} again as {kind}"))
+            events.append(
+                Event(tick, "key_back", f"{document.path} gives {_name(place)} as {kind}, as it did before")
+            )
         if now == kind or lost.get(place) == now:
             continue
         change = _lasting(shape.changed.get(place), now, document.received_at)

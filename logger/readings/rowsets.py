@@ -62,7 +62,8 @@ PAGE: Final = Rowset("web page", f"{paths.PAGE}, the web page of the oldest gate
 V1_INVERTERS: Final = Rowset("v1 list", f"{paths.V1_INVERTERS}, devType 1 or none", inverters.v1_inverters)
 DATA_INVERTERS: Final = Rowset("device data", f"{paths.DEVICE_DATA}, active inverters with a last reading",
     device_data.data_inverters)
-INVENTORY: Final = Rowset("inventory", f"{paths.INVENTORY}, type PCU, not deleted", inventory.inventory_inverters)
+INVENTORY: Final = Rowset("inventory", f"{paths.INVENTORY}, devices of type PCU that are not deleted",
+    inventory.inventory_inverters)
 LISTED: Final = Rowset("v1 list as flags", paths.V1_INVERTERS, inverters.list_flags)
 DATA_LISTED: Final = Rowset("device data as flags", f"{paths.DEVICE_DATA}, if there is no v1 list",
     inverters.data_listed_inverters)
@@ -89,9 +90,9 @@ ENCHARGE_SUM: Final = Rowset("IQ Batteries, summed", f"{paths.ENSEMBLE_POWER}, a
 ENCHARGE_TOGETHER: Final = Rowset("IQ Batteries together",
     f"{paths.ENSEMBLE_POWER}, all IQ Batteries together, with their capacities from {paths.ENSEMBLE}",
     batteries.encharge_together)
-ACB: Final = Rowset("AC Battery inventory", f"{paths.INVENTORY}, type ACB, not deleted",
+ACB: Final = Rowset("AC Battery inventory", f"{paths.INVENTORY}, devices of type ACB that are not deleted",
     batteries.inventory_ac_batteries, kind="acb")
-ACB_FRESH: Final = Rowset("AC Battery inventory, new", f"{paths.INVENTORY}, type ACB, not deleted",
+ACB_FRESH: Final = Rowset("AC Battery inventory, new", f"{paths.INVENTORY}, devices of type ACB that are not deleted",
     batteries.fresh_inventory_ac_batteries, kind="acb")
 ACB_LIST: Final = Rowset("AC Batteries of the v1 list", f"{paths.V1_INVERTERS}, devType 11",
     batteries.v1_ac_batteries, kind="acb")

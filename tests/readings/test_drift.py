@@ -67,7 +67,7 @@ def test_a_missing_key_is_said_once_after_half_an_hour_and_once_when_it_is_back(
     )
     shape, said = minutes(shape, ROWS, 5, NOW + 90_000)
     assert [(e.kind, e.text) for e in said] == [
-        ("key_back", "/ivp/meters/readings gives activePower again as a number")
+        ("key_back", "/ivp/meters/readings gives activePower as a number, as it did before")
     ]
 
 
