@@ -74,8 +74,9 @@ def _compared() -> Panel:
     made = tuple(f"{name}_change" for name in energies)
     return stats(
         "More or less than a year before",
-        "The sum of each energy, compared with the sum of the days that lie 365 days earlier. −10 %: a tenth less. "
-        "Green: more from the sun or to the grid, less for the house or from the grid. Red: the opposite.",
+        "The sum of each energy in the time shown, compared with its sum in the time that lies 365 days earlier. "
+        "−10 %: a tenth less. Green: more from the sun or to the grid, less for the house or from the grid. "
+        "Red: the opposite.",
         (24, 5),
         *totals,
         order=made,

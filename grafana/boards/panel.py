@@ -65,8 +65,8 @@ PANEL: Final = Board(
                 ),
                 stats(
                     "",
-                    "The energy of the newest day and of seven days, divided by the median of the group. Weak sunny "
-                    "days: number of sunny days in a row below 80 % of the group (or your "
+                    "The energy of the newest day and of seven days, each divided by the group's median for the same "
+                    "time. Weak sunny days: number of sunny days in a row below 80 % of the group (or your "
                     "LOGGER_PANEL_ALERT_PERCENT). A panel is weak from the third of these sunny days on. Silent "
                     "days: number of days in a row without a report.",
                     (11, 4),
@@ -155,8 +155,7 @@ PANEL: Final = Board(
                 ),
                 curve(
                     "Ninety days, % of its group",
-                    "Energy of each local day, divided by the median of the group. 100 % is the median of "
-                    "the group.",
+                    "Energy of each local day, divided by the group's median on that day. 100 % is this median.",
                     (24, 7),
                     DayCurve(_of("envoy_inverter_day", "group_ratio", "group_ratio_7d")),
                     time_from="90d",

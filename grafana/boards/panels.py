@@ -64,10 +64,10 @@ PANELS: Final = Board(
                 ),
                 listing(
                     "The roof today, % of its group: ${group}",
-                    "Each panel at its place on the roof: its name, and its energy on the newest day, divided by "
-                    "the median of its group. Amber: below 95 %. Red: below 80 %. A silent panel reported nothing "
-                    "on the newest day on which other panels reported. The places are `panel_row` and "
-                    "`panel_column` of the layout file.",
+                    "Each panel at its place on the roof, with its name. The percentage is the panel's energy on "
+                    "the newest day, divided by the group's median on that day. Amber: below 95 %. Red: below 80 %. "
+                    "A silent panel reported nothing on the newest day on which other panels reported. "
+                    "The places are `panel_row` and `panel_column` of the layout file.",
                     (24, 5),
                     RoofCells(
                         _day_rows("panel_row", "panel_column", "panel", "group_ratio", "silent_days")
@@ -133,8 +133,8 @@ PANELS: Final = Board(
                 ),
                 gauges(
                     "Seven days, % of its group (full bar: 100 %)",
-                    "Energy of each panel over seven days, divided by the median of its group. The worst panel comes "
-"first. A full bar is 100 % or more.",
+                    "Energy of each panel over seven days, divided by the group's median over these days. "
+                    "The worst panel comes first. A full bar is 100 % or more.",
                     (24, 6),
                     WeekShares(_day_rows("panel", "group_ratio_7d", "silent_days")),
                     hidden=("Time",),
@@ -153,8 +153,8 @@ PANELS: Final = Board(
                 ),
                 listing(
                     "Shading, thirty days, % of its group, worst first",
-                    "Energy of each panel in each hour of the day over thirty days, divided by the median of its "
-                    "group. The hours of a shaded panel are orange or red. The panel with the worst hour comes "
+                    "Energy of each panel in each hour of the day over thirty days, divided by the group's median in "
+                    "that hour. The hours of a shaded panel are orange or red. The panel with the worst hour comes "
                     "first. Days without a report of the panel do not count. The numbers of a silent panel come from "
                     "its last days with reports.",
                     (24, 17),
@@ -173,7 +173,8 @@ PANELS: Final = Board(
                 ),
                 heat(
                     "Ninety days, % of its group",
-                    "Energy of each panel on each day, divided by the median of its group. Red: far below the group.",
+                    "Energy of each panel on each day, divided by the group's median on that day. "
+                    "Red: far below the group.",
                     (24, 12),
                     PanelDays("group_percent", Rows("envoy_inverter_day", ("group_ratio", "panel"), where=_GROUP)),
                     unit="percent",

@@ -63,7 +63,7 @@ ROUTES: Final = (
     Route(
         f"{API}/inverters",
         "Each inverter: its place in the layout file, its last report, its state, and its newest day row "
-        "(`group_ratio`: its energy divided by the median of its group).",
+        "(`group_ratio`: the inverter's energy of the day, divided by the group's median).",
         json_answers.answer_inverters,
     ),
     Route(

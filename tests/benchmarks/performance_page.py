@@ -46,7 +46,8 @@ def _goals(kept: Mapping[str, Any]) -> str:
     start = min(kept["startup"]["wall_s"])
     rows = [
         (
-            f"processor time of a tick, as a multiple of an update of pyenphase, recording {each['recording']}",
+            "processor time of a tick, as a multiple of an update of pyenphase "
+            f"(with the recording {each['recording']})",
             "2.0",
             f"{(found := median(each['windows_ms']['recorder']) / median(each['windows_ms']['pyenphase'])):.2f}",
             found <= 2.0,
@@ -147,9 +148,12 @@ def _startup(found: Mapping[str, Sequence[float]]) -> str:
     rows = [
         ("elapsed time from start to the first request", *_seconds(found["wall_s"])),
         ("processor time from start to the first request", *_seconds(found["cpu_s"])),
-        ("for comparison: processor time of only Python and the recorder's imports", *_seconds(found["import_s"])),
         (
-            "for comparison: processor time of only Python and pyenphase's imports",
+            "for comparison: processor time of starting Python and loading the recorder's imports",
+            *_seconds(found["import_s"]),
+        ),
+        (
+            "for comparison: processor time of starting Python and loading pyenphase's imports",
             *_seconds(found["pyenphase_import_s"]),
         ),
     ]
@@ -255,7 +259,10 @@ def _find_drain(found: Mapping[str, Sequence[float]]) -> float:
 
 
 def _compare(costs: Mapping[str, Sequence[float]], name: str, *, by: Callable[[float, float], float]) -> float:
-    """Compare a recorder with the mean of the two that have nothing switched on. Return the median of the rounds."""
+    """Compare a recorder with the mean of the two that have nothing switched on, in each round.
+
+    Return the median of the rounds.
+    """
     rounds = zip(costs[name], *(costs[off] for off in OFF), strict=True)
     return median(by(cost, mean(nothing)) for cost, *nothing in rounds)
 
