@@ -159,5 +159,8 @@ def _suggest_cause(found: CtSample) -> str:
     if ct_w < reported_w:
         return "the production CT misses some inverters or a phase, or is on the wrong phase"
     if abs(ct_w - 2 * reported_w) <= 2 * _ALIKE * reported_w:
-        return "the production CT counts twice, or inverters that the gateway does not list feed in through it"
+        return (
+            "the production CT counts the same energy twice, "
+            "or inverters that the gateway does not list feed in through it"
+        )
     return "inverters that the gateway does not list feed in through the production CT"

@@ -10,7 +10,7 @@ from logger.readings.schema import Field, Measurement
 
 # fmt: off
 _MONEY: Final = (
-    Field("currency", "The currency of cost, income and saved. Absent if several currencies would mix.",
+    Field("currency", "The currency of `cost`, `income` and `saved`. Absent if several currencies would mix.",
         kind="string", made_of="the tariff file"),
     Field("cost", "The cost of the import, with tiers and standing charge.",
           made_of="the tariff's price at each tick"),
@@ -119,10 +119,10 @@ INVERTER_DAY = Measurement(
         Field("group_ratio",
               "Energy of the day, divided by the median of the group. "
               "Absent in groups of fewer than three inverters.",
-            made_of="the day's energy of all inverters with the same panel_group"),
+            made_of="energy_wh of this day, of each inverter with the same panel_group"),
         Field("group_ratio_7d",
               "Energy of the seven days that end with this day, divided by the median of the group.",
-            made_of="the energy of seven days of all inverters with the same panel_group"),
+            made_of="energy_wh of these seven days, of each inverter with the same panel_group"),
         Field("coverage_percent",
               "Arrived reports, as a percentage of the expected reports between the group's first and last report.",
             made_of="the number of the inverter's reports, and the times of the group's reports"),
@@ -213,7 +213,7 @@ INVERTER_HOUR = Measurement(
             made_of="the integral of the mean powers in the inverter's reports"),
         Field("group_wh",
               "The median energy of the group in the hour; absent in groups of fewer than three inverters.",
-            made_of="the energy of the hour of all inverters with the same panel_group"),
+            made_of="the median of energy_wh, over all inverters with the same panel_group"),
         Field("panel", "The panel's name; without a layout file its serial number.", kind="string",
             made_of="the layout file"),
     ),

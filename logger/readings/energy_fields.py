@@ -31,7 +31,7 @@ class EnergyMeaning:
     def describe_lifetime(self) -> str:
         """Return the help text for the lifetime energy."""
         plain = self.meaning.replace(" {}", "")
-        return f"Lifetime {plain[0].lower()}{plain[1:]}. Present only if a counter measures it."
+        return f"Lifetime {plain[0].lower()}{plain[1:]}. Present only if a counter measures this energy."
 
 
 def _count(meaning: str, counters: str, power: str = "") -> EnergyMeaning:
@@ -120,6 +120,6 @@ def list_estimated_energies(
 
 
 def _describe_estimated(name: str) -> str:
-    text = f"The part of {name}_wh that is estimated: shared between the days of a gap, or integrated from power"
+    text = f"The part of {name}_wh that is estimated (shared between the days of a gap, or integrated from power)"
     hidden = ", plus the energy that may be missing because import and export cancelled out in a gap"
     return f"{text}{hidden if name.endswith('_balanced') else ''}."

@@ -134,7 +134,8 @@ def markdown() -> str:
                 "## Counters",
                 "",
                 "The lifetime energies are computed only from validated values of the counters in this table. "
-                "Only the lifetime energy on the web page of the oldest gateways is written as the page gives it.",
+                "There is one exception: the lifetime energy on the web page of the oldest gateways is written "
+                "unchanged.",
                 "",
                 "| counter | meaning | sources, in order |",
                 "|---|---|---|",

@@ -74,7 +74,8 @@ DATA_SUMS: Final = Rowset("device data, summed",
     f"{paths.DEVICE_DATA}, sum over all inverters, if it counts fewer than 50 devices",
     device_data.device_data_sums, resolution_s=_REPORTS_S, rolls_over=True, is_seldom=True)
 INSTALLED: Final = Rowset("installed inverters",
-    f"{paths.INVENTORY}, else {paths.DEVICE_DATA}, {paths.V1_INVERTERS} or {paths.BLOCKS}", installed.count_inverters)
+    f"{paths.INVENTORY}, or if it is absent another document that counts inverters ({paths.DEVICE_DATA}, "
+    f"{paths.V1_INVERTERS} or {paths.BLOCKS})", installed.count_inverters)
 
 # --- batteries ------------------------------------------------------------------------------------------------
 
@@ -109,7 +110,8 @@ SITE_BATTERIES: Final = Rowset("site's batteries", paths.SECCTRL, batteries.site
 SITE_IQ_BATTERIES: Final = Rowset("site's IQ Batteries", f"{paths.SECCTRL}, if the site has an IQ Battery",
     batteries.site_iq_batteries)
 INSTALLED_BATTERIES: Final = Rowset("installed batteries",
-    f"{paths.ENSEMBLE}, type ENCHARGE, and {paths.INVENTORY}, type ACB, else {paths.V1_INVERTERS} or {paths.BLOCKS}",
+    f"{paths.ENSEMBLE}, type ENCHARGE, and {paths.INVENTORY}, type ACB, else {paths.V1_INVERTERS}, "
+    f"else {paths.BLOCKS}",
     installed.count_site_batteries)
 
 # --- grid, generator, contacts, the gateway itself ------------------------------------------------------------

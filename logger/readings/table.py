@@ -67,7 +67,8 @@ TOTALS = Measurement(
         Field("batteries", "AC Batteries and IQ Batteries.", (count(s.INSTALLED_BATTERIES, "installed"),),
             kind="int"),
         Field("battery_state", "State of the batteries: charging, discharging or idle. Absent without batteries.",
-            kind="string", made_of="the sign of battery_power_w; idle up to 30 W for each battery"),
+            kind="string",
+            made_of="the sign of battery_power_w; idle if the power is at most 30 W times the number of batteries"),
         Field("battery_charge_percent", "State of charge of all batteries together.",
             (formula(s.SITE_BATTERIES, "agg_soc, unless ENC_agg_soc or ACB_agg_soc contradicts it",
                      b.read_site_charge),
@@ -335,7 +336,7 @@ COMBINER_STATE = Measurement(
         Field("firmware", "Firmware version.", (text(s.COMBINER, "fw_version"),), kind="string"),
         Field("state", "The controller's state, in the gateway's own word.",
               (text(s.COMBINER, "admin_state_str"),), kind="string"),
-        Field("inventory_age_s", "Age of the inventory with the controller.",
+        Field("inventory_age_s", "Age of the inventory that lists the controller.",
             (formula(s.COMBINER, "age of the inventory", v.read_inventory_age),), kind="int"),
     ),
 )

@@ -165,5 +165,5 @@ def test_q_p26_a_house_that_uses_as_much_as_the_roof_makes_is_no_swapped_ct() ->
 
 def test_q_p26_a_ct_that_counts_twice_is_named_and_the_house_stays() -> None:
     found = play(lambda at: metered(at, 4000.0, -1500.0), 180, start=MORNING)
-    assert "counts twice" in found.warnings
+    assert "counts the same energy twice" in found.warnings
     assert found.last["load_power_w"] == 2500.0
