@@ -27,7 +27,7 @@ The page shows the queries of each panel, for readers who build their own boards
 | `v.timeRangeStart`, `v.timeRangeStop`, `$timeFilter` | the time shown |
 | `${__from}`, `${__to}` | the beginning and the end of the time shown, in milliseconds |
 | `v.windowPeriod`, `$__interval` | the length of the windows that give one value each, about one for each pixel |
-| `${gap}` | five minutes, or a three-hundredth of the time shown if that is longer |
+| `${gap}` | five minutes or a three-hundredth of the time shown, whichever is longer |
 | `${label:raw}` | the tag that names an inverter: `panel`, or `serial` without a layout file |
 
 The recorder writes a row for each local day, month and year ([fields](fields.md)). The boards read the rows of \

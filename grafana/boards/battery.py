@@ -170,7 +170,8 @@ BATTERY: Final = Board(
                 ),
                 curve(
                     "Temperature of each unit",
-                    "Temperature of each battery, or of its hottest cell if the battery reports it.",
+                    "Temperature of each IQ Battery. AC Batteries report only the temperature of their hottest cell "
+                    "(see the table).",
                     (24, 7),
                     CurveByTag(Rows("envoy_battery", ("temperature_c",)), "serial"),
                     zero=False,

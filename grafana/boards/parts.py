@@ -13,8 +13,8 @@ from grafana.transformations import sum_of
 
 MONEY: Final = (
     "Cost: the money for the energy from the grid, with the standing charge. Income: the money for the energy to the "
-    "grid. Saved: the cost that the house would have without sun and battery, minus the cost, plus the income. The "
-    "money of today is counted to the last quarter of an hour."
+    "grid. Saved: the cost that the house would have without sun and battery, minus the actual cost, plus the "
+    "income. Today's money is counted up to the last full quarter of an hour."
 )
 """What the panels with money show."""
 READING: Final = ("inverters", "production_power_w")

@@ -71,7 +71,7 @@ LIST_SUM: Final = Rowset("v1 list, summed",
     f"{paths.V1_INVERTERS}, the inverters that reported in the last 20 minutes",
     inverters.inverter_power_sum, grain="mean")
 DATA_SUMS: Final = Rowset("device data, summed",
-    f"{paths.DEVICE_DATA}, sum over all inverters, if it counts fewer than 50 devices",
+    f"{paths.DEVICE_DATA}, sum over all inverters, if the document counts fewer than 50 devices",
     device_data.device_data_sums, resolution_s=_REPORTS_S, rolls_over=True, is_seldom=True)
 INSTALLED: Final = Rowset("installed inverters",
     f"{paths.INVENTORY}, or if it is absent another document that counts inverters ({paths.DEVICE_DATA}, "

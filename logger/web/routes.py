@@ -56,7 +56,7 @@ ROUTES: Final = (
     Route(f"{API}/years", "All years, as in `envoy_year`.", span_answers.answer_years),
     Route(
         f"{API}/site",
-        "The sums over a site of several gateways, as in `envoy_site`, and its days, as in `envoy_site_day`; "
+        "The sums over a site of several gateways, as in `envoy_site`, and the site's days, as in `envoy_site_day`; "
         "`gateways` is null at a site of one gateway.",
         site_answers.answer_site,
     ),
