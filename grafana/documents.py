@@ -26,14 +26,15 @@ The page shows the queries of each panel, for readers who build their own boards
 | `${bucket}`, `${bucket_devices}`, `${bucket_daily}` | the three buckets; InfluxQL has a data source for each |
 | `v.timeRangeStart`, `v.timeRangeStop`, `$timeFilter` | the time shown |
 | `${__from}`, `${__to}` | the beginning and the end of the time shown, in milliseconds |
-| `v.windowPeriod`, `$__interval` | the length of the windows that give one value each, about one for each pixel |
+| `v.windowPeriod`, `$__interval` | the length of a time window; a curve has one value for each window, \
+about one for each pixel |
 | `${gap}` | five minutes or a three-hundredth of the time shown, whichever is longer |
 | `${label:raw}` | the tag that names an inverter: `panel`, or `serial` without a layout file |
 
 The recorder writes a row for each local day, month and year ([fields](fields.md)). The boards read the rows of \
 days, months and years, so no query contains a time zone. If several gateways are chosen, the boards show the sum of \
-energies, powers and amounts, and the mean of percentages, voltages, frequencies and temperatures. Of the extremes \
-and peaks of a day, and of ages, the boards show the least or the greatest value of all chosen gateways.
+energies, powers and amounts, and the mean of percentages, voltages, frequencies and temperatures. For the \
+extremes and peaks of a day, and for ages, the boards show the least or the greatest value among the chosen gateways.
 
 Grafana writes small powers in mW and small energies in mWh. A value mapping of each panel shows `< 1 W` instead of \
 mW, and `< 1 Wh` instead of mWh. A value of 0 is written as 0.

@@ -88,7 +88,7 @@ PANEL: Final = Board(
                 ),
                 curve(
                     "Power, and the median of its group",
-                    "Power of each report of the inverter. Grey: the median power of the inverters of its group.",
+                    "Power of each report of the inverter. Grey: the median power of the inverter's group.",
                     (24, 10),
                     MedianOfGroup(
                         "median_w",

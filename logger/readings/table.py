@@ -98,16 +98,16 @@ TOTALS = Measurement(
               "Power consumed, as the gateway counts it: a charging battery counts as consumption.",
             (number(s.TOTAL_METER, "activePower"),),
             made_of="production_power_w + net_power_w with a net CT; "
-                    "absent if their times differ, or if clearly below zero"),
+                    "absent if the two powers have different times, or if the sum is clearly below zero"),
         *list_totals("consumption"),
         Field("load_power_w", "Power that the house itself uses.",
             made_of="consumption_power_w + battery_power_w with a net CT, else consumption_power_w; "
-                    "absent if their times differ, or if clearly below zero"),
+                    "absent if the powers have different times, or if the result is clearly below zero"),
         *list_totals("load"),
         Field("net_power_w", "Power from the grid. Positive while importing.",
             (number(s.NET_METER, "activePower"), number(s.NET_BLOCK, "wNow")),
             made_of="consumption_power_w − production_power_w − battery_power_w with a total CT; "
-                    "absent if their times differ"),
+                    "absent if the powers have different times"),
         *list_totals("net"),
         *list_totals("grid_import"),
         *list_totals("grid_export"),
@@ -144,7 +144,7 @@ METER = Measurement(
     _meter_fields(
         s.METERS,
         number(s.METERS, "activePower"),
-        formula(s.METERS, "pwrFactor; activePower / apparentPower with the new metering", v.read_power_factor),
+        formula(s.METERS, "pwrFactor (with the new metering: activePower / apparentPower)", v.read_power_factor),
         formula(s.METERS, "voltage / number of phases in use", v.read_mean_volts),
         "Mean voltage of the phases.",
         "Sum of the currents of the phases.",
@@ -159,7 +159,7 @@ PHASE = Measurement(
     "totals",
     _meter_fields(
         s.PHASES,
-        formula(s.PHASES, "activePower; instantaneousDemand with the new metering", v.read_phase_watts),
+        formula(s.PHASES, "activePower (with the new metering: instantaneousDemand)", v.read_phase_watts),
         number(s.PHASES, "pwrFactor"),
         formula(s.PHASES, "voltage", v.read_mean_volts),
         "Voltage.",

@@ -81,7 +81,8 @@ class Enphase(Group):
         "https://enlighten.enphaseenergy.com/login/login.json", description="URL of the sign-in at Enphase."
     )
     token_url: Url = Field(
-        "https://entrez.enphaseenergy.com/tokens", description="URL of the gateway's token at Enphase."
+        "https://entrez.enphaseenergy.com/tokens",
+        description="URL at Enphase from which the recorder gets the gateway's token.",
     )
 
 
@@ -97,7 +98,7 @@ class Influxdb(Group):
         examples=["http://localhost:8086"],
     )
     api: Literal["auto", "1", "2", "3"] = Field("auto", description="Generation of InfluxDB: auto, 1, 2 or 3.")
-    token: InfluxToken = Field(SecretStr(""), description="Token that may write to the buckets (2.x, 3.x).")
+    token: InfluxToken = Field(SecretStr(""), description="Token that may write to the buckets (InfluxDB 2.x, 3.x).")
     org: Line = Field("", description="Organisation (2.x).")
     username: str = Field("", description="User (1.x with authentication).")
     password: SecretStr = Field(SecretStr(""), description="Password of INFLUXDB_USERNAME (1.x).")
@@ -106,8 +107,8 @@ class Influxdb(Group):
     )
     read_token: InfluxToken = Field(
         SecretStr(""),
-        description="Token that may read the buckets (2.x, 3.x); only `query --influxdb`, `backfill` and `doctor` "
-        "use it.",
+        description="Token that may read the buckets (InfluxDB 2.x, 3.x); only `query --influxdb`, `backfill` and "
+        "`doctor` use it.",
     )
     bucket: Bucket = Field(
         "envoy",
@@ -158,8 +159,8 @@ class RecorderSettings(Group):
 
     state_dir: FilePath = Field(
         "",
-        description="Folder for the store, token and certificate pin. Empty: $STATE_DIRECTORY, "
-        "/var/lib/envoy-logger if it exists, else ~/.local/state/envoy-logger.",
+        description="Folder for the store, token and certificate pin. Empty: $STATE_DIRECTORY if it "
+        "is set, else /var/lib/envoy-logger if this folder exists, else ~/.local/state/envoy-logger.",
     )
     site: Line = Field("", description="A name for the site, written as a tag on every point.")
     totals_interval_s: int = Field(
@@ -215,8 +216,8 @@ class RecorderSettings(Group):
     )
     http_hosts: HostNames = Field(
         "",
-        description="Further host names of the page, such as that of a reverse proxy, with commas in "
-        "between. IP addresses, localhost and this machine's own name are always allowed.",
+        description="Further host names under which browsers may open the page, such as that of a reverse proxy, "
+        "with commas in between. IP addresses, localhost and this machine's own name need no entry here.",
     )
     http_password: SecretStr = Field(
         SecretStr(""), description="Password for the page, the API and the metrics. Empty: no password is needed."

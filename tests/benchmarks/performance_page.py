@@ -81,7 +81,7 @@ def _goals(kept: Mapping[str, Any]) -> str:
             punctual >= 0.99,
         ),
         (
-            "page, metrics and MQTT switched on, nobody looks: additional processor time",
+            "additional processor time for page, metrics and MQTT while nobody looks at page or metrics",
             "10 %",
             f"{more_time:.0%}",
             more_time <= 0.1,
@@ -139,7 +139,7 @@ def _imports(found: Mapping[str, float], ticks: Sequence[Mapping[str, Any]]) -> 
     rows = [(part, f"{mb:.1f} MB") for part, mb in found.items()]
     rows += [
         ("all imports", f"{imported:.1f} MB"),
-        ("what a running recorder adds to its imports", f"{resident - imported:.1f} MB"),
+        ("what a running recorder needs in addition to all imports", f"{resident - imported:.1f} MB"),
     ]
     return _table(("part", "in memory"), rows, "lr")
 

@@ -249,7 +249,7 @@ ENERGY_QUESTIONS: Final = (
         select("mean(production_wh) AS production_wh", "envoy_hour", "730d", group='"month", "hour"'),
         ("month", "hour"), ("production_wh",), _shape, numbers=(30,),
         note="Hours are hours of the site's time zone, also when the clocks change. Hours in a gap of the recorder "
-        "have no point, so they do not change the mean.",
+        "have no point. So these hours do not change the mean.",
     ),
     Question(
         "hours",

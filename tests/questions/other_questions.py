@@ -117,8 +117,8 @@ OTHER_QUESTIONS: Final = (
         ("local_month",), (*_CHARGED, "percent"),
         _came_back,
         fits=has_battery, numbers=(20,),
-        note="If the battery's charge is higher at the end of a month than at its beginning, the month's percentage "
-        "is too low.",
+        note="If the battery's charge is higher at the end of a month than at the beginning of the month, the "
+        "percentage of this month is too low.",
     ),
     Question(
         "battery",
