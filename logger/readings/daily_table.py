@@ -10,7 +10,7 @@ from logger.readings.schema import Field, Measurement
 
 # fmt: off
 _MONEY: Final = (
-    Field("currency", "The currency of `cost`, `income` and `saved`. Absent if several currencies would mix.",
+    Field("currency", "The currency of `cost`, `income` and `saved`. Absent if the amounts have several currencies.",
         kind="string", made_of="the tariff file"),
     Field("cost", "The cost of the import, with tiers and standing charge.",
           made_of="the tariff's price at each tick"),
