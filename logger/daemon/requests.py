@@ -183,7 +183,7 @@ class Requests:
         if state.reported_lost or (not state.is_absent and (state.has_answered or state.is_silent)):
             self._changes.begin(
                 path,
-                f"{path} gives no document, so its measured values are left out, or read from another document: "
-                f"{error.message}",
+                f"{path} gives no document, so the values of this path are left out or read from another path; "
+                f"reason: {error.message}",
                 logging.INFO,
             )

@@ -167,7 +167,7 @@ class Shipper:
         if lease is None:
             if not live:
                 self._changes.end(
-                    f"retention {role}", f"no waiting {role} point is older than the retention of its bucket any more"
+                    f"retention {role}", f"all waiting {role} points are now within the retention of their bucket"
                 )
             return False
         self._progress.move("ship", _LEASE_TIME_S)

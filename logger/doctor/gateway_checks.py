@@ -185,8 +185,8 @@ def _judge_certificate(access: Access, pin: Pin | None, met: Pin | None, now: fl
     if pin is None:
         return note(CERTIFICATE, f"not pinned yet: {met.describe()}", "envoy-logger accept-certificate")
     if pin.fingerprint != met.fingerprint:
-        text = f"renewed: before {pin.describe()}, now {met.describe()}; the next poll accepts the new one"
-        return note(CERTIFICATE, text)
+        text = f"renewed: before {pin.describe()}, now {met.describe()}"
+        return note(CERTIFICATE, f"{text}; the recorder accepts the new certificate at its next poll")
     if not 0 < met.not_after - now < _ENDS_SOON_S:
         ended = ", ended and still trusted" if met.not_after and met.not_after <= now else ""
         return good(CERTIFICATE, f"the pinned certificate, {met.describe()}{ended}")
@@ -195,7 +195,7 @@ def _judge_certificate(access: Access, pin: Pin | None, met: Pin | None, now: fl
         return note(
             CERTIFICATE, text, "run envoy-logger accept-certificate after the gateway has renewed its certificate."
         )
-    return note(CERTIFICATE, f"{text}; the gateway renews the certificate, and the recorder accepts the new one")
+    return note(CERTIFICATE, f"{text}; the gateway renews it, and the recorder accepts the new certificate")
 
 
 async def _check_answers(

@@ -42,7 +42,7 @@ def check_clocks(now: float, gateway: GatewayInfo | None, influxdb: Server | Non
     if now < EARLIEST:
         report(bad(_CLOCK, "this machine's clock is not set, so the gateway is not polled", SET_OURS))
     elif gateway_s is not None and influxdb_s is not None and _agree_against_us(gateway_s, influxdb_s):
-        text = f"this machine's clock is {_describe_skew(-gateway_s)}: gateway and InfluxDB have another time"
+        text = f"this machine's clock is {_describe_skew(-gateway_s)}, compared with both the gateway and InfluxDB"
         report(bad(_CLOCK, text, SET_OURS))
     else:
         report(_judge_gateway_clock(gateway_s))
@@ -190,7 +190,7 @@ def _judge_status(status: dict[str, Json], now: float, start_command: str) -> Ch
             cure = f"read the recorder's log; then {RESTART}."
             return bad(_DAEMON, f"process {pid} has not responded for {age}", cure, _UNWELL)
         return note(_DAEMON, f"not running; its last status is {age} old", start_command)
-    text = f"process {pid} runs, status of {age} ago"
+    text = f"process {pid} runs; its status was written {age} ago"
     outlets = status.get("outlets")
     if isinstance(outlets, dict) and "page" in outlets:
         text += f"\npage at {describe_outlet(str(outlets['page']))}"

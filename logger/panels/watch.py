@@ -198,7 +198,7 @@ def _are_alike(ratios: Sequence[float]) -> bool:
 def _describe_weak(serial: str, group: str, days: int, ratio: float, least: float) -> str:
     others = f"group {group}" if group else "the site's panels"
     text = (
-        f"panel {serial} made {100 * ratio:.0f} % of the median of {others}, and less than {100 * least:.0f} % "
-        f"on {days} sunny days in a row"
+        f"panel {serial} made less than {100 * least:.0f} % of the median of {others} on {days} sunny days in a row; "
+        f"on the last of these days it made {100 * ratio:.0f} %"
     )
     return text if group else f"{text}; if this panel faces another way, name its group in LOGGER_LAYOUT_FILE"

@@ -232,8 +232,8 @@ class RecorderSettings(Group):
     store_max_mb: int = Field(2048, ge=16, le=4_000_000, description="Greatest size of the store on disk, in MiB.")
     shard: Shard = Field(
         "",
-        description="The share of ENPHASE_GATEWAYS_FILE for this recorder, such as 2/8; pod/8 takes the number "
-        "from the pod's name in a Kubernetes StatefulSet. Empty: all gateways.",
+        description="The part of ENPHASE_GATEWAYS_FILE that this recorder polls: 2/8 is the second of eight parts; "
+        "pod/8 takes the number of the part from the pod's name in a Kubernetes StatefulSet. Empty: all gateways.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severity of the logged lines: debug, info, warning or error."

@@ -81,7 +81,7 @@ def test_status_health_and_a_second_daemon_beside_a_running_one(site: Background
         text = program(tmp_path, "status", settings=settings)
         assert text.code == 0, text.err
         lines = text.out.splitlines()
-        assert re.match(r"running, status of \d+ seconds? ago", lines[0])
+        assert re.match(r"running; this status was written \d+ seconds? ago", lines[0])
         facts = {line[:10].strip(): line[11:] for line in lines[1:]}
         assert facts["gateway"].startswith(f"{site.simulator.model.serial}, firmware ")
         assert facts["gateway"].endswith(", answers")

@@ -157,8 +157,8 @@ OTHER_QUESTIONS: Final = (
         fits=has_meters, numbers=(23,),
         note="The answer is the most energy that a battery of any size could have kept and returned on the same day. "
         "A bigger battery also keeps energy over midnight; the answer does not contain this energy. "
-        "InfluxQL has no `min` of two columns. So the query subtracts the absolute "
-        "difference of both columns from their sum, which gives twice the smaller column, and halves the result.",
+        "InfluxQL has no `min` of two columns. So the query takes the sum of both columns, subtracts their absolute "
+        "difference, and halves the result. This gives the smaller column.",
     ),
     Question(
         "voltage",

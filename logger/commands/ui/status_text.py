@@ -115,7 +115,7 @@ def _describe_briefly(gateway: dict[str, Json]) -> tuple[str, ...]:
 def _describe_state(found: dict[str, Json], now: float) -> str:
     written_at, alive_until = number_or_zero(found.get("written_at")), number_or_zero(found.get("alive_until"))
     state = "running" if now < alive_until else "stopped" if alive_until <= written_at else "NOT MOVING"
-    return f"{state}, status of {format_span(now - written_at)} ago"
+    return f"{state}; this status was written {format_span(now - written_at)} ago"
 
 
 def _describe_gateway(gateway: dict[str, Json], now: float) -> list[str]:
