@@ -35,7 +35,7 @@ _NUMBERED = re.compile(r"#\s*(\d+)(\s|$)")
 
 
 @click.group(
-    "outbox", invoke_without_command=True, short_help="Show waiting points and refused lines; send points again."
+    "outbox", invoke_without_command=True, short_help="Show waiting points and refused lines; resend points."
 )
 @env_file_option
 @click.pass_context

@@ -198,7 +198,7 @@ def test_status_and_health_tell_a_stopped_daemon_from_one_that_hangs(tmp_path: P
         now = time.time()
         status.write_text(f'{{"written_at": {now + written}, "alive_until": {now + alive_until}}}')
         done = program(tmp_path, "status")
-        assert (done.code, done.out.split(",")[0]) == (code, word)
+        assert (done.code, done.out.split("; this status was written 1 minute ago")[0]) == (code, word)
         assert program(tmp_path, "status", "--json").code == code
         assert program(tmp_path, "health").code == code
     status.write_text(f'{{"written_at": {now}, "alive_until": {now}}}')
