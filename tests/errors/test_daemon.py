@@ -270,9 +270,13 @@ def test_an_impostor_gets_nothing_for_minutes_until_a_person_accepts_it(
 @pytest.mark.parametrize(
     ("answer", "what", "hint"),
     [
-        (Scripted(401, '{"code":"unauthorized","message":"unauthorized access"}'), "401", "INFLUXDB_TOKEN"),
-        (Scripted(404, '{"code":"not found","message":"bucket \\"x\\" not found"}'), "404", "envoy-logger setup"),
-        (Scripted(500, '{"code":"internal error","message":"boom"}'), "500", ""),
+        (Scripted(401, '{"code":"unauthorized","message":"unauthorized access"}'), "HTTP 401", "INFLUXDB_TOKEN"),
+        (
+            Scripted(404, '{"code":"not found","message":"bucket \\"x\\" not found"}'),
+            "HTTP 404",
+            "envoy-logger setup",
+        ),
+        (Scripted(500, '{"code":"internal error","message":"boom"}'), "HTTP 500", ""),
         (Scripted(cut="before"), "closed the connection|cannot be reached", ""),
     ],
     ids=["401", "404", "500", "cut"],
