@@ -40,8 +40,7 @@ class Broker:
 
         Raises BrokerError if the broker takes none of them for ten seconds.
         """
-        for message in messages:
-            self.link.publish(message)
+        self.link.publish(messages)
         try:
             await self.link.wait_until_taken()
         except TimeoutError as error:
@@ -144,16 +143,16 @@ def _stay_online(link: BrokerLink, will_topic: str) -> None:
 
     def take(message: Message, _is_kept: bool) -> None:
         if message.payload != ONLINE:
-            link.publish(Message(will_topic, ONLINE))
+            link.publish([Message(will_topic, ONLINE)])
 
-    link.publish(Message(will_topic, ONLINE))
+    link.publish([Message(will_topic, ONLINE)])
     link.follow(will_topic, take)
 
 
 async def _say_farewell(link: BrokerLink, will_topic: str) -> None:
     """Write `offline`, because the broker writes it only if the connection is lost."""
     link.unfollow(will_topic)
-    link.publish(Message(will_topic, OFFLINE))
+    link.publish([Message(will_topic, OFFLINE)])
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_FAREWELL_S):
             await link.wait_until_taken()

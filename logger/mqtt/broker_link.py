@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from paho.mqtt.client import Client, ConnectFlags, MQTTMessage, MQTTMessageInfo
@@ -28,7 +28,8 @@ If the recorder sends nothing for one and a half times this time, the broker reg
 _LOOK_S: Final = 100.0
 """Greatest number of seconds between two checks whether a ping is due.
 
-Each publishing checks as well. So a recorder that publishes each minute does not wake up only for this check.
+Each sending of messages checks as well, and the interval begins anew. So a recorder that publishes each minute does
+not wake up only for this check, and the broker never waits longer than this interval for a message or a ping.
 """
 _PATIENCE_S: Final = 10.0
 """Greatest number of seconds to wait for the broker while it receives nothing."""
@@ -95,12 +96,20 @@ class BrokerLink:
         self.client.message_callback_remove(topic)
         self.client.unsubscribe(topic)
 
-    def publish(self, message: Message) -> None:
-        """Send a message that the broker retains for later subscribers.
+    def publish(self, messages: Iterable[Message]) -> None:
+        """Send messages that the broker retains for later subscribers. Then check whether a ping is due.
 
         A repeated message has QoS 0: the broker does not confirm it, and a lost one is replaced by the next one. Any
         other message has QoS 1, and the broker confirms it.
         """
+        has_sent = False
+        for message in messages:
+            self._send(message)
+            has_sent = True
+        if has_sent:  # without a message the next check must not come later, because the broker would hear nothing
+            self._look_after()
+
+    def _send(self, message: Message) -> None:
         surety = _AT_MOST_ONCE if message.is_repeated else _AT_LEAST_ONCE
         info = self.client.publish(message.topic, message.payload, surety, retain=True)
         if not info.is_published():
@@ -112,7 +121,6 @@ class BrokerLink:
 
         Raises TimeoutError if the broker takes nothing for ten seconds.
         """
-        self._look_after()
         await self._wait_while(self._has_untaken)
 
     async def close(self) -> None:

@@ -17,8 +17,9 @@ from paho.mqtt import publish
 
 from logger.errors import BrokerError
 from logger.mqtt.broker import connect
-from logger.mqtt.broker_link import BrokerLink
+from logger.mqtt.broker_link import _LOOK_S, BrokerLink
 from logger.mqtt.entities import TOPICS
+from logger.mqtt.messages import Message
 from logger.mqtt.publish import serve_mqtt
 from tests.clocks import HandClock
 from tests.mqtt.broker_process import BrokerProcess, find_mosquitto, watching
@@ -164,6 +165,26 @@ def test_a_broker_that_answers_no_ping_loses_its_connection(
 
     with pytest.raises(BrokerError, match="closed the connection"):
         asyncio.run(play())
+
+
+def test_news_without_a_message_puts_no_ping_off(broker: BrokerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play() -> None:
+        loop, delays = asyncio.get_running_loop(), list[float]()
+        call_later = loop.call_later
+
+        def note(delay: float, *more: Any, **options: Any) -> asyncio.TimerHandle:
+            delays.append(delay)
+            return call_later(delay, *more, **options)
+
+        async with connect(configured(**settings_of(broker)).mqtt, "quiet") as link:
+            monkeypatch.setattr(loop, "call_later", note)
+            await link.publish([])
+            assert _LOOK_S not in delays
+            await link.publish([Message("a", "1"), Message("b", "2", is_repeated=True)])
+            assert delays.count(_LOOK_S) == 1
+            monkeypatch.undo()
+
+    asyncio.run(play())
 
 
 def test_a_wrong_password_is_told_with_its_cure(here: Stage, tmp_path: Path) -> None:
