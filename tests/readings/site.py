@@ -149,7 +149,7 @@ def snapshot(
 ) -> Snapshot:
     """Every path has had its word, but the `unknown` ones; documents came 5 s after the tick unless `received`."""
     came = received or {}
-    documents = {path: Document(path, body, came.get(path, tick + 5.0), 0.1) for path, body in bodies.items()}
+    documents = {path: document(path, body, came.get(path, tick + 5.0)) for path, body in bodies.items()}
     info = GatewayInfo(INFO.serial, INFO.firmware, INFO.part_number, True, True, skew_s)
     return Snapshot(info, tick, documents, since or {}, paths.PATHS - documents.keys() - set(unknown))
 

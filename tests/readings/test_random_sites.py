@@ -22,6 +22,7 @@ from tests.readings.site import (
     STORAGE,
     Recorder,
     battery,
+    document,
     ensemble,
     inverter,
     meter,
@@ -137,7 +138,7 @@ def played(site: Site) -> list[Played]:
         at = START + number * MINUTE
         for path, body in documents(site, number).items():
             if path not in now.silent:
-                known[path] = Document(path, body, at + 1.0, 0.1)
+                known[path] = document(path, body, at + 1.0)
         snapshot = Snapshot(INFO, at, dict(known), {"totals": since, "devices": since}, paths.PATHS - known.keys())
         result = recorder.read(snapshot, BOTH)
         since = at + 2.0
@@ -207,7 +208,7 @@ def test_a_first_today_is_at_most_what_the_inverters_can_have_made(
         paths.V1_INVERTERS: [{**inverter(f"1220000000{n:02d}", at - 60, 0), "maxReportWatts": most}
                              for n, most in enumerate(maxima)],
     }  # fmt: skip
-    documents = {path: Document(path, body, at + 1.0, 0.1) for path, body in bodies.items()}
+    documents = {path: document(path, body, at + 1.0) for path, body in bodies.items()}
     recorder = Recorder()
     written = []
     for later in (0, MINUTE, 6 * 3600):

@@ -12,7 +12,7 @@ from logger.daemon.gateway_state import GatewayState
 from logger.daemon.tick import TickResult, run_tick
 from logger.energy.state import EnergyState
 from logger.gateway.endpoints import plan
-from logger.model import Document, GatewayInfo, Json, Snapshot
+from logger.model import GatewayInfo, Json, Snapshot
 from logger.readings import paths
 from logger.readings.source_selection import Sources
 from logger.readings.wanted import find_wanted
@@ -31,6 +31,7 @@ from tests.readings.site import (
     Bodies,
     Body,
     battery,
+    document,
     ensemble,
     inverter,
     meter,
@@ -58,7 +59,7 @@ def documents_of(plant: InventedGateway) -> dict[str, Any]:
 def polled(info: GatewayInfo, bodies: Bodies, at: int = NOON) -> TickResult:
     """A first poll, of what this gateway's plan asks alone."""
     asked = {endpoint.path for endpoint in plan(info)}
-    documents = {path: Document(path, body, at + 5.0, 0.1) for path, body in bodies.items() if path in asked}
+    documents = {path: document(path, body, at + 5.0) for path, body in bodies.items() if path in asked}
     snapshot = Snapshot(info, at, documents, {}, paths.PATHS - documents.keys())
     return run_tick(snapshot, BOTH, GatewayState(), Site(zone="UTC"))
 
@@ -137,7 +138,7 @@ def test_where_a_generator_is_set_up_its_state_is_asked_for_each_minute() -> Non
     bodies = {**controller(mains_oper_state="closed"), paths.GENERATOR_CONFIG: {"model": "x"}}
 
     def asked(config: Json) -> tuple[bool, bool]:
-        known = {p: Document(p, b, NOW, 0.1) for p, b in {**bodies, paths.GENERATOR_CONFIG: config}.items()}
+        known = {p: document(p, b, NOW) for p, b in {**bodies, paths.GENERATOR_CONFIG: config}.items()}
         found = find_wanted(Snapshot(INFO, NOW, known, {}, frozenset({paths.INVENTORY})), Sources(), EnergyState())
         return paths.GENERATOR in found.paths, {paths.GENERATOR, paths.ENSEMBLE} <= found.often
 
@@ -151,9 +152,7 @@ def test_a_gateway_before_tokens_may_have_batteries() -> None:
     assert totals(found)["batteries"] == 1
     assert totals(found)["battery_power_w"] == 900.0
     assert grid(found)["grid_state"] == "on-grid"
-    known = {
-        path: Document(path, bodies[path], NOW, 0.1) for path in (paths.ENSEMBLE, paths.METERS, paths.V1_INVERTERS)
-    }
+    known = {path: document(path, bodies[path], NOW) for path in (paths.ENSEMBLE, paths.METERS, paths.V1_INVERTERS)}
     asked = find_wanted(Snapshot(LEGACY, NOW, known, {}, frozenset({paths.INVENTORY})), Sources(), EnergyState())
     assert {paths.ENSEMBLE_POWER, paths.SECCTRL} <= asked.paths & {endpoint.path for endpoint in plan(LEGACY)}
 
