@@ -120,7 +120,8 @@ ENERGY: Final = Board(
                 heat(
                     "The sun of a year, hour by hour",
                     "Energy from the sun in each local hour of each local day, over 52 weeks. No colour: the hour "
-                    "had no sun, or was not recorded. Hours of the day without sun in the whole year are left out.",
+                    "had no sun, or was not recorded. An hour of the day is left out if it had no sun in the whole "
+                    "year.",
                     (24, 9),
                     HoursOfDays(Rows("envoy_hour", ("production_wh",))),
                     unit="watth",

@@ -1,4 +1,6 @@
-"""Sends requests to the running recorder, which alone owns the store, over a Unix socket. `socket_server` answers.
+"""Sends requests over a Unix socket to the running recorder, which alone owns the store.
+
+The module `socket_server` answers the requests.
 
 The socket is `control` in the runtime folder, for the recorder's own user and root. Each message is one JSON object
 on one line. `{"ask": NAME, "with": {…}}` is answered by `{"answer": …}` or by `{"error": {"kind", "what", "hint"}}`.

@@ -40,9 +40,9 @@ class Collected:
 
 
 class Findings:
-    """Logs the beginning and the end of each site warning, and of each absence of a value, once each.
+    """Logs each site warning, and each value that is absent: once at the beginning, and once at the end.
 
-    `record` stores an event with the next tick.
+    A site warning with `is_daily` is also logged each day. `record`: stores an event with the next tick.
     """
 
     def __init__(self, changes: log.Changes, record: Callable[[Event], None]) -> None:

@@ -71,9 +71,10 @@ def read_counting(books: Mapping[str, Json]) -> Counting:
 
 
 def list_sources(sources: Sources) -> dict[str, str]:
-    """Return the source of each field, of each counter, and of each counter with a fixed source.
+    """Return the source of each field and of each counter.
 
-    The keys are `measurement.field`, `counter.<name>` and `pinned.<name>`.
+    The keys are `measurement.field` and `counter.<name>`. If the source of a counter is pinned, the key
+    `pinned.<name>` holds this source, too.
     """
     return {
         **sources.fields,

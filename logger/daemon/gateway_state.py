@@ -77,9 +77,10 @@ def dump_state(
 
 
 def load_state(parts: Parts, reports: Mapping[str, Sequence[Report]]) -> GatewayState:
-    """Convert stored parts to a state, also parts of versions before 0.1.0. Without parts the state is empty.
+    """Convert stored parts to a state. Without parts the state is empty.
 
-    A part that cannot be read is replaced by an empty one, with a warning.
+    Parts from versions before 0.1.0 can be converted, too. A part that cannot be read is replaced by an empty part,
+    with a warning.
     """
     if not parts:
         return GatewayState(readings=ReadingsState(reports=reports))

@@ -94,7 +94,7 @@ def account(before: EnergyState, tick: Tick, prices: Prices = NO_PRICES) -> Acco
 
 
 class _Entry:
-    """Collect the changes of one tick to the state, counter by counter.
+    """Collect, counter by counter, how one tick changes the state.
 
     `was_balanced`: True if the previous tick balanced import and export over the phases.
     """

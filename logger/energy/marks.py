@@ -29,12 +29,12 @@ def mark_quantities(
 ) -> tuple[EnergyState, tuple[Event, ...]]:
     """Update the mark of each quantity whose counters were all accepted in this tick. Return the state, and events.
 
-    The mark of a quantity holds its energies as they are written: the lifetime energy and the energy of today. Its
-    lifetime energy does not change until all counters of the quantity have changed. The mark of a quantity that needs
-    none (see `_list_marked`) is removed. If one of the counters was rebaselined, or the quantity now has other
-    counters, a new mark begins with the figures of this tick. If the sum of the counters is too far below the mark to
-    be true, the quantity is left out of the open day. `state`: the state after the tick. `accepted`: the accepted
-    values in Wh. `resets`: the counters that were rebaselined in this tick.
+    The mark of a quantity holds the energies of this quantity as they are written: the lifetime energy and the energy
+    of today. The lifetime energy in the mark does not change until all counters of the quantity have changed. If a
+    quantity needs no mark (see `_list_marked`), its mark is removed. If one of the counters was rebaselined, or the
+    quantity now has other counters, a new mark begins with the figures of this tick. If the sum of the counters is
+    too far below the mark to be true, the quantity is left out of the open day. `state`: the state after the tick.
+    `accepted`: the accepted values in Wh. `resets`: the counters that were rebaselined in this tick.
     """
     before, events = state.marks, list[Event]()
     marks, marked = dict(before), _list_marked(state.wiring, _list_coarse(tick))
@@ -125,8 +125,8 @@ def _most_short_wh(known: Mark, state: EnergyState, tick: Tick) -> float:
 def _list_marked(wiring: Wiring | None, coarse: frozenset[str]) -> Mapping[str, Mapping[str, int]]:
     """Return the quantities for which a `Mark` is stored, with their counters and the sign of each counter.
 
-    The mark of a quantity holds its energies as they are written. A mark is stored for a sum of counters if the sum
-    can only rise, or if its counters change at different times.
+    The mark of a quantity holds the energies of this quantity as they are written. A mark is stored for a sum of
+    counters if the sum can only rise, or if the counters change at different times.
     `coarse`: the counters that rise in steps of some minutes, or that were read back from InfluxDB.
     """
     return {

@@ -177,9 +177,9 @@ def _add_unpriced(items: Iterable[Unpriced]) -> tuple[Unpriced, ...]:
 
 
 def fill_days(live: EnergyState, past: EnergyState, dates: Collection[str]) -> tuple[EnergyState, list[str]]:
-    """Copy the extremes of the given dates from `past` to closed days of `live` that have no extremes.
+    """Copy extremes from `past` to `live`, for closed days of `live` that have no extremes.
 
-    Return the new state, and the dates of these days.
+    Only the days in `dates` are filled. Return the new state, and the dates of the filled days.
     """
     again = {day.date: day.extremes for day in past.past if day.date in dates and day.extremes != Extremes()}
     filled = [day.date for day in live.past if day.date in again and day.extremes == Extremes()]

@@ -76,7 +76,7 @@ class Writer:
 
     @property
     def most_lines(self) -> int:
-        """Return how many lines one request may contain at most."""
+        """Return the greatest number of lines that one request may contain."""
         return MOST_LINES[self._dialect or "1"]
 
     async def dialect(self) -> Dialect:

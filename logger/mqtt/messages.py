@@ -97,7 +97,7 @@ class Messages:
         return recorder_availability_of(self._of(gateway))
 
     def list_new(self, seen: Present) -> Iterator[Message]:
-        """Make the messages for all that is new in `seen`, the present readings, since the last call."""
+        """Make the messages for everything that is new since the last call. `seen`: the present readings."""
         look = seen.newest, seen.newest.revision, seen.troubles, seen.now // _LOOK_S
         if look == self._seen:
             return

@@ -1,8 +1,8 @@
 """Detect silent inverters, weak panels and changes of the reporting interval. Pure.
 
 A panel's ratio is its energy of a day, divided by the median of its group. Panels without a group in the layout file
-are one group, of which it is unknown whether all panels face the same way. So if too many of their ratios are far
-from 1, or if the usual ratio of such a panel is low, the panel is compared with its own usual ratio.
+are one group. It is unknown whether all panels of this group face the same way. So if too many of their ratios are
+far from 1, or if the usual ratio of such a panel is low, the panel is compared with its own usual ratio.
 """
 
 from __future__ import annotations

@@ -144,9 +144,10 @@ class _V1Setup:
             await self._do(f"ALTER {where} DURATION {change}s{shards}")
 
     async def _list_policies(self, database: str, policy: str) -> dict[str, int]:
-        """Return name → seconds of one retention policy: of `policy`, or of the default policy if `policy` is empty.
+        """Return the name of one retention policy → the seconds for which this policy keeps data; 0 is for ever.
 
-        Return an empty mapping if the database has no such policy.
+        The policy is `policy`, or the default policy if `policy` is empty. Return an empty mapping if the database
+        has no such policy.
         """
         if database in self._made:  # in a dry run the database does not exist on the server
             return {_FIRST_POLICY: self._made[database]} if policy in ("", _FIRST_POLICY) else {}

@@ -102,7 +102,10 @@ class _Setup:
         return step
 
     async def _read_retentions(self) -> dict[str, int]:
-        """Return database → seconds, 0 without a limit; empty if the server does not tell its retentions."""
+        """Return the name of each database → the seconds for which it keeps data; 0 is for ever.
+
+        Return an empty mapping if the server does not tell its retentions.
+        """
         answer = await self._get(_QUERY_PATH, {"db": "_internal", "q": _RETENTIONS, "format": "json"})
         try:
             rows = _PERIODS.validate_json(answer.body) if answer.status == 200 else []

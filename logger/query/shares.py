@@ -22,7 +22,7 @@ def compute_shares(energies: Sequence[float | None]) -> tuple[Cell, Cell]:
 def explain_shares(rows: Iterable[Sequence[float | None]]) -> dict[str, str]:
     """Return column name → the reason why own use or self-sufficiency is unknown.
 
-    `rows`: the energies made, used, bought and sold of each row.
+    `rows`: for each row, four energies: made, used, bought and sold.
     """
     reasons: dict[str, dict[str, None]] = {column.name: {} for column in SHARES}
     for made, used, bought, sold in rows:

@@ -79,8 +79,8 @@ def take_sample(at: int, totals: Mapping[str, Value], read_from: ReadFrom, view:
 def compare_sources(samples: Sequence[CtSample], most_w: float | None, wiring: Wiring) -> dict[str, SiteWarning]:
     """Return a site warning if production CT and inverters differ by more than a fifth over the last two sunny hours.
 
-    If the CT shows more than the inverters, of which one has no recent report, return no site warning. If the CT is
-    reversed, or measured nothing for two hours, the warning leaves out the powers and energies that are
+    If the CT shows more than the inverters, and an inverter has no recent report, return no site warning. If the CT
+    is reversed, or measured nothing for two hours, the warning leaves out the powers and energies that are
     computed with the CT. If there is only one sample, return a site warning only if the CT shows nothing while the
     sun shines. `most_w`: the greatest power that the inverters can make together.
     """

@@ -228,7 +228,8 @@ def _derive(
 def _is_polled(snapshot: Snapshot, sources: Sources, energy: EnergyState) -> bool:
     """Return True if the gateway answered since the last tick.
 
-    If no counter and no production power is polled each minute, an answer within `SELDOM_S` seconds is enough.
+    At some sites every counter and the production power are read from documents that are not polled each minute. At
+    such a site an answer in the last `SELDOM_S` seconds is enough.
     """
     since = snapshot.since.get("totals", -math.inf)
     power = sources.fields.get("envoy_totals.production_power_w", "")

@@ -143,7 +143,7 @@ class Measurement:
     def __post_init__(self) -> None:
         """Compute `rowsets` and `readable` from the fields.
 
-        `rowsets` holds the rowsets of the fields' keys, in the order of the keys, and then those of `listed_by`.
+        `rowsets` holds the rowsets of the fields' keys, in the order of the keys. The rowsets of `listed_by` follow.
         """
         read_from = (key.rowset for item in self.fields for key in item.keys)
         listed_by = (rowset for group in self.listed_by for rowset in group)

@@ -89,7 +89,7 @@ def source_of(name: str) -> Source:
 
 
 def is_counted_seldom(counter_sources: Iterable[str], power_source: str) -> bool:
-    """Return True if no document of a counter or of the production power is polled each minute.
+    """Return True if all counters and the production power are read from documents that are not polled each minute.
 
     At such a site a tick without an answer is not a gap.
     """

@@ -1,8 +1,8 @@
 """Doubt a gateway's sum over its inverters that stays the same while the inverters report other powers. Pure.
 
-`/api/v1/production` and the interval database have no time of their own, and some firmware stops renewing them. After
-an update the sum of the earlier firmware may remain. In both cases the inverters' own reports are renewed, and their
-sum differs clearly from the gateway's sum.
+`/api/v1/production` and the interval database do not state when they were renewed, and some firmware stops renewing
+them. After a firmware update the sum of the earlier firmware may remain. In both cases the inverters still report,
+and the sum of their reports differs clearly from the gateway's sum.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Roof:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A sum's figures, the time of their last change, and the roof's power in W at that time."""
+    """A sum's power in W and lifetime energy in Wh, the time of their last change, and the roof's power in W then."""
 
     watts: float
     lifetime: float
@@ -105,11 +105,12 @@ def doubt_sums(snapshot: Snapshot, sums: Sums) -> Snapshot:
 
 
 def _is_doubted(known: Standing, roof: Roof, document: Document) -> bool:
-    """Return True if a sum of the gateway is not renewed any more.
+    """Return True if a sum that the gateway gives cannot be believed.
 
-    Either the sum is almost zero and its lifetime energy is less than an hour's production of the inverters, or the
-    sum stays the same while the inverters' own reports change. `known`: the sum and its last change. `roof`: the sum
-    of the inverters' reports. `document`: the newest one with the sum.
+    There are two cases. First, the sum is almost zero, and the gateway's lifetime energy is less than the inverters
+    make in an hour. Second, the sum has stayed the same while the inverters' reports changed, and is now far from the
+    sum of these reports. `known`: the gateway's sum and its last change. `roof`: the sum of the inverters' reports.
+    `document`: the newest document with the gateway's sum.
     """
     is_nothing, is_new = known.watts < _NOTHING * roof.watts, known.lifetime < roof.watts
     if is_nothing and is_new:

@@ -84,12 +84,12 @@ def read_apparent_energy(row: Row, _view: View) -> float | None:
 
 
 def read_heard(row: Row, _view: View) -> bool | None:
-    """Return whether the inverter reported recently, from a row with flags."""
+    """Return the row's flag `heard`: whether the inverter reported recently."""
     return row.flag("heard")
 
 
 def read_delivering(row: Row, _view: View) -> bool | None:
-    """Return whether the inverter reported recently and with a power above zero, from a row with flags."""
+    """Return the row's flag `delivering`: whether the inverter reported recently, with a power above zero."""
     return row.flag("delivering")
 
 

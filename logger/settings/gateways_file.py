@@ -84,7 +84,11 @@ class _GatewayTable(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class GatewayEntry:
-    """One gateway of the file: its values, its secrets, and the origin of each, by the name of the setting."""
+    """One gateway of the file.
+
+    `values`: setting → value. `secrets`: setting → secret. `origins`: setting → the place of its value or secret.
+    `line`: the line at which the gateway's table begins.
+    """
 
     values: Mapping[str, object]
     secrets: Mapping[str, str] = field(repr=False)

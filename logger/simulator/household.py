@@ -107,7 +107,10 @@ class Household(SiteFacts):
 
 @lru_cache(maxsize=1024, typed=True)
 def _compute_state(site: Household, now: float) -> SiteState:
-    """Return a site's state at a time. The result is cached, because documents of one time need the same state."""
+    """Return a site's state at the time `now`.
+
+    The result is cached, because several documents of the same time need the state.
+    """
     slot, within_s = divmod(now, SLOT_S)
     day, number = divmod(int(slot), SLOTS)
     row, totals = _days(site).day(day)[number]

@@ -85,7 +85,10 @@ class Moment:
 
 @lru_cache(maxsize=16)
 def _list_inverters(site: Household, now: float) -> tuple[Inverter, ...]:
-    """List a site's inverters at a time. The result is cached, because several documents of one time list them."""
+    """List a site's inverters, with their last reports at the time `now`.
+
+    The result is cached, because several documents of the same time list the inverters.
+    """
     return tuple(
         Inverter(
             number, serial_of(number), _FIRST_DEVICE + PER_DEVICE * number, _FIRST_CHANNEL + PER_DEVICE * number,

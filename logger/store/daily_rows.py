@@ -93,8 +93,8 @@ def ack(connection: sqlite3.Connection, lease: Lease, refused_lines: int) -> Non
 def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -> tuple[int, int | None]:
     """Mark rows as waiting to be sent: those with ids greater than `after`, at most `limit` rows.
 
-    Rows of days that had ended in every time zone before `since` (unix seconds) are left out. Returns the number of
-    marked rows, and the last id, from which to continue (None at the end).
+    A row is left out if its day was over in every time zone at `since` (unix seconds). Returns the number of marked
+    rows, and the last id, from which to continue (None at the end).
     """
     ids = connection.execute(
         "SELECT id FROM daily WHERE id > ? AND day >= ? ORDER BY id LIMIT ?",
@@ -107,7 +107,7 @@ def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -
 def read_sent(connection: sqlite3.Connection, since: int, after: int, max_lines: int) -> Sent | None:
     """Read undamaged delivered rows with ids greater than `after`; None at the end.
 
-    Rows of days that had ended in every time zone before `since` (unix seconds) are left out.
+    A row is left out if its day was over in every time zone at `since` (unix seconds).
     """
     found = connection.execute(
         "SELECT id, line FROM daily WHERE id > ? AND day >= ? AND NOT dirty ORDER BY id LIMIT ?",
@@ -170,5 +170,5 @@ def _compress(line: bytes) -> bytes:
 
 
 def _find_earliest_day(at: int) -> str:
-    """Return a date that is not later than the local date in any time zone at a unix second."""
+    """Return an ISO date: at the unix second `at`, no time zone has an earlier date."""
     return datetime.fromtimestamp(max(0, at - 14 * 3600), UTC).date().isoformat()

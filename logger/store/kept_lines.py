@@ -20,8 +20,8 @@ def read(
 ) -> tuple[list[bytes], int | None]:
     """Read one page of lines of the ticks from `since` to before `until`, in unix seconds.
 
-    Returns the lines, and the value of `after` for the next page (None at the end). Of the role `daily`, the daily
-    rows of all days are read first, and then the hours.
+    Returns the lines, and the value of `after` for the next page (None at the end). For the role `daily`, the
+    daily rows of all days come first, and the hours follow.
     """
     if role != "daily":
         return outbox_rows.read_lines(connection, role, since, until, after, _PAGE_BYTES)

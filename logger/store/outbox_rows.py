@@ -211,7 +211,10 @@ def purge(connection: sqlite3.Connection, before: int | None, limit: int) -> int
 
 
 def drop_oldest(connection: sqlite3.Connection, limit: int) -> Dropped | None:
-    """Delete up to `limit` undelivered rows, the oldest first, and count these rows as dropped; None without rows."""
+    """Delete up to `limit` undelivered rows, the oldest first, and count these rows as dropped.
+
+    Return what was dropped; None if no row was undelivered.
+    """
     rows: list[tuple[int, int, int, str]] = []
     for role in ROLES:
         rows += connection.execute(

@@ -166,7 +166,7 @@ class Store:
                 return lease
 
     def lease_daily(self, max_lines: int = MAX_LINES) -> Lease | None:
-        """Lease the daily rows that must be sent, and then the hours; None if nothing waits."""
+        """Lease the daily rows that must be sent. If there are none, lease hours. Return None if nothing waits."""
         rows, damaged = self._file.read(daily_rows.lease, max_lines)
         if damaged:
             self._file.write(daily_rows.drop, damaged)
@@ -237,7 +237,7 @@ class Store:
         return self._file.read(figures.count, self._pending, self._missed, self._file.count_bytes())
 
     def list_refused(self, after: int = 0, limit: int = 1000) -> list[RefusedRow]:
-        """List up to `limit` refused lines with ids after `after`."""
+        """List up to `limit` refused lines whose ids are greater than `after`."""
         return self._file.read(refused_rows.read, after, limit)
 
     def retry(self, ids: Sequence[int]) -> int:
@@ -264,8 +264,8 @@ class Store:
     def replay_daily(self, since: int, after: int = 0) -> tuple[int, int | None]:
         """Let some daily rows wait for delivery again: rows with ids greater than `after`.
 
-        Rows of days that had ended in every time zone before `since` (unix seconds) are left out. Returns the number
-        of rows that wait again, and the value of `after` for the next call; None at the end.
+        A row is left out if its day was over in every time zone at `since` (unix seconds). Returns the number of rows
+        that wait again, and the value of `after` for the next call; None at the end.
         """
         return self._file.write(daily_rows.replay, since, after, STEP)
 
@@ -274,8 +274,8 @@ class Store:
     ) -> tuple[list[bytes], int | None]:
         """Read some lines of a role, delivered or not, of ticks from `since` to before `until`, in unix seconds.
 
-        Returns the lines, and the value of `after` for the next call (None at the end). Of the role `daily`, the
-        daily rows of all days are read first, and then the hours.
+        Returns the lines, and the value of `after` for the next call (None at the end). For the role
+        `daily`, the daily rows of all days come first, and the hours follow.
         """
         return self._file.read(kept_lines.read, role, since, until, after)
 

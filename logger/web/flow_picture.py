@@ -40,7 +40,7 @@ class Branch:
 
 
 def draw_flow(totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wording, *, is_metered: bool) -> Markup:
-    """Draw the picture of the newest totals, with the branches that this site measures.
+    """Draw the picture of the newest totals: the sun, and grid, house and battery as far as the site measures them.
 
     `is_metered`: the site measures grid and house, even if their powers are unknown now.
     """
@@ -59,7 +59,7 @@ def draw_flow(totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wording
 def _list_flows(
     totals: Mapping[str, Any], grid: Mapping[str, Any], words: Wording, *, is_metered: bool
 ) -> list[Branch]:
-    """Return the branches of the picture that this site measures."""
+    """Return the branches of the picture: the sun, and grid, house and battery as far as the site measures them."""
     watts: list[float | None] = [totals.get(f"{name}_power_w") for name in ("production", "load", "net")]
     made, used, net = watts
     flows = [Branch("sun", words.say("sun"), words.power(made), made or 0.0)]

@@ -30,7 +30,7 @@ _FLAGS: Final = ("communicating", "producing", "operating", "fault", "conditions
 
 
 async def answer_now(question: Question) -> Json:
-    """Answer with the newest totals, today's own use and self-sufficiency, grid, batteries and present problems."""
+    """Answer with the newest totals, grid, batteries and problems, and with own use and self-sufficiency of today."""
     site = question.site
     reading, scope = await site.find_totals(), await site.make_scope()
     is_today = reading is not None and reading.time >= scope.since

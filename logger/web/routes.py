@@ -31,7 +31,7 @@ class Route:
 ROUTES: Final = (
     Route(
         f"{API}/now",
-        "The newest totals, today's own use and self-sufficiency, grid, batteries, and the present problems with "
+        "The newest totals, grid and batteries, own use and self-sufficiency of today, and the present problems with "
         "their cures. `at` is the last tick at which the gateway answered. `is_fresh` is true if the gateway "
         "answered at one of the last two ticks. If the recorder began to count today's energy only after midnight, "
         "`counted` holds the energy since that time.",

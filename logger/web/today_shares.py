@@ -1,4 +1,4 @@
-"""Computes today's own use and self-sufficiency for the page and the JSON API.
+"""Computes own use and self-sufficiency of today for the page and the JSON API.
 
 If the energies of the whole day are unknown, the answer also has the energies counted so far.
 """
@@ -19,7 +19,7 @@ _RATIOS: Final = ("own_use_percent", "self_sufficient_percent")
 
 
 def answer_today(reading: Reading | None, scope: Scope) -> dict[str, Json]:
-    """Return today's own use and self-sufficiency in percent.
+    """Return own use and self-sufficiency of today, in percent.
 
     If the whole day is not known, also return the energies counted so far.
 

@@ -184,7 +184,7 @@ def _ask_credentials(terminal: Terminal, target: Target, server: Server) -> Targ
 def _choose_admin(terminal: Terminal, draft: Draft, answers: Answers, server: Server) -> Admin | None:
     """Choose the administrator who creates missing buckets and tokens.
 
-    Return None if the person chooses credentials of their own that may write, so that nothing has to be created.
+    Return None if the person chooses to enter existing credentials that may write. Nothing has to be created then.
     """
     token = answers.admin_token or draft.before.influxdb.admin_token.get_secret_value()
     admin = Admin(token, answers.admin_user, answers.admin_password or "")

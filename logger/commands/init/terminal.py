@@ -50,7 +50,7 @@ def _translate(text: str) -> str:
 
 
 def missing_answer(option: str) -> click.UsageError:
-    """Make the error for a question without a default if no person can be asked.
+    """Make the error for a question that has no default and cannot be put to a person.
 
     `option`: the option of `init` with which the answer can be given.
     """

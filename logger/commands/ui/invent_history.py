@@ -104,7 +104,7 @@ def invent_history(
 
 
 def _list_documents(model: SiteModel, endpoints: tuple[Endpoint, ...], at: int) -> Iterator[tuple[str, Document]]:
-    """Read every document that the invented gateway has at a time. Yield path and document."""
+    """Read every document that the invented gateway has at the time `at`. Yield path and document."""
     for endpoint in endpoints:
         reply = model.answer(endpoint.path, at)
         if endpoint.path in paths.PATHS and reply.status == 200:

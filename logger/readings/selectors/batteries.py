@@ -117,7 +117,10 @@ def infer_ac_batteries(view: View) -> int | None:
 
 
 def _count_iq_batteries(view: View) -> int | None:
-    """Count the IQ Batteries in the inventory; if it surely lists none, those in `/ivp/ensemble/power`."""
+    """Count the IQ Batteries in the inventory; None if unknown.
+
+    If the inventory surely lists no IQ Battery, count the IQ Batteries in `/ivp/ensemble/power`.
+    """
     listed = encharge_inventory(view)
     return how_many(listed) if listed is not ABSENT else len(list_powers(view.find_fact(paths.ENSEMBLE_POWER)) or ())
 

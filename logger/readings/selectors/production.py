@@ -42,7 +42,7 @@ def _totals(view: View) -> Rows:
 def _doubt_sum(view: View, row: Row) -> Row:
     """Return the row of a sum over the inverters, with a doubt if the sum does not change or no inverter reports.
 
-    The sum has no time of its own, and the gateway repeats it for hours.
+    The gateway does not state the time of the sum, and repeats the sum for hours.
     """
     path = paths.V1 if row.document is None else row.document.path
     if standing := view.doubt(path, STANDS):
