@@ -75,8 +75,8 @@ def _compared() -> Panel:
     return stats(
         "More or less than a year before",
         "The sum of each energy in the time shown, compared with its sum in the time that lies 365 days earlier. "
-        "−10 %: a tenth less. Green: more from the sun or to the grid, less for the house or from the grid. "
-        "Red: the opposite.",
+        "−10 %: a tenth less. Green: more energy from the sun or to the grid, or less energy for the house or from "
+        "the grid. Red: the opposite.",
         (24, 5),
         *totals,
         order=made,

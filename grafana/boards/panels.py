@@ -50,9 +50,10 @@ PANELS: Final = Board(
             (
                 stats(
                     "",
-                    "Number of inverters that are installed, that produce now, and that report. Weak: number of "
-"panels below 80 % of their group (or your LOGGER_PANEL_ALERT_PERCENT) on three or more sunny days in a row. Silent: "
-"number of panels that reported nothing on the newest day on which other panels reported.",
+                    "Three numbers of inverters: those that are installed, those that produce now, and those that "
+"report. Weak: number of panels below 80 % of their group (or your LOGGER_PANEL_ALERT_PERCENT) on three or more "
+"sunny days in a row. Silent: number of panels that reported nothing on the newest day on which other panels "
+"reported.",
                     (24, 5),
                     Newest(
                         Rows("envoy_totals", ("inverters", "inverters_producing", "inverters_communicating"), "15m")
