@@ -3,7 +3,7 @@
 Each has its own stand-in gateway with the same recording. One recorder has everything switched on, and nobody looks.
 Another one is used as well: a browser holds the page's live stream open, and Prometheus asks once a tick.
 
-Two equal processes differ by some percent from start to end. So two recorders have nothing switched on, and all
+Two equal processes differ by some percent during a whole run. So two recorders have nothing switched on, and all
 recorders are started anew in each round.
 """
 
