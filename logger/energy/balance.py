@@ -22,8 +22,8 @@ GRID: Final = ("import", "export")
 class Balance:
     """The balanced energy between two ticks in Wh. At most one of import and export is above zero.
 
-    `hidden_wh`: the most Wh that may be missing in import, and also in export. Over a gap, import at one time can
-    cancel out export at another time.
+    `hidden_wh`: the greatest energy that may be missing in the import. The same energy may be missing in the export:
+    over a gap, import at one time can cancel out export at another time.
     """
 
     import_wh: float

@@ -134,6 +134,6 @@ def _list_money(day: Day, money: BandEnergy, wiring: Wiring | None) -> dict[str,
 
 
 def _list_extremes(extremes: Extremes) -> dict[str, Value]:
-    """Return the extremes of a day that are known, by field name."""
+    """Return the known extremes of a day, by field name."""
     found = {name: getattr(extremes, name) for name in NAMES}
     return {name: value for name, value in found.items() if value is not None}

@@ -94,10 +94,10 @@ def _is_of_yesterday(seed: Seed, state: EnergyState, tick: Tick) -> bool:
 
 
 def _stands(seed: Seed, tick: Tick) -> bool:
-    """Return whether the gateway's production of today is too low, because the gateway does not count it now.
+    """Return whether the gateway's figure of today's production is too low, because the gateway does not renew it.
 
-    It is too low if the present power produces more energy in five minutes, and if this power is so great that the
-    sun must have been up for a while.
+    The figure is too low if it is less than the energy of five minutes at the present power. It is judged only while
+    this power is so great that the sun must have been up for a while.
     """
     power_w, most_w = tick.powers.get("production", 0.0), tick.inverters_w
     if seed.quantity != "production" or seed.today_wh is None or not most_w or power_w < _SUNNY_SHARE * most_w:

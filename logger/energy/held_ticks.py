@@ -1,6 +1,6 @@
-"""Make the energy fields of past ticks that were left out because a counter's value was held. Pure.
+"""Make the energy fields that past ticks lack because a counter's value was held. Pure.
 
-They are made as soon as the value is confirmed.
+The fields are made as soon as the value is confirmed.
 """
 
 from __future__ import annotations

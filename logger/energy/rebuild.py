@@ -167,7 +167,7 @@ def join(live: EnergyState, past: EnergyState) -> tuple[EnergyState, list[str]]:
 
 
 def _add_unpriced(items: Iterable[Unpriced]) -> tuple[Unpriced, ...]:
-    """Add up the unpriced energies of one counter that belong to the same quarter of an hour."""
+    """Add up the unpriced energies that belong to the same counter and the same quarter of an hour."""
     found: dict[tuple[int, str], Unpriced] = {}
     for item in items:
         had = found.get((item.since, item.name))

@@ -89,10 +89,11 @@ def read_site_charge(row: Row, view: View) -> float | None:
 
 
 def read_stored(row: Row, view: View) -> float | None:
-    """Return the energy stored in IQ and AC Batteries, in Wh.
+    """Return the energy stored in IQ and AC Batteries together, in Wh.
 
-    Early 7.0 firmware gives the energy of the IQ Batteries under the key `agg_avail_energy`, without `ENC_`. Return
-    None if this energy is more than the IQ Batteries can store, or if the batteries' own reports give another charge.
+    The energy of the IQ Batteries has the key `ENC_agg_avail_energy`; in early 7.0 firmware it has the key
+    `agg_avail_energy`. Return None if the energy of the IQ Batteries is more than the IQ Batteries can store, or if
+    the IQ Batteries' own reports give another charge.
     """
     encharge = row.number("ENC_agg_avail_energy" if "ENC_agg_avail_energy" in row.values else "agg_avail_energy")
     count = batteries.infer_ac_batteries(view)

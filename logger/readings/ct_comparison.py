@@ -1,8 +1,9 @@
 """Compare the production CT with the inverters, which measure the same production. Pure.
 
-The CT gives the power of each second. An inverter gives the mean power of the last 5 to 60 minutes. So means over two
-hours are compared. The reports arrive late, so the CT's two hours end 5 to 30 minutes before those of the inverters:
-the end at which both means are most alike is used.
+The CT shows the power of each second. An inverter reports the mean power of the last 5 to 60 minutes. So means over
+two hours are compared. The reports are some minutes old. So the inverters' mean over the last two hours is compared
+with the CT's means over several spans of two hours that end 5 to 30 minutes earlier. The CT's mean that is nearest to
+the inverters' mean is used.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Define the measurements that the recorder computes by local hour, day, month and year, as data."""
+"""Define, as data, the measurements that the recorder computes by local hour, day, month and year."""
 
 from __future__ import annotations
 

@@ -118,7 +118,7 @@ class View:
     def find_fact(self, path: str) -> Found[Document]:
         """Return the standing document at `path`: the newest one, also if it is not fresh.
 
-        Return ABSENT or UNKNOWN without a document. Use this method for facts about the installation.
+        If there is no document, return ABSENT or UNKNOWN. Use this method for facts about the installation.
         """
         document = self.snapshot.documents.get(path)
         if document is not None:
@@ -130,7 +130,7 @@ class View:
         return View(self.snapshot, self.role, is_standing=True)
 
     def doubt(self, path: str, name: str) -> str:
-        """Return why a reading of the document at `path` is not believed now; empty if the reading is believed."""
+        """Return why the reading `name` of the document at `path` is not believed now; empty if it is believed."""
         return self.snapshot.doubts.get(path, {}).get(name, "")
 
     def gateway_now(self, document: Document) -> float:

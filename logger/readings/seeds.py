@@ -61,7 +61,10 @@ def missing_seeds(view: View, energy: EnergyState, counters: Collection[str], zo
 
 
 def _first_day(energy: EnergyState, name: str, day: str) -> str:
-    """Return the local day of a counter's first accepted value; without one, the first day of the energy state."""
+    """Return the local day of the first accepted value of the counter `name`.
+
+    If no value was accepted yet, return the first day of the energy state, or `day` if the energy state is new.
+    """
     counter = energy.counters.get(name)
     return (counter.first_day if counter else "") or energy.first_day or day
 

@@ -52,7 +52,7 @@ def take_storage_sample(
 ) -> StorageSample | None:
     """Take a sample of the storage CT and the batteries at a tick.
 
-    Return None if the CT or the batteries give no power, or if the batteries' power is doubted or low.
+    Return None if the power of the CT or of the batteries is unknown, or if the batteries' power is doubted or low.
     """
     watts, source = totals.get(BATTERY_W), read_from.get(BATTERY_W)
     if not isinstance(watts, float) or source is None or source[0] is not s.STORAGE_METER:
@@ -63,7 +63,7 @@ def take_storage_sample(
 
 
 def compare_storage(samples: Sequence[StorageSample], wiring: Wiring) -> dict[str, SiteWarning]:
-    """Return a site warning if the storage CT shows no power or the opposite power while the batteries give power."""
+    """Return a site warning if the batteries report power, and the storage CT shows none or the opposite power."""
     if not samples:
         return {}
     share = add_up(sample.ct_w * sample.own_w for sample in samples) / add_up(sample.own_w**2 for sample in samples)

@@ -211,11 +211,11 @@ def _any_doubt(devices: Rows) -> str:
 
 
 encharge_power_sum = only_if(_has_iq_batteries_alone, _encharge_power_sum)
-"""Select the sum of the IQ Batteries' powers in mW, if each battery gives its power and there are no AC Batteries."""
+"""Select the sum of the IQ Batteries' powers in mW, if all report their power and there are no AC Batteries."""
 
 
 def _encharge_milliwatts(view: View) -> float | None:
-    """Return the sum of the IQ Batteries' powers in mW; None if an installed battery gives no power."""
+    """Return the sum of the IQ Batteries' powers in mW; None if the power of an installed battery is unknown."""
     devices = encharge_power(view) or []
     if len(devices) != _count_iq_batteries(view):
         return None

@@ -81,7 +81,8 @@ def living_inverters(view: View) -> Rows:
     Removed inverters stay in the list for years (Q-I3). An inverter counts as removed if its last report is 30 days
     older than the newest report of the list. The present time is not used, because all inverters can be silent for
     more than 30 days while snow covers them. Inverters with the report time 0 have not reported yet, or were removed.
-    They count as installed only if production.json counts at least as many inverters as the list has with them.
+    They count as installed only if the number of inverters in production.json is large enough for them and for all
+    other inverters that are not removed.
     """
     document = view.find_fact(paths.V1_INVERTERS)
     if isinstance(document, Missing):
