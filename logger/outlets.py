@@ -1,6 +1,6 @@
 """Open the outlets while the recorder runs.
 
-An outlet offers the readings to other programs than InfluxDB.
+An outlet offers the readings to people or to programs other than InfluxDB.
 """
 
 from __future__ import annotations

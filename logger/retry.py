@@ -38,7 +38,7 @@ class Policy:
     never: tuple[type[Exception], ...] = ()
 
     def pause_s(self, failures: int) -> float:
-        """Draw the seconds to wait after `failures` successive failures (1 or more)."""
+        """Return a random time to wait after `failures` successive failures (1 or more), in seconds."""
         ceiling = min(self.most_s, self.first_s * 2.0 ** min(failures - 1, 30))
         return max(self.floor_s, random.uniform(ceiling / 2, ceiling))  # noqa: S311  jitter, not a secret
 

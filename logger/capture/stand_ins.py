@@ -63,7 +63,7 @@ class StandIns:
             self._noted[kind, _normalise(kind, value)] = None
 
     def find(self, kind: Kind, value: str) -> str | None:
-        """Return the stand-in for `value`; None if the whole text `value` is not a collected original."""
+        """Return the stand-in for `value`; None if `value` is not one of the collected originals."""
         self._choose()
         found = self.chosen.get((kind, _normalise(kind, value.strip())))
         return None if found is None else _take_form(kind, value, found)
@@ -179,7 +179,7 @@ def _is_common_word(name: str) -> bool:
 
 
 def _normalise(kind: Kind, value: str) -> str:
-    """Return the form of an original under which its stand-in is stored."""
+    """Return an original in the form that the keys of `chosen` have, such as a hardware address without colons."""
     if kind == "mac":
         return re.sub("[:-]", "", value).lower()
     return value.lower() if kind in ("email", "host") else value

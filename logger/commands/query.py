@@ -180,7 +180,10 @@ async def _read_store(configured: Settings, query: NamedQuery, asked: Asked) -> 
 
 
 async def _read_influxdb(configured: Settings, query: NamedQuery, asked: Asked) -> tuple[Rows, Scope]:
-    """Read InfluxDB. Days begin at midnight in the time zone of this machine's energy state, if it exists."""
+    """Read InfluxDB. Days begin at midnight in the time zone of the energy state on this machine.
+
+    If this machine has no energy state, see `_find_zone`.
+    """
     target = read_target_of(configured)
     assert target is not None  # noqa: S101  INFLUXDB_URL was required
     async with open_history(target, SystemClock()) as history:
@@ -205,7 +208,7 @@ async def _read_own_states(configured: Settings) -> dict[str, EnergyState]:
 def _find_zone(configured: Settings, gateway: str, energy: EnergyState) -> ZoneInfo:
     """Return the time zone in which the days of a gateway begin.
 
-    It comes from the recorded energy state, else from the settings of the gateway, else from this machine.
+    The zone comes from the recorded energy state, else from the settings of the gateway, else from this machine.
     """
     return ZoneInfo(energy.zone) if energy.zone else zone_of(find_settings(configured, gateway))
 

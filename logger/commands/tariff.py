@@ -169,7 +169,7 @@ def _describe_prices(period: PricePeriod) -> str:
 
 
 def _join_unknown(slots: Iterable[Slot]) -> list[Slot]:
-    """Join successive time spans of the same price band whose prices are not known yet."""
+    """Join successive time spans without a known price, if they belong to the same price band."""
     found: list[Slot] = []
     for slot in slots:
         if found and slot.buy is None and found[-1].buy is None and found[-1].band == slot.band:

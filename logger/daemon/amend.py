@@ -68,8 +68,8 @@ class StateApi:
     ) -> None:
         """Answer requests with the data of `store`.
 
-        `keeper_of` returns the present holder of a gateway's state by the gateway's serial: its collector, or the
-        store. `on_change` is called after new rows for InfluxDB were stored.
+        `keeper_of` takes a gateway's serial, and returns the present holder of the gateway's state: the gateway's
+        collector, or the store. `on_change` is called after new rows for InfluxDB were stored.
         """
         self._store, self._keeper_of, self._on_change = store, keeper_of, on_change
 
@@ -111,9 +111,9 @@ class StateApi:
         return await self._amend(keeper, lambda live: restore_past(live, past, gateway, keeper.site, prices))
 
     async def recompute_days(self, gateway: str, parts: dict[str, str], dates: list[str]) -> int:
-        """Replace the closed days of `dates` in the state by the days of another state, given as `parts`.
+        """Replace closed days in the gateway's state by the same days of another state. `parts`: the other state.
 
-        Return the number of day rows that were made.
+        Only the days in `dates` are replaced, if the other state has these days. Return the number of day rows made.
         """
         past = load_state(parts, {})
         return await self._amend(

@@ -34,7 +34,7 @@ from logger.store.store import Store
 from logger.store.thread import StoreThread
 
 OpenOutlets: TypeAlias = Callable[[Settings, Recorder, Clock], contextlib.AbstractAsyncContextManager[None]]
-"""Opens the outlets: everything that offers the readings to other programs than InfluxDB, such as the page."""
+"""Opens the outlets, such as the page. They offer the readings to people or to programs other than InfluxDB."""
 _SHUTDOWN_S: Final = 5.0
 _TELL_S: Final = 30.0
 """The longest time in seconds between two messages to systemd's watchdog."""

@@ -1,4 +1,4 @@
-"""Adapts the number of lines in a delivery to the server, so that the server needs a few seconds for a delivery."""
+"""Chooses the number of lines in a delivery, so that the server needs only a few seconds for a delivery."""
 
 from __future__ import annotations
 

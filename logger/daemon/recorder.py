@@ -160,7 +160,7 @@ def build_recorder(
         )
 
     def react(collector: Collector) -> None:
-        """Announce news, so that `status.json` is written again, and call `on_tick`."""
+        """Announce news, which lets the recorder write `status.json` again. Then call `on_tick`."""
         news.announce()
         on_tick(collector)
 

@@ -47,7 +47,7 @@ class SiteMembers:
     def note(
         self, name: str, tick: int, totals: Mapping[str, Value] = _NOT_HEARD, energy: EnergyState | None = None
     ) -> list[Reading]:
-        """Store the report of a gateway at a tick. Return the points of the site that are complete now.
+        """Store the report of a gateway at a tick. Return the site's points that are complete now.
 
         A point of an earlier tick is also returned, even if the report of a gateway is missing. A much earlier tick
         begins a new point, because this machine's clock was set back.
@@ -114,7 +114,7 @@ class SiteShare:
     members: SiteMembers | None = None
 
     def add_sums(self, tick: int, result: TickResult) -> TickResult:
-        """Return the result of a tick, with the points and day rows of the site that this tick completes."""
+        """Return the result of a tick. Add the site's points and day rows, if this tick completes them."""
         if self.members is None:
             return result
         totals = next((r.fields for r in result.readings if (r.measurement, r.time) == ("envoy_totals", tick)), {})
@@ -130,7 +130,7 @@ class SiteShare:
             self.members.mark_stored(rows)
 
     def note_silence(self, tick: int) -> list[Reading]:
-        """Record that the gateway is silent at a tick. Return the points of the site that are complete now."""
+        """Record that the gateway is silent at a tick. Return the site's points that are complete now."""
         return [] if self.members is None else self.members.note(self.name, tick)
 
     def renew(self, energy: EnergyState, rows: Iterable[DayRow]) -> None:

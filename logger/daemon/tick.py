@@ -39,7 +39,7 @@ _RECENT: Final = (
     "inverters",
     "inverters_producing",
 )
-"""Names of the values of a tick that `status` shows, and that are stored for the curve of the page."""
+"""Names of a tick's values that `status` shows. The values are also stored for the curve of the page."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Lists every endpoint of a gateway that is requested, with its interval and its lane.
+"""Lists every endpoint that the recorder requests from a gateway, with the endpoint's interval and lane.
 
 Requests show whether a gateway has a path. Only paths that a whole firmware generation lacks are left out in advance.
 """

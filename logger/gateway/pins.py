@@ -16,7 +16,7 @@ from logger.errors import StateError
 from logger.files import describe_write_error, write_atomically
 
 _ROTATION_S: Final = 120 * 86400.0
-"""Seconds before and after the end of a certificate in which a new certificate is expected.
+"""A new certificate is expected in this many seconds before and after the end of the pinned certificate.
 
 A gateway replaces its certificate about once a year, sometimes two months early.
 """

@@ -58,7 +58,10 @@ class V2Client:
             raise self._explain_silence(getattr(error, "reason", None) or error) from error
 
     def ask(self, function: Callable[[], T | None], doing: str) -> T:
-        """Call a function as `call` does. Raises InfluxError if the function returns None instead of a value."""
+        """Call one of the client's functions, as `call` does. `doing`: the action, for error messages.
+
+        Also raises InfluxError if the function returns None instead of a value.
+        """
         try:
             found = self.call(function, doing)
         except (AttributeError, TypeError, ValueError):

@@ -55,10 +55,10 @@ def set_up_v2(url: str, admin: Admin, plan: SetupPlan) -> SetupResult:
 
     A server that was never set up gets its first user (`admin`), the organisation and the first bucket. The
     recorder's own tokens are found by their description, which names the recorder. A token fits if it has the planned
-    rights on the planned buckets. A fitting token stays in use in three cases: the server shows its text (before
-    2.9), the plan has its text and the server accepts this text, or the caller does not need its text. Otherwise a
-    new token is made, and the old token is deleted. A dry run creates nothing and lists the steps. Raises InfluxError
-    or a subclass, or a WireError.
+    rights on the planned buckets. A fitting token stays in use in three cases: the server shows the token's text
+    (before 2.9), the plan has the token's text and the server accepts the text, or the caller does not need the text.
+    Otherwise a new token is made, and the old token is deleted. A dry run creates nothing and lists the steps. Raises
+    InfluxError or a subclass, or a WireError.
     """
     with V2Client(url, refuse, timeout_s=_TIMEOUT_S) as anonymous:
         service = SetupService(anonymous.api.api_client)
@@ -287,5 +287,5 @@ def _make_rules(seconds: int, *, is_change: bool = False) -> list[BucketRetentio
 
 
 def _is_shown(token: object) -> bool:
-    """Return True if a list of the server shows a token's text. Some servers leave the text out or redact it."""
+    """Return True if `token` is a token's text. Some servers show nothing or a redacted text instead."""
     return isinstance(token, str) and bool(token) and "redacted" not in token.lower()

@@ -165,7 +165,7 @@ class _GatewaysFile:
             for at, value in values:
                 if counted[value] > 1 and at != first[value]:
                     earlier = self._line((TABLE, first[value], key))
-                    message = f"is also that of the gateway at line {earlier}"
+                    message = f"equals the {key} of the gateway at line {earlier}"
                     self._complain(key, (TABLE, at, key), message, "remove one of the two tables.")
 
     def _read_entry(self, table: _GatewayTable, at: int) -> GatewayEntry:

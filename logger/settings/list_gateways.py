@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def list_gateways(settings: Settings, inputs: Inputs) -> tuple[Settings, ...] | None:
     """Return the settings of each gateway in the gateways file.
 
-    Only the gateways of this shard are included. Return None without a gateways file.
+    Only the gateways of this shard are included. If there is no gateways file, return None.
     """
     if not settings.enphase.gateways_file:
         return None

@@ -49,10 +49,10 @@ def parse_shard(text: str, hostname: str) -> ShardOfMany:
 
 
 def choose_groups(sites: Mapping[str, str]) -> dict[str, str]:
-    """Return the key of each gateway's group, by the gateway's key. One shard records all gateways of a group.
+    """Put each gateway into a group. Return key of a gateway → key of its group. One shard records a whole group.
 
-    Gateways with the same site name are a group. Each of the remaining gateways is a group of its own. `sites`: the
-    site's name of each gateway by the gateway's key; empty without a name.
+    Gateways with the same site name are a group. Each of the remaining gateways is a group of its own. `sites`: key
+    of a gateway → name of its site, empty for a site without a name.
     """
     count = Counter(name for name in sites.values() if name)
     return {key: f"site {name}" if count[name] > 1 else key for key, name in sites.items()}

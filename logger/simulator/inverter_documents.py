@@ -11,7 +11,7 @@ _AGO_S: Final = 3600
 
 
 def reports(moment: Moment) -> object:
-    """Make `/api/v1/production/inverters`: each inverter's last report, without kind of device on firmware 3."""
+    """Make `/api/v1/production/inverters`: each inverter's last report. Firmware 3 gives no kind of device."""
     kind = {"devType": 1} if moment.generation.version >= (4,) else {}
     return [
         {"serialNumber": inverter.serial, "lastReportDate": inverter.report.at, **kind,

@@ -87,7 +87,7 @@ def move(folder: Path, target: Path) -> None:
 
 
 def list_set_aside(folder: Path) -> Iterator[Path]:
-    """Yield the damaged files in `folder` that were renamed, without their write-ahead logs."""
+    """Yield the damaged files in `folder` that were renamed, but not their write-ahead logs."""
     return (path for path in folder.glob(f"{_MARK}*") if not path.name.endswith(("-wal", "-shm", "-journal")))
 
 

@@ -94,7 +94,7 @@ class Worker:
     def call_later(self, function: Callable[P, object], /, *args: P.args, **kwargs: P.kwargs) -> None:
         """Run a function later, just before the function of the next `call`, without waking the thread now.
 
-        The caller of this next `call` gets the errors of the function.
+        If `function` fails, the caller of this next `call` gets the error.
         """
         self._waiting.append(partial(function, *args, **kwargs))
 
@@ -179,7 +179,7 @@ class StoreThread:
     ) -> None:
         """Run a function of the store later: just before the function of the next `call`.
 
-        The caller of this next `call` gets the errors of the function.
+        If `function` fails, the caller of this next `call` gets the error.
         """
         self._worker.call_later(function, self._store, *args, **kwargs)
 

@@ -110,7 +110,10 @@ def _set_up_local_user(terminal: Terminal, draft: Draft, answers: Answers, acces
 
 
 def _find_refused(access: Access, clock: Clock) -> str:
-    """Return the name of a document that this local user may not read, but another user may; empty without one."""
+    """Return the name of a document that this local user may not read, but another user may.
+
+    Return an empty text if there is no such document.
+    """
     for path, name in _MAY_WANT_A_USER.items():
         try:
             asyncio.run(_fetch(access, path, clock))

@@ -99,7 +99,9 @@ class Terminal:
         option: str,
         explain_wrong: Callable[[str], str] = lambda answer: "",
     ) -> str:
-        """Ask for one line of text. Without a terminal the default is the answer.
+        """Ask for one line of text. If no person can be asked, the default is the answer.
+
+        Without a default, raise an error that names `option`, the option of `init` for the answer.
 
         If the same question is asked again, the earlier answer is the default. `explain_wrong` returns the reason why
         an answer is wrong, or an empty text for a good answer. After a wrong answer the question is asked again.
@@ -139,7 +141,10 @@ class Terminal:
             self.show_bad(complaint)
 
     def choose(self, question: str, choices: Sequence[str], *, option: str) -> int:
-        """Ask for one of the choices. Return the index of the choice. The first choice is the default."""
+        """Ask for one of the choices. Return the index of the choice. The first choice is the default.
+
+        If no person can be asked, raise an error that names `option`, the option of `init` for the answer.
+        """
         for number, choice in enumerate(choices, 1):
             click.echo(f"     {click.style(str(number), bold=True)}  {choice}")
         if not self.asks:
@@ -161,7 +166,7 @@ class Terminal:
         return default
 
     def retry(self, work: Callable[[bool], T], *, later: str = "", tries: int = 3) -> T | None:
-        """Call `work` until it succeeds, at most `tries` times. Its argument is True at the first call, then False.
+        """Call `work` until it succeeds, at most `tries` times: first with the argument True, then with False.
 
         A failed call is repeated only if a person answers the questions. If the last call fails and this person
         agrees to the question `later`, return None. Otherwise raise the error.
