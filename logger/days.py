@@ -69,7 +69,7 @@ def is_quiet(now: float, zone: str) -> bool:
 
 @lru_cache(maxsize=64)
 def _is_quiet_minute(minute: int, zone: str) -> bool:
-    """Return True if a minute, counted from 1970, is in the quiet window.
+    """Return True if a minute is in the quiet window. `minute`: its number, counted from 1970.
 
     The result is cached, because each tick calls this function many times.
     """

@@ -1,4 +1,7 @@
-"""Write files of the state folder: completely or not at all, and for the owner of the folder."""
+"""Write files of the state folder, completely or not at all.
+
+A file that root writes is given to the owner of the folder.
+"""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _KEPT: Final = ("token-*", "pin-*", "signin-*.json")
 class CollectedFiles:
     """The contents of a backup, with the names of the files of the state folder.
 
-    `outside`: the names of settings from environment variables, which the backup does not contain.
+    `outside`: the names of the settings that the backup lacks, because they come from environment variables.
     """
 
     texts: Texts

@@ -89,7 +89,7 @@ def _path_of(settings: Settings, variable: str) -> Path | None:
 
 
 def _beside(variable: str, named: Path, path: Path) -> str:
-    """Return the place in the backup of the file at `path`: `SETTING/PATH`.
+    """Return the name that the file at `path` has inside a backup: `SETTING/PATH`.
 
     SETTING is `variable`. PATH is the path from the folder of the file `named`, or the absolute path if the file is
     outside this folder.

@@ -27,7 +27,7 @@ _CURE: Final = "give --force to replace the present files; earlier settings and 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """The paths of the restored files and the state folder. `kept`: the new paths of the earlier files."""
+    """What a restore did. `written`: the paths of the restored files. `kept`: the new paths of the earlier files."""
 
     written: tuple[Path, ...]
     state_dir: Path

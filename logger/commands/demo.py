@@ -54,7 +54,7 @@ _LONGEST_START_S: Final = 20.0
     show_default=True,
     help="How many times faster the time runs.",
 )
-@click.option("--seconds", type=click.FloatRange(1), default=None, help="Stop after so many seconds.")
+@click.option("--seconds", type=click.FloatRange(1), default=None, help="Stop after this number of seconds.")
 @click.option(
     "--state-dir",
     type=click.Path(file_okay=False, path_type=Path),

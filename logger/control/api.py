@@ -88,10 +88,11 @@ class StoreApi:
         return await self._store.call(Store.discard, ids)
 
     async def replay(self, since: Number, after: Number, daily: StrictBool = False) -> tuple[int, int | None]:
-        """Let one page of delivered rows wait for delivery again: rows of ticks from `since` (unix seconds) on.
+        """Let one page of delivered rows wait for delivery again.
 
-        `daily`: choose daily rows of days from `since` on instead. `after`: the last id of the page before; 0 for the
-        first page. Return the number of rows, and the value of `after` for the next page.
+        With `daily`, these are the daily rows of the days from `since` on (unix seconds). Without `daily`, these are
+        the rows of the ticks from `since` on. `after`: the last id of the page before; 0 for the first page.
+        Return the number of rows, and the value of `after` for the next page.
         """
         return self._wake(await self._store.call(Store.replay_daily if daily else Store.replay, since, after))
 

@@ -60,8 +60,8 @@ async def serving(folder: Path, *apis: object) -> AsyncIterator[None]:
     except OSError as error:
         log.get("control").warning(
             f"there is no control socket in {folder}, so no command reaches the recorder: {error.strerror or error}\n"
-            f"Try: make {folder} a folder on a local file system that the recorder's user may write; until then, "
-            "stop the recorder before you run `outbox`, `export`, `query` or `backfill`."
+            f"Try: put {folder} on a local file system, and let the recorder's user write to this folder; until "
+            "then, stop the recorder before you run `outbox`, `export`, `query` or `backfill`."
         )
     try:
         yield

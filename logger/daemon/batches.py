@@ -41,9 +41,9 @@ def make_daily_rows(rows: Iterable[DayRow]) -> tuple[DailyRow, ...]:
 
 
 def compare(stored: Mapping[str, str], text: Mapping[str, str]) -> dict[str, str | None]:
-    """Compare the parts `text` of the new state with the `stored` parts.
+    """Return the new and the changed parts of a state, and None for each stored part that the new state lacks.
 
-    Return the new and the changed parts, and None for each stored part that the new state lacks.
+    `stored`: the parts in the store. `text`: the parts of the new state.
     """
     return {key: value for key, value in text.items() if stored.get(key) != value} | dict.fromkeys(
         stored.keys() - text.keys()

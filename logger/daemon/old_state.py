@@ -61,7 +61,7 @@ def read_energy(parts: Mapping[str, str]) -> EnergyState:
 
 
 def read_sources(parts: Mapping[str, str]) -> Sources:
-    """Read the source of each value, and how far the final choice (pinning) of the counters' sources has come."""
+    """Read the source of each value, the pinned sources of the counters, and the review of the other sources."""
     book, review = json.loads(parts["book"]), json.loads(parts.get("review", "{}"))
     pinned = _under(book, _PINNED)
     return Sources(

@@ -87,7 +87,7 @@ class Requests:
         return False if self._sent and self._sent[-1][0] > at else None
 
     def move_times(self, seconds: float) -> None:
-        """Add `seconds` to the time of the newest answer, because this machine's clock was set by so many seconds."""
+        """Add `seconds` to the time of the newest answer, after this machine's clock was set by `seconds`."""
         self._answered_at += seconds
 
     def _forget_earlier(self, now: float) -> None:
@@ -132,8 +132,8 @@ class Requests:
         """Report that the gateway as a whole fails: as a warning, or as information if this is usual.
 
         It is usual that the gateway does not answer in the quiet window. An answer that cannot be used (GatewayError)
-        is never usual. An outage that begins in the quiet window and lasts beyond its end is then reported as a
-        warning, too.
+        is never usual. If an outage begins in the quiet window and lasts beyond the end of the window, a warning
+        follows the information.
         """
         expected = self._zone.is_quiet(tick) and not isinstance(error, GatewayError)
         level = logging.INFO if expected else logging.WARNING

@@ -299,7 +299,8 @@ class Shipper:
     async def rest(self) -> None:
         """Wait for `wake` or the time of the next try, at most 300 s.
 
-        After `wake`, the next round reads only the roles that `wake` got. Otherwise it searches the whole store.
+        After `wake`, the next round reads only the roles that were given to `wake`. Without `wake`, the next round
+        searches the whole store.
         """
         await self._progress.wait("ship", self._wake, self._backoff.next_in_s(_IDLE_S))
         if not self._wake.is_set():

@@ -15,7 +15,7 @@ State: TypeAlias = Literal["good", "note", "bad", "left out"]
 class CheckResult:
     """The result of one check. `state` "note": the checked thing works now, but may stop working.
 
-    `cure`: what to do, or empty. `exit_code`: the exit code of `doctor` if this is its first bad result; 0 for
+    `cure`: what to do, or empty. `exit_code`: the exit code of `doctor` if no earlier result is bad; 0 for
     results that are not bad. `took_s`: the seconds until the answer, if a request was sent. `gateway`: the gateway
     that was checked, if there are several.
     """

@@ -62,7 +62,7 @@ def _find_hour(quarter: int, zone: str) -> LocalHour:
 
 
 def _local_time(quarter: int, zone: str) -> datetime:
-    """Return the local time at which a quarter of an hour begins, counted from 1970."""
+    """Return the local time at which a quarter of an hour begins. `quarter`: its number, counted from 1970."""
     return datetime.fromtimestamp(quarter * _QUARTER_S, UTC).astimezone(ZoneInfo(zone))
 
 

@@ -90,10 +90,10 @@ def _move(
 ) -> tuple[Mark, tuple[Event, ...]]:
     """Return the mark of a quantity after a tick, and events. `ever`, `today`: the figures of the tick, in Wh.
 
-    The mark of a quantity that can fall gets these figures. The mark of a quantity that can only rise gets only
-    higher figures. If `today` is too low to be true, and not only because the inverters have not reported yet, such a
-    mark keeps its figures, and its `short_at` becomes this tick. If `short_at` is at least 24 hours old, a new mark
-    begins with the figures of this tick.
+    If the quantity can fall, the mark gets these figures. If the quantity can only rise, there are three cases. If
+    `today` is too low to be true, although the inverters have reported, the mark keeps its figures, and its
+    `short_at` becomes this tick. If `today` is plausible again, at least 24 hours after `short_at`, a new mark begins
+    with the figures of this tick. Otherwise the mark gets each figure that is higher than its own.
     """
     if not is_rising(quantity, state.wiring):
         return replace(known, at=tick.at, ever_wh=ever, today_wh=today), ()

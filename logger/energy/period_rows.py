@@ -105,8 +105,8 @@ def _begin(state: EnergyState, keys: Sequence[str]) -> EnergyState:
 def _tags_of(state: EnergyState, key: str) -> Mapping[str, str]:
     """Return the tags of the new month or year `key`.
 
-    A year gets the tags of its first month in the state. A month, or a year without a month, gets those of its first
-    day in the state; without such a day, those of today.
+    Search the state in this order for tags: the months of the year (if `key` is a year), the days of the month or
+    year, today. Return the first tags that are found.
     """
     months = [period.tags for name, period in state.periods.items() if is_month(name) and name.startswith(key)]
     days = [day.tags for day in state.days if day.date.startswith(key)]

@@ -66,10 +66,9 @@ def sum_totals(site: str, tick: int, members: Sequence[SiteMember]) -> Reading:
 
 
 def _sum(members: Sequence[SiteMember], quantity: str, name: str, missing: list[str]) -> dict[str, Value]:
-    """Sum one field over the gateways that can have the field.
+    """Sum one field over the gateways that can have the field; no sum if one of these gateways lacks the field.
 
-    If one of these gateways lacks the field, return no sum. If only some of them lack it, add a text about each of
-    those to `missing`.
+    If at least one of these gateways has the field, `missing` gets a text about each of the others.
     """
     able = [each for each in members if not each.lacks(quantity)]
     values = [each.totals.get(name) for each in able]

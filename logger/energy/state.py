@@ -309,10 +309,10 @@ class Tick:
     `consumption`, `battery`, `load`. `slow`: flows whose power arrives only every 15 minutes. `is_polled`: whether
     the gateway answered. `changed_at`: the tick at which the gateway's firmware or meters last changed.
     `inverters_w`: the greatest power in W that the inverters can make together, None if unknown. `reported_at`: the
-    unix time of the last report of an inverter, None if unknown. `limits`: the greatest power in W of the devices of
-    each counter, if these report their limit. `left_out`: quantities that cannot be counted now. `tags`: the tags for
-    a day that begins now. `around`: the measured surroundings: voltage, frequency, the state of the grid, the charge
-    of the batteries.
+    unix time of the last report of an inverter, None if unknown. `limits`: for each counter, the greatest power in W
+    of its devices, if the devices report their limit. `left_out`: quantities that cannot be counted now. `tags`: the
+    tags for a day that begins now. `around`: the measured surroundings: voltage, frequency, the state of the grid,
+    the charge of the batteries.
     """
 
     at: int

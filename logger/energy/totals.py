@@ -19,7 +19,7 @@ def energy_fields(
 ) -> dict[str, float]:
     """Compute all energy fields after a tick, in Wh, from the counter values `accepted` in that tick.
 
-    A quantity in `left_out` gets no field of its lifetime energy and of today.
+    The fields of the lifetime energy and of today are missing for the quantities in `left_out`.
     """
     found = list_fields(state, accepted, {name: state.today.energy[name].wh for name in accepted})
     found = _keep_to_marks(found, state)

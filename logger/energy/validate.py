@@ -24,7 +24,7 @@ TRUE_ZERO_S: Final = 3600
 ROLLOVER_WH: Final = 2**32 / 3600
 """The value at which a 32-bit counter of joules rolls over to 0 (Q-L1)."""
 _NEAR_ROLLOVER_WH: Final = 500.0
-"""A fall by a multiple of `ROLLOVER_WH` counts as rollovers, also if it is deeper by up to this many Wh (Q-L1)."""
+"""A fall counts as rollovers if it is a multiple of `ROLLOVER_WH`, or is deeper by at most this many Wh (Q-L1)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,8 +125,8 @@ class CoolDown:
         """Record that a token was fetched. `sharing`: how many gateways in the settings use the same account.
 
         The wait before the next sign-in remains, so that refused tokens cannot cause one sign-in after another. But
-        if the token is the first one of a further gateway, its sign-in does not count as an attempt. So an account
-        with several gateways waits no longer than an account with one gateway.
+        if the token is the first one of a further gateway, its sign-in does not count as an attempt. So the wait for
+        an account with several gateways is not longer than the wait for an account with one gateway.
         """
         why = "a token was fetched a short time ago, and the gateway refuses it"
         before = self._list_fetched(now)

@@ -29,8 +29,8 @@ class Done:
 class Wait:
     """The data is good and must be sent again later. `status` 0 means that there was no answer.
 
-    `away`: InfluxDB itself did not answer, perhaps because InfluxDB restarts. `of_server`: the fault is the server's,
-    and not a line's. `hint`: what to do if the fault lasts; may be empty.
+    `away`: InfluxDB itself did not answer, perhaps because InfluxDB restarts. `of_server`: the server is at fault,
+    and not a line. `hint`: what to do if the fault lasts; may be empty.
     """
 
     reason: str

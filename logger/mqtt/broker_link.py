@@ -203,7 +203,7 @@ class BrokerLink:
         self.client.loop_misc()
 
     def _forget(self, connecting: asyncio.Future[Any]) -> None:
-        """Close a connection that was only made after `open` was cancelled."""
+        """Close a connection that was made after `open` was cancelled."""
         if not connecting.cancelled() and connecting.exception() is None:
             self.abandon()
 

@@ -114,10 +114,10 @@ class Messages:
             yield from self._list_outdated(seen)
 
     def _list_outdated(self, seen: Present) -> Iterator[Message]:
-        """Make a message that replaces each state that the broker retained and that is now too old.
+        """Replace the states that the broker retained and that are too old now: make one message for each of them.
 
         The new state contains only the old time and the lasting values; the other values are null. A series whose
-        state was already sent over this connection is left out.
+        state was already sent over this connection gets no message.
         """
         for at, (topic, state) in list(self._left.items()):
             time = int(str(state["time"]))

@@ -58,7 +58,7 @@ class PanelDay:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The place of an inverter in the layout file, in the words of its owner; empty without a layout file."""
+    """The place of an inverter, as the owner wrote it in the layout file; empty without a layout file."""
 
     panel: str = ""
     group: str = ""

@@ -49,7 +49,7 @@ _PARTLY: Final = (
     "away for a time."
 )
 _NOW_S: Final = 3600
-"""A value that is older than so many seconds is not shown. The longest interval between readings is an hour."""
+"""A value is shown for this number of seconds. The longest interval between readings is an hour."""
 _NO_READING: Final = (
     "no reading of the hour before this time has this value. `envoy-logger status` names the missing values"
 )

@@ -54,7 +54,7 @@ class AnswerTable:
 class Need:
     """Name the points that a query reads: their role, measurement and fields.
 
-    `newest_s`: if it is not 0, only the points of so many seconds before the end of the time span are read.
+    `newest_s`: if it is not 0, only the points of the last `newest_s` seconds of the time span are read.
     """
 
     role: Role
@@ -63,7 +63,7 @@ class Need:
     newest_s: int = 0
 
     def find_begin(self, since: int, until: int) -> int:
-        """Return the time from which on points are read, for a time span in unix seconds."""
+        """Return the earliest time of the points to read. `since`, `until`: the time span in unix seconds."""
         return max(since, until - self.newest_s) if self.newest_s else since
 
 
@@ -72,8 +72,8 @@ class Scope:
     """The scope of a query: the site's time zone, the time span in unix seconds, and the user's numbers.
 
     `until` is the first second after the span, at most the present time. `numbers`: the numbers that the user gave
-    for this query, such as a limit, by name. `counting`: for each energy of today, whether and since when it is
-    counted, from the recorder's state; None if the query reads only rows.
+    for this query, such as a limit, by name. `counting`: what the recorder's state says about each energy of today:
+    whether it is measured, and since when it is counted; None if the query reads only rows.
     """
 
     zone: ZoneInfo

@@ -1,6 +1,6 @@
 """Read the state of grid, relays, generator and dry contacts from several keys. Pure.
 
-Where keys contradict each other, the value is read from the key that proved right in the field, or is left out.
+Where keys contradict each other, the value is read from the key that was right on real gateways, or is left out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Believe that meters or batteries were removed only after they have been missing for half an hour (Q-C18). Pure.
+"""Let missing meters and batteries count as installed for half an hour, and then as removed (Q-C18). Pure.
 
 A starting gateway gives empty lists of meters and batteries for some minutes. Without these devices the site would
 have other sources of its values, another power of the house, and other totals of the batteries.

@@ -63,8 +63,8 @@ _SLOW: Final = (s.ACB_BLOCK.name, s.BOTH_KINDS.name)
 class ReadingsState:
     """What the recorder remembers of a gateway's documents from one tick to the next.
 
-    `reports`: the last reports of each inverter, by serial. `waiting`: by serial, each report that waits
-    until the next poll, because another document may give more of its fields. `contradictions`: figures that cannot
+    `reports`: the last reports of each inverter, by serial. `waiting`: by serial, each report that waits until the
+    next poll, because another document may give further fields of this report. `contradictions`: figures that cannot
     all be true. `times`: the readings' own times, and the intervals of slow meters. `sums`: the sums over the
     inverters. `charges`: the last charge of each battery. `absences`: absent values that should be present. A restart
     of the recorder loses `waiting`, `contradictions`, `sums`, `charges`, `absences` and the readings' own times; the

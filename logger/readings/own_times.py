@@ -87,7 +87,7 @@ class Followed:
     def next(self, time: OwnTime, at: float, clock: float) -> Followed:
         """Return the state after the next document.
 
-        The document arrived at `at` by our clock and at `clock` by the gateway's. A meter whose time
+        The document arrived at `at` by our clock and at `clock` by the gateway's clock. A meter whose time
         changed with each of the last three documents is believed, however far behind its clock is.
         """
         if time.second == self.second:

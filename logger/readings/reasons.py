@@ -127,7 +127,7 @@ def _explain_energy(quantity: str, written: Written) -> list[str]:
 
 
 def _explain_impossible(quantity: str, written: Written) -> str:
-    """Return the reason for an absent lifetime energy whose counters were all accepted in this tick."""
+    """Return why a lifetime energy is absent, although all its counters were accepted in this tick."""
     if quantity in written.energy.today.left_out:
         return _CANNOT_BE
     counters = {name: written.energy.counters.get(name) for name in written.made_of[quantity]}

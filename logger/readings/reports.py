@@ -64,7 +64,7 @@ def interval_s(reports: Sequence[Report]) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class EarlyReport:
-    """A report of the v1 list that is not written yet, because device data may give more of its fields."""
+    """A report of the v1 list that is not written yet, because device data may give further fields of this report."""
 
     report: Report
     point: Reading

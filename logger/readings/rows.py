@@ -106,7 +106,7 @@ class View:
         """Return the document at `path` if it arrived since the last tick of the view's role.
 
         Return UNKNOWN if the newest document is older or no document has arrived, and ABSENT if the gateway has no
-        such document. With `is_standing`, return an older document, too. Use this method for measured values.
+        such document. With `is_standing`, return even an older document. Use this method for measured values.
         """
         document = self.find_fact(path)
         if isinstance(document, Missing) or self.is_standing:
@@ -116,7 +116,7 @@ class View:
         return UNKNOWN
 
     def find_fact(self, path: str) -> Found[Document]:
-        """Return the standing document at `path`: the newest one, also if it is not fresh.
+        """Return the standing document at `path`: the newest one, even if it is not fresh.
 
         If there is no document, return ABSENT or UNKNOWN. Use this method for facts about the installation.
         """
@@ -187,7 +187,7 @@ def whole_of(document: Found[Document]) -> Rows:
 
 
 def object_at(path: str) -> Selector:
-    """Make a selector of a document that is one JSON object, if the document arrived since the last tick."""
+    """Make a selector that returns the fresh document at `path` as one row; UNKNOWN if it is not a JSON object."""
     return lambda view: whole_of(view.find_fresh(path))
 
 

@@ -74,7 +74,7 @@ DATA_SUMS: Final = Rowset("device data, summed",
     f"{paths.DEVICE_DATA}, sum over all inverters, if the document counts fewer than 50 devices",
     device_data.device_data_sums, resolution_s=_REPORTS_S, rolls_over=True, is_seldom=True)
 INSTALLED: Final = Rowset("installed inverters",
-    f"{paths.INVENTORY}, or if it is absent another document that counts inverters ({paths.DEVICE_DATA}, "
+    f"{paths.INVENTORY}; if it is absent, another document that counts inverters ({paths.DEVICE_DATA}, "
     f"{paths.V1_INVERTERS} or {paths.BLOCKS})", installed.count_inverters)
 
 # --- batteries ------------------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ ENCHARGE_STATUS: Final = Rowset("IQ Battery ratings", f"{paths.ENSEMBLE_STATUS},
 ENCHARGE_SUM: Final = Rowset("IQ Batteries, summed", f"{paths.ENSEMBLE_POWER}, all batteries",
     batteries.encharge_power_sum)
 ENCHARGE_TOGETHER: Final = Rowset("IQ Batteries together",
-    f"{paths.ENSEMBLE_POWER} and the capacities in {paths.ENSEMBLE}, all IQ Batteries together",
+    f"{paths.ENSEMBLE_POWER} and the capacities in {paths.ENSEMBLE}, computed for all IQ Batteries together",
     batteries.encharge_together)
 ACB: Final = Rowset("AC Battery inventory", f"{paths.INVENTORY}, devices of type ACB that are not deleted",
     batteries.inventory_ac_batteries, kind="acb")

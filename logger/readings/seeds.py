@@ -140,8 +140,8 @@ def _is_left_behind(today: float, lifetime: float) -> bool:
 
     The gateway makes this figure from two parts: the figure in the interval database, which is a whole number, and
     the CT's rise since the database was last renewed, which has decimals. The gateway leaves out the CT's rise if the
-    database's lifetime energy is above the CT's. Then the figure of today has no decimals, although the lifetime
-    energy has some.
+    database's lifetime energy is above the CT's lifetime energy. Then the figure of today has no decimals, although
+    the block's lifetime energy has decimals.
     """
     return today.is_integer() and not lifetime.is_integer()
 

@@ -1,4 +1,4 @@
-"""Make a self-signed certificate like a gateway's: valid for about a year, with a name other than the host name."""
+"""Make a self-signed certificate, as gateways have: valid for about a year, with a name other than the host name."""
 
 from __future__ import annotations
 

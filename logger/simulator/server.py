@@ -71,8 +71,8 @@ class Simulator:
     `model` may be replaced at any time (other firmware, other serial). `skew_s`: the seconds by which the gateway's
     clock is ahead. `tokens`: the maker of the tokens that the gateway accepts and the cloud gives. `slow_s`: the
     seconds for each answer to a slow path; slow paths are answered one after another. `tls`: True for https, False
-    for http, None for the protocol of the model's firmware. `digest_on`: the beginnings of paths that need Digest
-    too; `/` means every path. It has no effect on `/info`, nor from firmware 7 on.
+    for http, None for the protocol of the model's firmware. `digest_on`: the beginnings of further paths that
+    need Digest; `/` means every path. It has no effect on `/info`, nor from firmware 7 on.
     """
 
     def __init__(

@@ -37,7 +37,7 @@ LOGIN: Final = Reply(200, HTML, b"<!DOCTYPE html>\n<html><body><form id='login'>
 
 
 def production(watts: float, today_wh: float, week_wh: float, lifetime_wh: float) -> Reply:
-    """Make the oldest gateways' page with figures. Each figure has at most three digits, and a fitting unit."""
+    """Make the web page on which the oldest gateways show figures: at most three digits, with a fitting unit."""
     rows = (
         ("Currently", _figure(watts, "W")),
         ("Today", _figure(today_wh, "Wh")),

@@ -1,4 +1,4 @@
-"""Count the rows that wait in the store, and the rows that were ever stored, delivered or dropped."""
+"""Count the waiting rows, and all rows that were stored, that were delivered, and that were dropped."""
 
 from __future__ import annotations
 

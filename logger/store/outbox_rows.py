@@ -128,7 +128,7 @@ def _find_fault(gateway: str, tick: int, lines: int, crc: int, body: object) -> 
 
 
 def find_oldest_tick(connection: sqlite3.Connection, role: Role, without: Container[int]) -> int | None:
-    """Return the oldest tick among the waiting rows that are not in `without`; None if no row waits."""
+    """Return the oldest tick of the waiting rows, except rows whose id is in `without`; None if no row waits."""
     for row_id, tick in connection.execute(
         "SELECT id, tick FROM outbox WHERE role = ? AND delivered_at IS NULL ORDER BY tick, id", (role,)
     ):
@@ -250,10 +250,10 @@ def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -
 def read_lines(
     connection: sqlite3.Connection, role: Role, since: int, until: int, after: int, max_bytes: int
 ) -> tuple[list[bytes], int | None]:
-    """Read the lines of rows with ids greater than `after`, until the rows' bodies have `max_bytes` together.
+    """Read the lines of some rows with ids greater than `after`; their bodies have at most `max_bytes` in all.
 
-    Only rows of the ticks from `since` to before `until` are read, in unix seconds. Returns the lines, and the last
-    id, from which to continue (None at the end).
+    A larger body is read alone. The tick of each row is at least `since` and before `until`, in unix seconds. Returns
+    the lines, and the value of `after` for the next call (None at the end).
     """
     lines: list[bytes] = []
     size = 0

@@ -72,7 +72,7 @@ def add_recent(connection: sqlite3.Connection, gateway: str, tick: int, numbers:
 
 
 def read_recent(connection: sqlite3.Connection, gateway: str, since: int) -> list[tuple[int, dict[str, float]]]:
-    """Read the ticks from `since` on, oldest first, each with its few values for the page's curve, by name."""
+    """Read the page's curve: each tick from `since` on, oldest first, with its few values by name."""
     return [
         (tick, json.loads(text))
         for tick, text in connection.execute(
@@ -82,7 +82,7 @@ def read_recent(connection: sqlite3.Connection, gateway: str, since: int) -> lis
 
 
 def purge_recent(connection: sqlite3.Connection, before: int) -> int:
-    """Delete the values for the page's curve of the ticks before `before`. Returns the number of deleted ticks."""
+    """Delete the ticks of the page's curve that are earlier than `before`. Returns their number."""
     return connection.execute("DELETE FROM recent WHERE tick < ?", (before,)).rowcount
 
 

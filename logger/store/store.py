@@ -115,7 +115,7 @@ class Store:
         return self._file.read(state_rows.read_reports, gateway)
 
     def read_recent(self, gateway: str, since: int) -> list[tuple[int, dict[str, float]]]:
-        """Read the numbers for the page's curve of the ticks from `since` on. The store keeps them for eight days."""
+        """Read the page's curve: the numbers at each tick from `since` on. The store keeps them for eight days."""
         return self._file.read(state_rows.read_recent, gateway, since)
 
     def read_daily(self, gateway: str, since_day: str) -> list[DailyRow]:
@@ -233,7 +233,7 @@ class Store:
     # -- looking in and trying again ----------------------------------------------------------------------------
 
     def read_figures(self) -> StoreFigures:
-        """Count the waiting rows, and all rows ever stored, delivered or dropped."""
+        """Count the waiting rows, and all rows that were stored, that were delivered, and that were dropped."""
         return self._file.read(figures.count, self._pending, self._missed, self._file.count_bytes())
 
     def list_refused(self, after: int = 0, limit: int = 1000) -> list[RefusedRow]:

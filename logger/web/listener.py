@@ -69,7 +69,7 @@ async def answer(listener: socket.socket, settings: Settings, recorder: Recorder
 
 
 def count_most_connections() -> int:
-    """Return the greatest number of open connections that leaves the recorder enough file descriptors."""
+    """Return how many connections may be open at once, so that enough file descriptors are left for the recorder."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(8, min(MOST_CONNECTIONS, soft - _OWN_FILES))
 

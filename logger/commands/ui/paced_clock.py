@@ -66,7 +66,7 @@ class PacedClock(FastClock):
     async def sleep(self, seconds: float) -> None:
         """Wait until this clock has advanced by `seconds`.
 
-        While the clock is stopped, the file that limits the clock is read only every 10 ms.
+        While the clock is stopped, look only every 10 ms whether the clock runs again.
         """
         until = self.time() + seconds
         while (left := until - self.time()) > 0:

@@ -29,7 +29,7 @@ _NOTES: Final = {
 }
 """Key of a list of quantities in the status → the remark on today's figures of these quantities."""
 _FRESH_S: Final = 120
-"""For so many seconds after a delivery, the recorder may not know yet that InfluxDB does not answer."""
+"""For this number of seconds after a delivery, the recorder may not know yet that InfluxDB does not answer."""
 _NOT_SETTLED: Final = (
     "not settled yet: for some minutes, at most a day, the recorder compares the documents that have this counter"
 )
