@@ -62,7 +62,7 @@ def decode(text: bytes) -> str:
 async def read_body(
     read: Callable[[], Awaitable[bytes]], headers: Mapping[str, str], limit: int, where: str
 ) -> bytes:
-    """Read the body of an answer, and unpack gzip or deflate.
+    """Read the body of an answer, and unpack gzip or deflate. `where`: the host and path, for error messages.
 
     Raises OversizeError if the packed or the unpacked body is larger than `limit` bytes. Raises BrokenError if the
     body cannot be unpacked.

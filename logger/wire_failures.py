@@ -22,7 +22,10 @@ _CLOSED = re.compile(r"disconnected|closed|without sending", re.I)
 
 
 def explain_failure(error: Exception, host: str, where: str) -> WireError:
-    """Convert an error of httpx to a WireError, according to the errors that caused it."""
+    """Convert an error of httpx to a WireError, according to the errors that caused it.
+
+    `where`: the host and path, for the message.
+    """
     if isinstance(error, httpx.TimeoutException):
         return TimedOutError(
             f"{host} did not complete a connection in time", "check the address and the network; restart the device."

@@ -104,7 +104,7 @@ def not_allowed(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str
 
 
 def _refuse_busy(answer: Answer, where: str) -> None:
-    """Raise BusyError for a temporary status: 408, 429 or 5xx."""
+    """Raise BusyError for a temporary status: 408, 429 or 5xx. `where`: the address, for the message."""
     if answer.status >= 500 or answer.status in (408, 429):
         raise BusyError(
             f"{where} answered {answer.status}: the gateway starts up, cleans up or is overloaded",
@@ -115,7 +115,7 @@ def _refuse_busy(answer: Answer, where: str) -> None:
 def read_document(answer: Answer, form: Form, where: str) -> Json:
     """Return the body of an answer with status 200: parsed JSON, or the text of a page.
 
-    Raises UnreadableError if the body does not have the format `form`.
+    Raises UnreadableError if the body does not have the format `form`. `where`: the address, for the message.
     """
     text = answer.text.removeprefix("\ufeff").strip()
     if not text:

@@ -128,7 +128,7 @@ class _Sending:
         return bool(self.done) and (self.requests >= MOST_REQUESTS or self._clock.monotonic() >= self._until)
 
     async def _send_lines(self, number: int) -> Done | Wait | Blocked:
-        """Deliver one batch. If needed, divide the batch down to single lines, and refuse the bad lines."""
+        """Deliver batch `number`. If needed, divide the batch down to single lines, and refuse the bad lines."""
         lines = [line for line in gzip.decompress(self._batches[number]).split(b"\n") if line]
         refused: list[RefusedLine] = []
         suspects: list[bytes] = []

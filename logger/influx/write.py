@@ -82,7 +82,7 @@ class Writer:
     async def dialect(self) -> Dialect:
         """Return the dialect (1, 2 or 3) from the settings, or detect it once from the server's answers.
 
-        Raises WireError without an answer, and InfluxError if the server is not an InfluxDB.
+        Raises WireError if no answer arrives, and InfluxError if the server is not an InfluxDB.
         """
         if self._dialect is None:
             self._dialect = recognise_dialect(self.target, self.host, *await ask_identity(self._wire, self.target))

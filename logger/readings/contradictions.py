@@ -158,7 +158,7 @@ def find_contradictions(
 
 
 def _find_giving_legs(totals: Mapping[str, Value], wiring: Wiring, view: View) -> dict[str, float]:
-    """Return the phases on which the consumption CT shows that the house gives power, with this power in W.
+    """Return the phases on which the consumption CT shows that the house feeds power in, with this power in W.
 
     A total CT measures only the house, so its phases are always tested. A net CT measures at the grid: its phases may
     show power below zero during production or while a battery discharges. So a net CT is tested only in the dark and

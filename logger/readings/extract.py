@@ -236,7 +236,10 @@ def _list_devices(measurement: Measurement, named: _Named) -> list[Identity]:
 
 
 def _read_field(item: Field, identity: Identity, kind: str | None, named: _Named, view: View) -> Value | None:
-    """Read a field from the first source that lists the device; None if an earlier source is unknown at this tick."""
+    """Read a field from the first source that lists the device; None if an earlier source is unknown at this tick.
+
+    `kind`: the device's kind of battery, None for any other device. Sources of another kind are not read.
+    """
     for key in item.keys:
         if kind is not None and key.rowset.kind != kind:
             continue

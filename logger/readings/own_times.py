@@ -264,7 +264,10 @@ def _list_inventory(body: Json) -> Iterator[OwnTime]:
 
 
 def _list_devices(devices: Json, serial: str, key: str) -> Iterator[OwnTime]:
-    """Yield the time of each device's last report; leave out devices that still give the time of installation."""
+    """Yield the time of each device's last report; leave out devices that still give the time of installation.
+
+    `serial`, `key`: the JSON keys of a device's serial and of its report time.
+    """
     for device in objects(devices) or ():
         second, name = _second(device.get(key)), serial_of(device.get(serial))
         if second and name and second not in (_second(device.get("installed")), _second(device.get("created_date"))):

@@ -108,6 +108,8 @@ def _try_consumption(view: View, counters: Mapping[str, float]) -> Iterator[Seed
 def _by_interval(view: View, select: Selector, quantity: str, source: str, counter: float) -> Seed | None:
     """Make a seed from the figures of a document that the gateway renews every 5 to 15 minutes.
 
+    `select`: the selector of the figures. `source`: the seed's source in words.
+
     `counter`: the counter's present value in Wh. The counter's rise since the document was renewed is added to the
     figure of today; this rise is `counter` minus the document's lifetime energy. Return None if this difference is
     below zero or too great, because the counter and the document then count from different bases.
@@ -121,7 +123,7 @@ def _by_interval(view: View, select: Selector, quantity: str, source: str, count
 
 
 def _by_block(view: View, quantity: str, kind: str) -> Seed | None:
-    """Make a seed from a block of production.json.
+    """Make a seed from the block of `production.json` with the measurement type `kind`.
 
     Return None if the block's figures of today and of seven days contradict each other, or if its figure of today
     lacks the latest energy of the CT.

@@ -10,7 +10,7 @@ HTML: Final = "text/html"
 
 
 def nginx(status: int, words: str) -> Reply:
-    """Make an error page of the gateway's web server, as firmware from 7 on sends it."""
+    """Make an error page of the gateway's web server, as firmware from 7 on sends it. `words`: the error's name."""
     page = (
         f"<html>\r\n<head><title>{status} {words}</title></head>\r\n<body>\r\n"
         f"<center><h1>{status} {words}</h1></center>\r\n<hr><center>openresty</center>\r\n</body>\r\n</html>\r\n"

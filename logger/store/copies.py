@@ -82,7 +82,8 @@ def check_copy(path: Path) -> StoreCopy:
 def put_in_place(folder: Path, new: Path, at: float) -> Path | None:
     """Rename the file `new`, so that it becomes the store of `folder`.
 
-    Return the new path of the old store; None if there was no store.
+    Return the new path of the old store; None if there was no store. `at`: the present time in unix seconds. The new
+    path contains this time.
     """
     kept = None
     if (folder / FILE).exists():

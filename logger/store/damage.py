@@ -38,7 +38,10 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def set_aside(folder: Path, error: sqlite3.Error, at: float) -> str:
-    """Rename the damaged file and its write-ahead log. Returns a line for the recorder's log, with the reason."""
+    """Rename the damaged file and its write-ahead log. Returns a line for the recorder's log, with the reason.
+
+    `at`: the present time in unix seconds. The new name contains this time.
+    """
     name = f"{_MARK}{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}"
     target = folder / name
     number = 1

@@ -50,7 +50,7 @@ def _is_current(connection: sqlite3.Connection, daily_id: int, revision: int) ->
 def set_aside(connection: sqlite3.Connection, reasons: Mapping[int, str], at: int) -> None:
     """Move damaged outbox rows to the table `refused`, each with its reason. `reasons`: the reasons by row id.
 
-    The moved rows can be read, but not sent again.
+    The moved rows can be read, but not sent again. `at`: the present time in unix seconds.
     """
     for row_id, reason in reasons.items():
         row = connection.execute("SELECT gateway, role, tick, body FROM outbox WHERE id = ?", (row_id,)).fetchone()

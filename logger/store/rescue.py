@@ -185,7 +185,10 @@ _Row = tuple[int, str, str, int, int, int, int, "int | None", bytes]
 
 
 def _read_rows(source: sqlite3.Connection, start: int, last: int, limit: int) -> tuple[list[_Row], int]:
-    """Read the readable outbox rows from id `start` on. Returns the rows, and the id from which to continue."""
+    """Read up to `limit` readable outbox rows with ids from `start` to `last`.
+
+    Returns the rows, and the id from which to continue.
+    """
     query = (
         "SELECT id, gateway, role, tick, lines, size, crc, delivered_at, body FROM outbox "
         "WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?"

@@ -75,7 +75,7 @@ def _list_numbers(texts: list[str], names: Sequence[str], full: Sequence[str], w
     """Yield the position in `names` of each name that `texts` gives, alone or in a range.
 
     A range such as `nov-mar` continues at the beginning of `names`. `full`: the same names in full length, which are
-    also allowed.
+    also allowed. `what`: what a name is, such as "month", for the error message.
     """
     places = {name: place % len(names) for place, name in enumerate((*names, *full))}
     for text in texts:

@@ -54,7 +54,7 @@ class WebApp:
     cache: NewsCache[WebDocument] = field(default_factory=lambda: NewsCache(_MOST_KEPT))
 
     def find_site(self, number: str) -> ShownSite:
-        """Return the site with this number, counted from 1. Raises QuestionError without such a site."""
+        """Return the site with this number, counted from 1. Raises QuestionError if there is no such site."""
         for site in self.sites:
             if str(site.number) == number:
                 return site

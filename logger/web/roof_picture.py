@@ -81,7 +81,10 @@ def _draw_grid(
 
 
 def _draw_panel(inverter: Mapping[str, Any], now: float, words: Wording, place: str = "") -> Markup:
-    """Draw one inverter as a tile: its energy as a percentage of the group's median, its name and its power."""
+    """Draw one inverter as a tile: its energy as a percentage of the group's median, its name and its power.
+
+    `place`: the style classes of the tile's row and column, with a blank before each.
+    """
     ratio = find_ratio(inverter)
     is_silent = bool((inverter.get("day") or {}).get("silent_days"))
     share = words.say("silent") if is_silent else NONE if ratio is None else words.percent(100 * ratio)

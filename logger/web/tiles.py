@@ -57,7 +57,7 @@ def _write_money(row: Mapping[str, Any], words: Wording) -> Iterator[Markup]:
 
 
 def _write_tile(kind: str, name: str, value: str, percent: float | None = None, note: str = "") -> Markup:
-    """Write one tile: its name, its value, and a bar for a percentage."""
+    """Write one tile: its name, its value, and a bar for a percentage. `kind`: the style class of the colour."""
     shown: list[str | float] = [value]
     shown += [] if percent is None else [max(0.0, min(100.0, percent))]
     shown += [note] if note else []
