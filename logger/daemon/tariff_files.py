@@ -68,12 +68,10 @@ def find_fix(problem: str) -> str:
 
 
 def _read_tables(files: list[Path], highest: float) -> tuple[PriceTable, list[str]]:
-    """Read the price files. Return the prices, and the problems: at most `_SHOWN` unreadable lines of each file.
+    """Read the price files. Return the prices of the readable lines, and the problems.
 
-    All other lines are used.
-
-    If the usual price of a file is above `highest`, no line of the file is used, because its prices are in cents or
-    for a MWh.
+    Only the first `_SHOWN` unreadable lines of each file are among the problems. If the usual price in a file is above
+    `highest`, the prices are in cents or per MWh. Then no price of the file is returned.
     """
     tables, problems = [], list[str]()
     for file in files:
@@ -86,8 +84,8 @@ def _read_tables(files: list[Path], highest: float) -> tuple[PriceTable, list[st
         usual = median(abs(buy) for buy, _ in prices.values()) if prices else 0.0
         if usual > highest:
             problems.append(
-                f"names the price file {file.name}: its usual price is {usual:g}; such a price is in cents or for a "
-                "MWh, so no line of this file is used; write prices for a kWh, and not in cents"
+                f"names the price file {file.name}: its usual price is {usual:g}; such a price is in cents or per "
+                "MWh, so no line of this file is used; write prices per kWh, and not in cents"
             )
             continue
         tables.append(prices)

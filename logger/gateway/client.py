@@ -95,9 +95,10 @@ class Gateway:
     async def fetch(self, endpoint: Endpoint) -> Document:
         """Request one endpoint with the sign-in that this gateway requires.
 
-        After a 404 the endpoint's other paths (`also`) are requested. After a failure that may pass, an endpoint of
-        the fast lane is requested once more. Raises WireError, AbsentError (there is no such document),
-        NotAllowedError (this path only), BusyError, UnreadableError, CredentialsError, and the errors of `identify`.
+        After a 404 the endpoint's other paths (`also`) are requested. After a temporary error except a timeout, an
+        endpoint of the fast lane is requested a second time. Raises WireError, AbsentError (there is no such
+        document), NotAllowedError (this path only), BusyError, UnreadableError, CredentialsError, and the errors of
+        `identify`.
         """
         try:
             return await self._fetch(endpoint)

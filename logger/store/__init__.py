@@ -1,1 +1,1 @@
-"""Store all readings in one SQLite file, in one transaction for each tick, until InfluxDB has confirmed them."""
+"""Store all readings in one SQLite file, in one transaction for each tick, for the delivery to InfluxDB."""

@@ -55,8 +55,8 @@ def set_aside(folder: Path, error: sqlite3.Error, at: float) -> str:
 def finish_setting_aside(folder: Path) -> None:
     """Rename a damaged file if the recorder was killed after it had renamed the file's write-ahead log.
 
-    A renamed log without its file may have another cause: a person deleted the renamed file. Then the present store
-    is newer than this log, and is not renamed.
+    If a renamed log has no renamed file beside it, a person may also have deleted the renamed file. Then the present
+    store is newer than the log, and is not renamed.
     """
     for log in folder.glob(f"{_MARK}*-wal"):
         target = log.with_name(log.name.removesuffix("-wal"))

@@ -160,9 +160,9 @@ def refuse_demo(folder: Path) -> None:
 
 
 def find_lost_target(folder: Path) -> tuple[Path, Path] | None:
-    """Return the link in the path of `folder` whose target does not exist, and the target; None without such a link.
+    """Find a broken link in the path of `folder`. Return the link and its target; None if no link is broken.
 
-    The target is lost, for example, if its disk is not mounted.
+    A link is broken if its target does not exist, for example because the target's disk is not mounted.
     """
     for path in (folder, *folder.parents):
         try:
@@ -176,7 +176,7 @@ def find_lost_target(folder: Path) -> tuple[Path, Path] | None:
 
 
 def describe_lost_target(link: Path, target: Path) -> tuple[str, str]:
-    """Return the message and the hint about a link in the path of the state folder whose target does not exist."""
+    """Return the message and the hint about a broken link in the path of the state folder."""
     return f"{link} is a link to {target}, which does not exist", f"mount the disk of {target}, or make this folder."
 
 

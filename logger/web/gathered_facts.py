@@ -132,7 +132,8 @@ class GatheredFacts:
     async def _find_rows(self) -> _Rows:
         """Return the rows of days and months, and the sums of the whole site's days.
 
-        They are read from the store again only after a row was written, at midnight, and each `_ROWS_S` seconds.
+        The store is read again only in four cases: a row was written, a new day began, the next span of `_ROWS_S`
+        seconds began, or the gateway has another serial.
         """
         question = self._question
         of = (

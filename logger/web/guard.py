@@ -43,8 +43,8 @@ _HOST: Final = re.compile(r"(\[[0-9a-fA-F:.]+(?:%25?\w+)?\]|[A-Za-z0-9._-]+)(?::
 class HostNames:
     """The allowed host names of the page: IP addresses, this machine's names, and names of the settings.
 
-    A foreign page can give its own name this machine's address (DNS rebinding). The browser then sends the foreign
-    name in the Host header. A request with a name that is not in this list is refused.
+    A foreign web site can let its own host name lead to this machine (DNS rebinding). The browser then sends the
+    foreign name in the Host header. A request with a name that is not in this list is refused.
     """
 
     def __init__(self, further: str) -> None:

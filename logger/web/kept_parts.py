@@ -27,7 +27,7 @@ class ShownParts:
 
 
 class KeptParts:
-    """Draw the parts for one site and language. The same object is returned while the facts are the same."""
+    """Draws the parts of the page for one site and one language."""
 
     def __init__(self, language: Language) -> None:
         self._words = Wording(language)
@@ -36,7 +36,7 @@ class KeptParts:
         self._shown = ShownParts({}, {})
 
     def draw(self, facts: PageFacts) -> ShownParts:
-        """Return all parts of the page, drawn from these facts."""
+        """Return all parts of the page, drawn from `facts`. For the same object, return the same parts."""
         if facts is not self._facts:
             self._shown = ShownParts({name: self._draw_part(name, facts) for name in PARTS}, facts.point)
             self._facts = facts

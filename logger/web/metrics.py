@@ -176,7 +176,7 @@ def _write_by_library(*families: Family) -> str:
 
 
 class _Families(MetricsCollector):
-    """Passes finished metric families to the library for Prometheus, which asks a collector for them."""
+    """Gives finished metric families to the Prometheus library, which calls `collect` to get them."""
 
     def __init__(self, families: Iterable[Family]) -> None:
         self._families = families

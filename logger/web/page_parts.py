@@ -66,9 +66,10 @@ def _write_today(facts: PageFacts, words: Wording) -> Markup:
 
 
 def _write_whole(facts: PageFacts, words: Wording) -> Markup:
-    """Write the sums of a site of several gateways: the powers now and today's energies, and what they lack.
+    """Write the sums of a site of several gateways: the present powers, and today's energies.
 
-    Write nothing for one gateway.
+    Also write what the sums lack: silent gateways, and powers that single gateways do not give. Write nothing at a
+    site of one gateway.
     """
     whole = facts.whole
     if whole["gateways"] is None:

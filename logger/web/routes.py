@@ -34,7 +34,7 @@ ROUTES: Final = (
         "The newest totals, grid and batteries, own use and self-sufficiency of today, and the present problems with "
         "their cures. `at` is the last tick at which the gateway answered. `is_fresh` is true if the gateway "
         "answered at one of the last two ticks. If the recorder began to count today's energy only after midnight, "
-        "`counted` holds the energy since that time.",
+        "`counted` holds the time at which the counting began (`since`), and the energies counted from `since` on.",
         json_answers.answer_now,
     ),
     Route(
