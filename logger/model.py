@@ -95,10 +95,10 @@ class Snapshot:
     `since` maps each role to the time of its last committed tick. A document that arrived after that time is fresh
     for the role; an older document is used only for facts about the installation.
     `absent` holds the paths that this gateway certainly does not have.
-    `definitive_answers` maps each path that may be polled to its number of definitive answers: a document, absent,
-    or not allowed. Answers during the nightly quiet window are not counted.
+    `definitive_answers` maps each path that may be polled to its number of definitive answers (a document, absent, or
+    not allowed). Answers during the nightly quiet window are not counted.
     `doubts` maps each path to its readings that cannot be believed now: name of the reading → reason.
-    `failures` maps each path whose request failed to the reason.
+    `failures` holds the reason of each failed request, by path.
     """
 
     gateway: GatewayInfo

@@ -15,8 +15,8 @@ _KEY: Final = re.compile(r"""\s*["']?([\w-]+)["']?\s*(?:\.\s*[\w.-]+\s*)?=""")
 def find_line(text: str, where: Place) -> int:
     """Return the line number, from 1, of a path such as `("period", 1, "band", 0, "buy")`.
 
-    If the text lacks the end of the path, return the line of the last table or key on the path that the text has. If
-    the text has none of them, return 1.
+    If the text has only the beginning of the path, such as `("period", 1)`, return the line of the longest beginning
+    that the text has. If the text has no part of the path, return 1.
     """
     lines = map_lines(text)
     return next((lines[where[:depth]] for depth in range(len(where), 0, -1) if where[:depth] in lines), 1)

@@ -221,7 +221,7 @@ def _find_only(configured: Settings) -> str:
 def _choose(query: NamedQuery, asked: Asked, configured: Settings, known: list[str]) -> list[str]:
     """Return the serials to read: the named gateway, else the only gateway of the settings, else all known gateways.
 
-    If there is no such gateway, return one empty text.
+    If no gateway is known, and none is named or in the settings, return one empty text.
 
     Raises MisuseError if the named gateway is not recorded. Also raises MisuseError if all of several known gateways
     would be read, but the query is about one gateway.

@@ -76,7 +76,7 @@ class Requests:
         """True while an outage lasts that began in the quiet window and is reported only as information."""
 
     def count_last_hour(self, now: float) -> Counter[Lane]:
-        """Count the requests of the hour before `now`, in unix seconds, by lane. `/info` belongs to the fast lane."""
+        """Count the requests of each lane in the hour before unix time `now`. `/info` belongs to the fast lane."""
         self._forget_earlier(now)
         return Counter(map(itemgetter(1), self._sent))
 

@@ -70,8 +70,8 @@ def find_fix(problem: str) -> str:
 def _read_tables(files: list[Path], highest: float) -> tuple[PriceTable, list[str]]:
     """Read the price files. Return the prices of the readable lines, and the problems.
 
-    Only the first `_SHOWN` unreadable lines of each file are among the problems. If the usual price in a file is above
-    `highest`, the prices are in cents or per MWh. Then no price of the file is returned.
+    Only the first `_SHOWN` unreadable lines of each file are among the problems. If the usual price in a file is
+    above `highest`, the prices are in cents or per MWh. Then no price of the file is returned.
     """
     tables, problems = [], list[str]()
     for file in files:

@@ -25,8 +25,8 @@ class Counting:
     `measured`: the quantities that the site's meters can measure; None if unknown. `waiting`: the quantities with a
     counter that waits for its first value. `begun`: the quantities with a counter that began today, if the gateway
     reports no energy of today for the quantity. `since`: the time at which the last counter began today, in unix
-    seconds; 0 if no counter began today. `wh`: the energy since that time in Wh, for each quantity whose counters
-    all began at that time.
+    seconds; 0 if no counter began today. `wh`: the energy in Wh from `since` on, for each quantity whose counters all
+    began at `since`.
     """
 
     measured: frozenset[str] | None = None

@@ -90,7 +90,7 @@ def _describe(seconds: int) -> str:
 
 
 def _count_off_grid(day: Day, since: int, until: int) -> Day:
-    """Add to a day the seconds without the grid between two unix times, as far as they lie in this day."""
+    """Add the time without the grid, from `since` to `until`, to a day. Only the part within this day is added."""
     seconds = min(until, day.end) - max(since, day.start)
     if seconds <= 0:
         return day

@@ -74,9 +74,8 @@ def drop_uneven(
 ) -> tuple[tuple[int, dict[str, float]], ...]:
     """Return `late` without the quantities whose counters change at different times.
 
-    `late`: pairs of an earlier tick and the fields of that tick that were confirmed only now. Such a quantity is left
-    out, because the sum of its counters may be below the `Mark` that was written for the tick before: the written
-    energy would fall.
+    The sum of such counters may be below the `Mark` that was written for the tick before. Then the written energy
+    would fall. `late`: pairs of an earlier tick and the fields of that tick that were confirmed only now.
     """
     coarse = _list_coarse(tick)
     uneven = {quantity for quantity, of in _list_marked(state.wiring, coarse).items() if not coarse.isdisjoint(of)}

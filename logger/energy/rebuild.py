@@ -242,8 +242,8 @@ def _lifetimes(past: Past) -> dict[str, float]:
 def _is_counted(past: Past) -> bool:
     """Return whether the production comes from a counter.
 
-    The web page of the oldest gateways gives only three digits. This is too coarse for a counter, so a figure of at
-    most three digits does not count as one.
+    The web page of the oldest gateways gives only three digits, which is too coarse for a counter. So a figure of at
+    most three digits does not come from a counter.
     """
     wh = past.fields.get(LIFETIMES["production"])
     return isinstance(wh, (int, float)) and float(f"{wh:.3g}") != wh

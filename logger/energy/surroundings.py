@@ -1,6 +1,7 @@
-"""Define the surroundings of a tick, which are values besides counters and powers, and the extremes of a day.
+"""Define the surroundings of a tick, and the extremes of a day.
 
-Also define what is kept until an extreme is known: the sums of a quarter of an hour, and when the grid failed.
+Surroundings are measurements that are neither counters nor powers. Two further values are kept until an extreme is
+known: the sums of a quarter of an hour, and the time at which the site lost the grid.
 """
 
 from __future__ import annotations

@@ -245,7 +245,7 @@ def _hold_or_rebaseline(counter: Counter, value: HeldValue, bounds: Bounds) -> D
 
 
 def _holding(counter: Counter, held: tuple[HeldValue, ...]) -> Counter:
-    """Return the counter with only the first and the last three of the held values."""
+    """Return the counter with at most four held values: the first value, and the last three values."""
     kept = held if len(held) <= HOLD_POLLS + 1 else (held[0], *held[-HOLD_POLLS:])
     return replace(counter, held=kept, bridged_wh=held[-1].bridged_wh)
 

@@ -126,7 +126,7 @@ class _V1Setup:
         await self._keep_for(bucket, database, policy, seconds)
 
     async def _keep_for(self, bucket: str, database: str, policy: str, seconds: int | None) -> None:
-        """Make the retention policy of a bucket, or change for how long the policy keeps data."""
+        """Make the retention policy of a bucket, or change the time for which an existing policy keeps data."""
         policies = await self._list_policies(database, policy)
         named = policy or next(iter(policies), _FIRST_POLICY)
         subject = f"retention policy {bucket!r}" if policy else f"database {database!r}"

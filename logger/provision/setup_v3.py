@@ -1,4 +1,4 @@
-"""Makes the databases on an InfluxDB 3, and sets for how long they keep data.
+"""Makes the databases on an InfluxDB 3, and sets the time for which each database keeps data.
 
 InfluxDB 3 Core has only administrators' tokens, and Enterprise makes tokens in another way. So no token is made here:
 the recorder writes with the given token.

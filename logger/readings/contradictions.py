@@ -46,7 +46,8 @@ _CHECK_CT: Final = "have the installer check where the CTs are clamped, and in w
 class Sighting:
     """One contradiction: its first and last tick, and the number of ticks at which it was found.
 
-    `warning`: the site warning that describes it. `told_at`: the tick at which it was last reported, 0 before that.
+    `warning`: the site warning that describes the contradiction. `told_at`: the tick at which the contradiction was
+    last reported; 0 if it was never reported.
     """
 
     first: int

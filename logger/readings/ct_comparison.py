@@ -43,10 +43,10 @@ _CHECK_CT: Final = "have the installer check where the production CT is clamped,
 
 @dataclass(frozen=True, slots=True)
 class CtSample:
-    """The CT's power and the sum of the inverters' last reports at one tick, in W.
+    """The power of the production CT, and the sum of the inverters' last reports, at one tick, in W.
 
-    `silent`: some inverters have no recent report. `reversed`: phases of the CT that show negative power.
-    `grid_w`: the power of the CT at the grid, if there is one.
+    `silent`: some inverters have no recent report. `reversed`: the phases on which the production CT shows negative
+    power. `grid_w`: the power that the net CT measures; None without a net CT.
     """
 
     at: int

@@ -95,10 +95,11 @@ class Shape:
     looked_at: float = 0.0
 
     def knows(self, document: Document) -> bool:
-        """Return True if the keys of a document need not be read, because it differs from the last in digits only.
+        """Return True if the keys of a document need not be read.
 
-        Keys may also contain digits, so the keys are still read from time to time. They are also read while any key
-        is changed.
+        A document that differs from the last document only in digits probably has the same keys. But keys may contain
+        digits too, so the keys are still read from time to time. While `changed` contains a key, the keys of each
+        document are read.
         """
         is_alike = bool(document.skeleton) and document.skeleton == self.skeleton
         return is_alike and not self.changed and 0 <= document.received_at - self.looked_at < _LOOK_S

@@ -114,9 +114,9 @@ class Extraction:
             yield Device(measurement, {}, fields)
 
     def _choose_only(self, keys: Sequence[Key], role: Role) -> tuple[Key, Row] | None:
-        """Return the only source of a value, with its first row.
+        """Return the source of a value that has no other source, and the first row of this source.
 
-        Return None if the source has no rows, or if the value is computed and has no source.
+        `keys`: the only source; empty if the value is computed. Return None without a source or without rows.
         """
         for key in keys:
             if rows := self._select(key.rowset, role):

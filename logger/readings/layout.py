@@ -1,7 +1,7 @@
 """Read the user's panel layout file, which maps inverters to panels, and turn it into tags on points. Pure.
 
-A CSV file has a header line and then one line per inverter. A TOML file has one table per inverter: `[[inverter]]`
-with `serial = "…"`, or `["…"]` named by the serial number.
+A CSV file has a header line and then one line per inverter. A TOML file has one table per inverter. Either the table
+is an `[[inverter]]` with the key `serial`, or the serial number itself is the name of the table.
 """
 
 from __future__ import annotations

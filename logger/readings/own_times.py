@@ -72,9 +72,9 @@ class Followed:
 
     `since`: when this time was first seen, by our clock. `clock`: the same moment by the gateway's clock. `lag_s`:
     how far this time was behind the gateway's clock at that moment. `looks`: the number of documents with this time.
-    `gaps`: the seconds from one time to the next, of at most the last four changes. A gap of more than six hours is
-    left out. If a meter has a new time in each document, its gaps count as 0, because the meter is then read more
-    often than the document is requested.
+    `gaps`: the seconds by which the time advanced at each of its last four changes. A change of more than six hours
+    is left out, and also a change to an earlier time. If a meter has a new time in each document, its gaps count as
+    0, because the meter is then read more often than the document is requested.
     """
 
     second: float

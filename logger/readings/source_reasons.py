@@ -62,7 +62,7 @@ def explain_field(item: Field, view: View, device: str = "") -> list[str]:
 
 
 def _explain_unknown(key: Key, view: View) -> str:
-    """Return the reason why a source gives no row now although its documents have arrived; empty if unknown."""
+    """Return why a source gives no row now although its documents have arrived; empty if no reason is found."""
     kind = _KINDS.get(key.rowset.name)
     if kind is not None and view.snapshot.documents.keys() >= {paths.METERS, paths.READINGS}:
         is_several = len(_list_readings(kind, view)) > 1

@@ -152,8 +152,8 @@ def list_minutes(row: Row, number: int) -> list[tuple[float, ...]]:
 def _find_rippling(row: Row) -> tuple[int, int]:
     """Return the positions in `row` of two powers that vary together.
 
-    If there is export, these are production and export; if there is only charge, production and charge. Without
-    export and charge, these are load and import, or without import load and discharge.
+    These are production and export if there is export, else production and charge if there is charge, else load and
+    import if there is import, else load and discharge.
     """
     if row[3] > 0:
         return 0, 3

@@ -56,9 +56,10 @@ class SiteFacts:
     """The facts of a site.
 
     `inverters`: the number of inverters, which share the production in fixed, slightly different parts. `house_w`:
-    the mean load. `longitude` determines the solar time, `zone` the local hours of the load. `phases`: 1, 2 (split)
-    or 3. The site begins on the UTC day of `epoch` (unix seconds). `before`: the energy before that day. The first
-    document takes about 0.4 ms for each day since the beginning, because the energies of all these days are computed.
+    the mean load. `longitude` determines the solar time. `zone` determines the local hours of the load. `phases`: 1,
+    2 (split) or 3. The site begins on the UTC day of `epoch` (unix seconds). `before`: the energy before that day.
+    The first document takes about 0.4 ms for each day since the beginning, because the energies of all these days are
+    computed.
 
     `second_system`: the part of the production that comes from inverters of another make, which no CT measures. These
     inverters feed in on the house's side of the net CT. `sun_phase`: the only phase with production; 0 if the

@@ -72,7 +72,7 @@ class PricePeriod:
         return next((band for band in self.bands if band.covers(day.month, kind, minute)), self.rest)
 
     def surcharge(self, bought_wh: float) -> float:
-        """Return the surcharge of all tiers, in currency, for the first `bought_wh` of a calendar month."""
+        """Return the surcharge of all tiers, in currency, if `bought_wh` were bought so far in a calendar month."""
         return add_up(tier.add * max(0.0, bought_wh - tier.above_wh) / WH for tier in self.tiers)
 
 

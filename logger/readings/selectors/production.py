@@ -148,9 +148,10 @@ def any_ct_block(side: str, kind: str) -> Selector:
 
 
 def _kind_of(block: Row, side: str) -> str | None:
-    """Return what a CT block measures; None if the block does not name its measurement type.
+    """Return what a CT block measures; None if this is unknown.
 
-    A block of the production side without a measurement type measures production (Q-P23).
+    A block names its measurement type. A block without a type measures production if the block is in the list
+    `production` (Q-P23). `side`: see `any_ct_block`.
     """
     kind = block.values.get("measurementType")
     if kind in (None, ""):
