@@ -34,7 +34,7 @@ _ORDINARY = frozenset({
     "influxdb", "installer", "inverter", "localhost", "none", "owner", "password", "production", "read", "recorder",
     "root", "secret", "setting", "settings", "site", "test", "token", "user", "write",
 })  # fmt: skip
-"""Words of this program's own messages, which are not masked, because masks would make the messages unreadable."""
+"""Words of this program's own messages. They are never masked, because masks would make the messages unreadable."""
 
 
 def is_ordinary(secret: str) -> bool:

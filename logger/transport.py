@@ -25,7 +25,7 @@ _SOON_S: Final = 0.25
 """Seconds after which the next address of a host name is tried in parallel.
 
 If a request is cancelled during parallel tries, Python 3.11 leaves a socket to its garbage collector. So
-parallel tries are switched off for a host that is an IP address, which has only this address.
+parallel tries are switched off for a host that is an IP address: there is no other address to try.
 """
 _HANDSHAKE_S: Final = 3600.0
 """Seconds for a TLS handshake. The value is no real limit, because the whole request has a time limit."""

@@ -29,7 +29,7 @@ class ReadAhead:
         self._reading[role].add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def note_sent(self, role: Role, lease: Lease) -> None:
-        """Record the rows of `lease`, which were delivered while another lease was read ahead.
+        """Record that the rows of `lease` were delivered while another lease was read ahead.
 
         If the other lease contains one of these rows, the other lease is not sent.
         """

@@ -50,10 +50,10 @@ def judge_past(state: PanelState, closed: str, site: Site) -> PanelState:
 
 
 def fill_panel_days(live: PanelState, past: PanelState, dates: Collection[str]) -> tuple[PanelState, list[str]]:
-    """Add to the given days of `live` the inverters and counts that `live` lacks, from the same days of `past`.
+    """Copy inverters and counts from `past` to `live`, if the same day of `live` lacks them.
 
-    The counts are silent days, low days and tripped seconds. Return the new state, and the dates of the days that
-    changed.
+    The counts are silent days, low days and tripped seconds. Only the days in `dates` are filled. Return the new
+    state, and the dates of the days that changed.
     """
     filled = {
         day: replace(kept, panels={**kept.panels, **_fill(kept.panels, live.days[day].panels)})

@@ -103,7 +103,7 @@ def _explain(quantity: str, counting: Counting, clock: str) -> str:
 
 
 def _count_rows(rows: Rows, scope: Scope, last: Mapping[str, float | None]) -> Counting:
-    """If recording began today, find the energy that was counted since then, from the newest day row.
+    """If recording began today, read the energy counted since then from the newest day row.
 
     `last`: quantity → its energy of the whole day, as the gateway gives it. These quantities are left out of
     `Counting.begun`.

@@ -37,7 +37,7 @@ _UNREPORTED_SHARE: Final = 0.2
 """The share of their true power that IQ Batteries may leave out of their reports (Q-B17)."""
 _OF_TODAY: Final = ("production", "import", "export")
 _SUMS: Final = {paths.V1: s.V1.name, paths.PDM: s.PDM_PCU.name}
-"""Path → the source of the production counter in that document, which is a sum over the inverters."""
+"""Path → the source that reads the production counter from this document. The counter is a sum over the inverters."""
 _LEGS: Final = "house by phases"
 _CHECK_CT: Final = "have the installer check where the CTs are clamped, and in which direction."
 

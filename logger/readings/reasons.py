@@ -109,7 +109,7 @@ def _is_read_or_made(name: str, view: View) -> bool:
 
 
 def _explain_energy(quantity: str, written: Written) -> list[str]:
-    """Return the reasons for an absent lifetime energy: those of the absent counters from which it is computed."""
+    """Return the reasons why a lifetime energy is absent, for example why one of its counters is absent."""
     found, view = [], written.view
     for name in written.made_of.get(quantity, ()):
         counter = written.energy.counters.get(name)

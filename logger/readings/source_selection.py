@@ -178,7 +178,7 @@ def _find(item: Field, snapshot: Snapshot, review: Review) -> _Found:
 
 
 def _notice_changes(snapshot: Snapshot, sources: Sources) -> tuple[Review, tuple[Event, ...]]:
-    """Compare firmware and meters with those of the review.
+    """Compare firmware and meters with the firmware and meters of the last review.
 
     Return the new review, and an event if the meters changed.
     """

@@ -73,7 +73,7 @@ class Sums:
 
 
 def follow_sums(sums: Sums, snapshot: Snapshot) -> Sums:
-    """Update the gateway's sums over the inverters, and the time of each sum's last change, from a tick's documents.
+    """Read the documents of a tick, and update the gateway's sums over the inverters, each with its last change.
 
     Also update `roof`, the recorder's own sum of the inverters' reports. At a site that has or may have a production
     CT nothing is updated, because the CT itself measures the production. The gateway's sums are updated even while

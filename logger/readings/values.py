@@ -75,7 +75,7 @@ def read_power_factor(row: Row, _view: View) -> float | None:
 def read_apparent_energy(row: Row, _view: View) -> float | None:
     """Return the lifetime apparent energy in VAh.
 
-    Return None with the new metering software (`new_stack`), whose figure stays near zero (Q-N2).
+    Return None with the new metering software (`new_stack`), where the figure stays near zero (Q-N2).
     """
     return None if row.values.get("new_stack") else row.number("apparentEnergy")
 

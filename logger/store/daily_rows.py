@@ -91,7 +91,7 @@ def ack(connection: sqlite3.Connection, lease: Lease, refused_lines: int) -> Non
 
 
 def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -> tuple[int, int | None]:
-    """Mark rows as waiting to be sent: those with ids greater than `after`, at most `limit` rows.
+    """Mark up to `limit` rows as waiting to be sent. Only rows with ids greater than `after` are marked.
 
     A row is left out if its day was over in every time zone at `since` (unix seconds). Returns the number of marked
     rows, and the last id, from which to continue (None at the end).

@@ -42,7 +42,7 @@ UNITS: Final = {
 }
 """Unit of the table → the unit by Prometheus' naming rules, and the factor of the conversion."""
 _COUNTED: Final = frozenset({"requests", "failures", "cpu_s"})
-"""The fields about the recorder that only rise, which become counters."""
+"""The fields about the recorder that only rise. In Prometheus they are counters."""
 _FREE_TEXT: Final = frozenset({"conditions"})
 """The texts that are not written, because each new wording would make a new series."""
 _SHOWN: Final = tuple(each for each in MEASUREMENTS if each.time in ("tick", "report"))

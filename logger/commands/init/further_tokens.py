@@ -1,4 +1,4 @@
-"""Keep the tokens that `init` makes besides the recorder's own: that of a new server's first user, and Grafana's."""
+"""Keep the tokens that `init` makes for others: for the first user of a new server, and for Grafana."""
 
 from __future__ import annotations
 

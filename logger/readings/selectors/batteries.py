@@ -104,7 +104,7 @@ def _count_in_block(view: View) -> Found[int]:
 
 
 def infer_ac_batteries(view: View) -> int | None:
-    """Count the AC Batteries. While the inventory has not arrived, count those of the v1 list.
+    """Count the AC Batteries. While the inventory has not arrived, count the AC Batteries of the v1 list.
 
     This count decides how other values are read. It is not written to InfluxDB: the count that is written comes from
     `count_ac_batteries`.
