@@ -11,7 +11,7 @@ from logger.site import Site
 
 
 class SiteZone:
-    """The IANA zone of one site: configured, else stored, else reported by the gateway, else this machine's.
+    """The IANA zone of one site: configured, else stored, else from the gateway, else from this machine.
 
     `name` is empty while no zone is known.
     """

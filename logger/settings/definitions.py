@@ -177,7 +177,9 @@ class RecorderSettings(Group):
         "LOGGER_TOTALS_INTERVAL_S.",
     )
     timezone: Zone = Field(
-        "", description="The site's time zone, such as Europe/Paris. Empty: the gateway's, else the system's."
+        "",
+        description="The site's time zone, such as Europe/Paris. "
+        "Empty: the gateway's zone, else this machine's zone.",
     )
     tls: Literal["pin", "pin-strict", "verify", "off"] = Field(
         "pin", description="How the gateway's certificate is checked: pin, pin-strict, verify or off."
