@@ -112,7 +112,7 @@ def is_read_only(folder: Path) -> bool:
 
 
 def hand_over(path: Path) -> None:
-    """If this process is root, make the owner of the folder of `path` the owner of `path`."""
+    """If this process is root, give `path` the same owner and group as its folder."""
     if os.geteuid() == 0:
         owner = path.parent.stat()
         os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

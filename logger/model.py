@@ -171,7 +171,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class RefusedLine:
-    """A line that InfluxDB finally refused, without its newline, with the HTTP status and the reason.
+    """A line that InfluxDB permanently refuses, with the HTTP status and the reason. The line has no newline.
 
     `batch` is the index of the line's batch among the batches of the same delivery.
     """

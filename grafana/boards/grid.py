@@ -129,7 +129,7 @@ GRID: Final = Board(
             (
                 curve(
                     "Voltage of each day, ninety days",
-                    "The lowest and the highest voltage of any phase on each local day, while on the grid.",
+                    "The lowest and highest voltage of any phase on each local day. Times off the grid do not count.",
                     (12, 8),
                     DayCurve(_day("voltage_max_v", "voltage_min_v")),
                     LimitLine("low", _day("voltage_min_v"), "low_v"),
@@ -143,7 +143,7 @@ GRID: Final = Board(
                 ),
                 curve(
                     "Frequency of each day, ninety days",
-                    "The lowest and the highest frequency on each local day, while on the grid.",
+                    "The lowest and highest frequency on each local day. Times off the grid do not count.",
                     (12, 8),
                     DayCurve(_day("frequency_max_hz", "frequency_min_hz")),
                     zero=False,

@@ -26,7 +26,7 @@ _MANIFEST, _SETTINGS, _SECRETS, _FILES = "manifest.json", "settings.env", "crede
 _PRIVATE: Final = "private/"
 _CHUNK: Final = 1024 * 1024
 _LARGEST_TEXT: Final = 16 * 1024 * 1024
-"""The greatest number of bytes of a file of the archive that is read into memory."""
+"""At most this many bytes of a file of the archive are read into memory."""
 
 
 @dataclass(frozen=True, slots=True)

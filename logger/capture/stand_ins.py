@@ -57,7 +57,7 @@ class StandIns:
         self._pattern: re.Pattern[str] | None = None
 
     def note(self, kind: Kind, value: str) -> None:
-        """Collect an original that identifies a person, a device or a place. Ignore any other value."""
+        """Collect `value` if it identifies a person, a device or a place. Otherwise ignore it."""
         value = value.strip()
         if is_worth_hiding(kind, value):
             self._noted[kind, _normalise(kind, value)] = None

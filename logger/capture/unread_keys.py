@@ -1,4 +1,7 @@
-"""Lists the keys of a gateway's documents that no field is read from, such as new keys of new firmware. Pure."""
+"""Lists the unread keys of a gateway's documents, such as new keys of new firmware. Pure.
+
+A key is unread if no field is read from it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ _KINDS: Final[dict[type, str]] = {
 
 
 def list_unread_keys(bodies: Mapping[str, Json]) -> list[str]:
-    """List the keys that no field is read from, as texts: path, place of the key, kinds of the key's values."""
+    """List the unread keys as texts: path, place of the key, kinds of the key's values."""
     lines = []
     for path, body in bodies.items():
         kinds: dict[str, set[str]] = {}

@@ -182,7 +182,7 @@ def _simulate(clock: PacedClock, pace: Path) -> Iterator[dict[str, str]]:
 
 
 async def _record(configured: Settings, clock: PacedClock, seconds: float | None) -> None:
-    """Record and show the simulated site for `seconds` real seconds, or until stopped if None."""
+    """Record and show the simulated site. `seconds`: the real seconds until the end; None means no limit."""
     view, recorders = DemoView(clock, _ZONE), asyncio.Queue[Recorder](1)
 
     def open_shown(settings: Settings, recorder: Recorder, of: Clock) -> contextlib.AbstractAsyncContextManager[None]:

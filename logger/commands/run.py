@@ -18,7 +18,7 @@ from logger.outlets import open_outlets
 @click.command("run")
 @env_file_option
 def command(env_file: Path) -> None:
-    """Record until stopped, also during outages. With a wrong setting, end immediately (exit code 78)."""
+    """Record until stopped. An outage does not end the recording. A wrong setting ends it at once (exit code 78)."""
     settings = begin_polling(env_file)
     gc.freeze()  # the loaded objects stay until the end, so the collector need not search them
     gc.enable()

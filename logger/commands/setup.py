@@ -135,10 +135,11 @@ def command(
 ) -> None:
     """Make on InfluxDB: buckets, a token that may only write, and a token that may only read.
 
-    On 2.x also the organisation, and the first user of a new server; on 1.x databases, retention policies, and users
-    in place of tokens; on 3.x only databases. Needs INFLUXDB_URL and, unless the server accepts everybody, an
-    administrator; on 2.x also INFLUXDB_ORG. A second run only adds what is missing, and corrects what is wrong. It
-    replaces a working token of Grafana only if --read-token-file names a file without this token.
+    On 2.x, it also makes the organisation, and the first user of a new server. On 1.x, it makes databases with
+    retention policies instead of buckets, and users instead of tokens. On 3.x, it makes only databases. It needs
+    INFLUXDB_URL, on 2.x also INFLUXDB_ORG, and an administrator unless the server accepts everybody. A second run
+    only adds what is missing, and corrects what is wrong. It replaces a working token of Grafana only if
+    --read-token-file names a file without this token.
     """
     configured = begin(env_file, require=["INFLUXDB_URL"])
     handovers: dict[Purpose, Handover] = {

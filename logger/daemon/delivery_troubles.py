@@ -12,7 +12,7 @@ from logger.model import ROLES, Role
 from logger.retry import Backoff
 
 SERVER: Final = "server"
-"""The key under which the back-off after a failure of the whole server is stored."""
+"""The key of the stored back-off after a failure of the whole server."""
 _BLOCKED_S: Final = 60.0
 """Seconds between two deliveries while a person must act."""
 _OF_THE_SERVER: Final = frozenset({0, 408, 425, 429, 502, 503, 504})

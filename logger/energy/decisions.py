@@ -20,9 +20,10 @@ _OF_ONE_METER: Final = {"import": "export", "export": "import", "charged": "disc
 def decide_counters(state: EnergyState, tick: Tick, flows: PowerFlows) -> dict[str, Decision]:
     """Accept, hold or reject each counter's value.
 
-    `state`: the state before the tick, in which the day of the tick has already been opened. The reading at the first
-    instant of a day ends one day and begins the next day. If one counter fell slightly in that reading, the other
-    counters may be too low as well, although they rose. So every counter that rose is held until the next reading.
+    `state`: the state before the tick, except that its open day is already the day of the tick. The reading at the
+    first instant of a day ends one day and begins the next day. If one counter fell slightly in that reading, the
+    other counters may be too low as well, although they rose. So every counter that rose is held until the next
+    reading.
     """
     seen_w = max((peak for day in state.days if (peak := day.peak_production_w)), default=0.0)
     decisions = {name: _decide(state, tick, name, flows, seen_w) for name in tick.counters}

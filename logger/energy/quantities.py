@@ -59,7 +59,7 @@ def is_balanced(wiring: Wiring | None) -> bool:
 
 @lru_cache(maxsize=32)
 def terms(wiring: Wiring | None) -> Mapping[str, Mapping[str, int]]:
-    """Return quantity → the counters whose sum it is, each with its sign: 1 or -1.
+    """Return quantity → counter → the counter's sign in the quantity: 1 or -1.
 
     Quantities that the site cannot measure are left out.
     """

@@ -1,4 +1,4 @@
-"""Define the energy state of a gateway, which is stored from tick to tick, and the input of one tick."""
+"""Define the energy state of a gateway, and the input of one tick. The energy state is stored at each tick."""
 
 from __future__ import annotations
 
@@ -35,12 +35,15 @@ class HeldValue:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """The state of one counter: one that the gateway gives, or import or export balanced over the phases.
+    """The state of one counter.
 
-    `accepted_wh`: the last accepted value, at tick `at`. It is the gateway's value plus `offset_wh`, to which each
-    rollover adds. `rose_at`: the tick of the last rise. `held`: values that are not accepted yet, oldest first.
+    `accepted_wh`: the last accepted value, at tick `at`. It is the gateway's value plus `offset_wh`. Each rollover
+    changes `offset_wh`. `rose_at`: the tick of the last rise. `held`: values that are not accepted yet, oldest first.
     `bridged_wh`: the energy integrated from power since `at`. `resets`: the number of rebaselines. `first_day`: the
-    local ISO date of the counter's first accepted value, its base; empty before it.
+    local ISO date of the counter's base (its first accepted value); empty without a base.
+
+    The gateway gives most counters. The recorder itself computes balanced import and export. It also integrates power
+    for a counter that the gateway does not have.
     """
 
     accepted_wh: float
@@ -74,7 +77,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """The gateway's energies in Wh of today and of the seven days before, which are used on the first day.
+    """The gateway's own energies in Wh: today, and the seven days before. They are used on the first day.
 
     In a stored seed, `today_wh` is only the energy before our first tick. A figure that is unknown or not plausible
     is None.
@@ -175,7 +178,7 @@ class HeldTick:
 
 @dataclass(frozen=True, slots=True)
 class Unpriced:
-    """The energy in Wh of one counter in one quarter of an hour whose price is not known yet.
+    """Energy without a known price: the energy in Wh of one counter in one quarter of an hour.
 
     `since`, `until`: the quarter of an hour in unix seconds. `estimated_wh`: the estimated part of the energy.
     """

@@ -63,10 +63,11 @@ class Increment:
 class Decision:
     """The effect of one new value on its counter.
 
-    `accepted`: the value may be written. `reset`: the counter was rebaselined: counting continues from a new level.
-    `rollovers`: the number of rollovers added to the offset. `bridged_wh`: the energy integrated from power between
-    the last value before a reset and the first value after it. `confirmed`: confirmed held values, with the offset
-    added. `rejected`: rejected held values, as the gateway reported them. `dipped`: the value fell by at most 10 Wh.
+    `accepted`: the value may be written. `reset`: the counter was rebaselined, so counting continues from a new
+    level. `rollovers`: the number of rollovers added to the offset. `bridged_wh`: the energy integrated from power
+    between the last value before a reset and the first value after it. `confirmed`: the held values that the new
+    value confirms, with the offset added. `rejected`: the held values that the new value rejects, as the gateway
+    reported them. `dipped`: the value fell by at most 10 Wh.
     """
 
     counter: Counter

@@ -51,11 +51,11 @@ class SetupPlan:
     """The buckets and credentials that must exist after the set-up.
 
     `recorder`: the recorder whose name is in tokens and users, so that tokens and users of other recorders are not
-    changed. `buckets`: name → seconds for which the bucket keeps data; 0 means without limit. None does not change an
-    existing bucket; a new bucket then keeps data without limit. `held`: the secrets of an earlier run, used again if
-    they are still valid. `username`: the recorder's user on 1.x. `shorten`: the retention of a bucket may be made
-    shorter, which deletes data. `unasked`: the purposes whose secret the caller does not need. Valid credentials for
-    them stay unchanged, and are not part of the result.
+    changed. `buckets`: name → seconds for which the bucket keeps data; 0 means without limit. With None, an
+    existing bucket keeps its retention, and a new bucket keeps data without limit. `held`: the secrets of an earlier
+    run, used again if they are still valid. `username`: the recorder's user on 1.x. `shorten`: the retention of a
+    bucket may be made shorter, which deletes data. `unasked`: the purposes whose secret the caller does not need.
+    Valid credentials for these purposes stay unchanged, and are not part of the result.
     """
 
     buckets: Mapping[str, int | None]

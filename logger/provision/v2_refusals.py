@@ -43,7 +43,7 @@ def refuse(host: str, doing: str, status: int, body: str) -> InfluxError:
 
 
 def _read_reason(body: str) -> str:
-    """Return the reason in an InfluxDB 2's answer, on one line; empty for an answer in another format."""
+    """Return the reason in an answer of InfluxDB 2, on one line; empty for an answer in another format."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):

@@ -76,7 +76,7 @@ class DocumentKeys:
     lost: Mapping[str, str] = field(default_factory=dict)
 
     def __hash__(self) -> int:
-        """Return a hash of the number of keys, which is quickly computed; equal hashes lead to a full comparison."""
+        """Hash only how many keys there are, which is quick. If two hashes are equal, all keys are compared."""
         return hash((len(self.kinds), len(self.lost)))
 
 

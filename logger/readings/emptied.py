@@ -1,4 +1,6 @@
-"""Doubt meters whose figures all fell to zero together, as for minutes after a gateway's restart (Q-P8). Pure.
+"""Doubt meters whose figures all fell to zero together. Pure.
+
+After a gateway's restart, meters show zeros for some minutes (Q-P8).
 
 A counter that has counted shows zero again only if its meter was replaced. So a meter with zero power and zero
 counters does not measure yet. The doubt ends when the energy accounting has accepted the zero.

@@ -1,6 +1,6 @@
 """Define the energies of a site as data: what each energy means, and how it is computed.
 
-Totals, hours, days, months and years make their fields for these energies from one list.
+The energy fields of totals, hours, days, months and years are all made from the list `ENERGIES`.
 """
 
 from __future__ import annotations

@@ -45,9 +45,8 @@ class Expected:
 class Written:
     """What one tick writes: `totals`, `points`, and the energy state after the tick.
 
-    `view` gives the documents from which the values were read. `made_of` maps each quantity of energy to the
-    counters whose sum it is, each with its sign. `has_lost_batteries`: batteries that were listed before are not
-    listed now.
+    `view` gives the documents from which the values were read. `made_of`: quantity → counter → the
+    counter's sign in the quantity. `has_lost_batteries`: batteries that were listed before are not listed now.
     """
 
     view: View

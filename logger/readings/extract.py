@@ -149,7 +149,7 @@ class Extraction:
     # --- devices ------------------------------------------------------------------------------------------------
 
     def _read_by_field(self, measurement: Measurement) -> Iterator[Device]:
-        """Read the devices of a measurement whose fields may come from different documents."""
+        """Read the devices of a measurement. The fields of one device may come from different documents."""
         named, duplicates = self._name_rows(measurement)
         view = self._views[measurement.role]
         for identity in _list_devices(measurement, named):

@@ -246,7 +246,7 @@ def _list_blocks(body: Json) -> Iterator[OwnTime]:
 
 
 def name_block(side: str, block: Mapping[str, Json]) -> str:
-    """Return the name under which the time of a block in the list `side` of production.json is followed."""
+    """Return a name that stands for a block of production.json. `side`: the list that contains the block."""
     return f"{side} {block.get('type')} {block.get('measurementType', '')}"
 
 

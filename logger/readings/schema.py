@@ -120,10 +120,10 @@ class Measurement:
 
     The role selects the bucket. `time` is the tick, the inverter's own report, the event, or the beginning of a local
     hour, day, month or year. With `one_document`, all fields of a point come from the first rowset that has the
-    device. `listed_by` holds groups of rowsets that prove that a device exists; in each group the first rowset that
-    lists any device decides. If `listed_by` is empty, every rowset proves that a device exists. `has_layout`: the
-    points also carry the tags of the layout file. `has_gateway`: False for measurements of several gateways, whose
-    points have no tag `gateway`.
+    device. `listed_by`: groups of rowsets that prove which devices exist. Each group gives the devices of its first
+    rowset with devices. If `listed_by` is empty, every rowset proves that its devices exist. `has_layout`: the points
+    also carry the tags of the layout file. `has_gateway`: False for measurements of several gateways, whose points
+    have no tag `gateway`.
     """
 
     name: str

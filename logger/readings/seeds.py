@@ -1,4 +1,4 @@
-"""Find the gateway's own energies of today and of seven days, which are used on the first day if plausible. Pure.
+"""Find the gateway's own energies of today and of seven days. Plausible ones are used on the first day. Pure.
 
 Firmware may reset these figures late, at the wrong midnight, or not at all. Each rule in this module rejects one kind
 of wrong figure.

@@ -78,7 +78,7 @@ class HttpServer:
             await self.drop()
 
     async def drop(self) -> None:
-        """Close every connection like a restart of the device, even during a handshake."""
+        """Close every connection, even during a handshake. A gateway that restarts does the same."""
         clients = list(self._clients)
         for task in clients:
             task.cancel()

@@ -79,5 +79,5 @@ class PhaseDays:
 
 @lru_cache(maxsize=8)
 def phases_of(site: SiteFacts) -> PhaseDays:
-    """Return the phases of a site, which are computed only once for each site."""
+    """Return the phases of a site. They are computed only once for each site."""
     return PhaseDays(site)

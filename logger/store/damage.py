@@ -67,8 +67,8 @@ def finish_setting_aside(folder: Path) -> None:
 def _is_later(folder: Path, name: str) -> bool:
     """Return whether the present file of the store is a new file, not the damaged file that gets the new name `name`.
 
-    The damaged file's write-ahead log was renamed first, so the damaged file has no log beside it any more. A present
-    file with a log beside it, or with the record that rows were copied from the file `name`, is therefore a new file.
+    The damaged file's write-ahead log was renamed first. So the present file is new if a log lies beside it. It is
+    also new if its table `rescue` names the file `name`, because then rows were copied from the file `name`.
     """
     if (folder / f"{FILE}-wal").exists():
         return True

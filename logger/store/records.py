@@ -33,9 +33,9 @@ class DailyRow:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """All changes of one tick of one gateway, which are stored together in one transaction.
+    """All changes of one tick of one gateway. They are stored together in one transaction.
 
-    `state`: the changed keys, as JSON text; None deletes a key. `recent`: a few numbers to draw later.
+    `state`: the changed keys, as JSON text; the value None deletes a key. `recent`: a few numbers to draw later.
     """
 
     gateway: str

@@ -19,12 +19,10 @@ _RATIOS: Final = ("own_use_percent", "self_sufficient_percent")
 
 
 def answer_today(reading: Reading | None, scope: Scope) -> dict[str, Json]:
-    """Return own use and self-sufficiency of today, in percent.
+    """Return today's own use and self-sufficiency in percent, as `today`.
 
-    If the whole day is not known, also return the energies counted so far.
-
-    In the answer, `counted` holds these energies, and the time from which they were counted, as `since` in unix
-    seconds. `counted` is empty if the whole day is known.
+    `counted` is empty if the whole day is known. Otherwise `counted` holds the energies of a part of the day, own use
+    and self-sufficiency of this part, and the beginning of this part as `since`, in unix seconds.
     """
     totals = Rows({"envoy_totals": [as_point(reading)] if reading else []})
     answer, counting = QUERIES["today"].answer(totals, scope), scope.counting

@@ -16,7 +16,7 @@ _NEVER_BREAK: Final = "\N{NO-BREAK SPACE}"
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """Write texts and values in one language. None is written as a dash."""
+    """Write texts and values in one language. An unknown value (None) is written as a dash."""
 
     language: Language
 

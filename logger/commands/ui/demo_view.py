@@ -40,7 +40,7 @@ class DemoView:
         return str(self.outlets.get("page", ""))
 
     def take(self, collector: Collector) -> None:
-        """Take the values of a collector's last tick into the view, and its power into the curve."""
+        """Show the values of a collector's last tick. Add the production of this tick to the curve."""
         done = collector.collected
         if not done.values:
             return

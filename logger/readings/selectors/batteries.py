@@ -54,7 +54,7 @@ def data_ac_batteries(view: View) -> Rows:
 
 
 def inventory_ac_batteries(view: View) -> Rows:
-    """Select the AC Batteries of the inventory that are not deleted."""
+    """Select the inventory's AC Batteries, without deleted ones."""
     return inventory_of(view.find_fact(paths.INVENTORY), "ACB")
 
 
@@ -246,7 +246,7 @@ missing, or if the site has AC Batteries.
 
 
 def ac_battery_sums(view: View) -> Rows:
-    """Select the lifetime energies of all AC Batteries together, charged and discharged, in J, from device data.
+    """Select the charged and the discharged lifetime energy, in J, of all AC Batteries together, from device data.
 
     Select nothing if the site has IQ Batteries, or if an AC Battery is missing from device data.
     """

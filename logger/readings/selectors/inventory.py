@@ -57,5 +57,5 @@ def countable_inventory(view: View) -> Rows:
 
 
 def inventory_inverters(view: View) -> Rows:
-    """Select the inverters of the inventory that are not deleted (Q-I12)."""
+    """Select the inventory's inverters, without deleted ones (Q-I12)."""
     return inventory_of(view.find_fact(paths.INVENTORY), "PCU")
