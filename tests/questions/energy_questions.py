@@ -248,7 +248,7 @@ ENERGY_QUESTIONS: Final = (
         + '\n    |> group(columns: ["month", "hour"])\n    |> mean()',
         select("mean(production_wh) AS production_wh", "envoy_hour", "730d", group='"month", "hour"'),
         ("month", "hour"), ("production_wh",), _shape, numbers=(30,),
-        note="Hours are hours of the site's time zone, also when the clocks change. Hours in a gap of the recorder "
+        note="Hours are hours of the site's time zone, even when the clocks change. Hours in a gap of the recorder "
         "have no point. So these hours do not change the mean.",
     ),
     Question(
@@ -264,7 +264,7 @@ ENERGY_QUESTIONS: Final = (
     ),
     Question(
         "shape",
-        "When does production begin in the morning, and when did it end in the evening before?",
+        "When does production begin in the morning, and when did it end on the previous evening?",
         read("envoy_totals", "production_power_w", since="-31d", role="totals")
         + "\n    |> filter(fn: (r) => r._value > 10.0)\n    |> elapsed(unit: 1m)"
         + "\n    |> filter(fn: (r) => r.elapsed > 240)"
@@ -277,7 +277,7 @@ ENERGY_QUESTIONS: Final = (
         ("minute",), ("elapsed",), _mornings, role="totals",
         note="The time of each row is the time of the day's first reading above 10 W. `elapsed` is the number of "
         "minutes since the previous reading above 10 W. So the row's time minus `elapsed` is the time at which "
-        "production ended in the evening before.",
+        "production ended on the previous evening.",
     ),
     Question(
         "shape",

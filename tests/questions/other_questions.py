@@ -292,7 +292,7 @@ OTHER_QUESTIONS: Final = (
         read("envoy_month", "cost", "income", "saved", "currency") + BESIDE,
         select("local_month, cost, income, saved, currency", "envoy_month"),
         ("local_month",), ("cost", "income", "saved"), _costs, within=0.01, fits=has_tariff, numbers=(24,),
-        note="Energy is booked at the price of its time, also when prices change each hour. A new tariff does not "
+        note="Energy is booked at the price of its time, even when prices change each hour. A new tariff does not "
         "change the booked costs.",
     ),
     Question(
