@@ -69,7 +69,7 @@ def group_serials(panels: Mapping[str, PanelDay]) -> dict[str, list[str]]:
 
 
 def compare_day(day: PanelDays) -> dict[str, float]:
-    """Return the ratio of each inverter's energy to the median of its group.
+    """Return the ratio of each inverter's energy to the group's median energy.
 
     Inverters whose group has fewer than `LEAST_GROUP` inverters with a known energy are left out.
     """
@@ -78,7 +78,7 @@ def compare_day(day: PanelDays) -> dict[str, float]:
 
 
 def _compare_week(days: Mapping[str, PanelDays], last: str) -> dict[str, float]:
-    """Return the ratio of each inverter's seven-day energy to its group's median, for the days up to `last`.
+    """Return the ratio of each inverter's energy to the group's median energy, over the seven days up to `last`.
 
     An inverter is left out if its energy is unknown on a day on which the energy of another inverter of its group is
     known.

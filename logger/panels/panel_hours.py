@@ -66,7 +66,7 @@ def close_hours(
 def _make_points(
     hour: LocalHour, seen: Mapping[str, SeenHour], day: PanelDays, state: PanelState, gateway: str
 ) -> list[Reading]:
-    """Make one point for each inverter whose reports cover the hour, with the median of its group."""
+    """Make one point for each inverter whose reports cover the hour, with the group's median energy."""
     least_s = _LEAST_SEEN * (hour.end - hour.start)
     whole = {serial: had.wh for serial, had in seen.items() if had.seen_s >= least_s and serial in day.panels}
     points = []

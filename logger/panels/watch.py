@@ -1,8 +1,8 @@
 """Detect silent inverters, weak panels and changes of the reporting interval. Pure.
 
-A panel's ratio is its energy of a day, divided by the median of its group. Panels without a group in the layout file
-are one group. It is unknown whether all panels of this group face the same way. So if too many of their ratios are
-far from 1, or if the usual ratio of such a panel is low, the panel is compared with its own usual ratio.
+A panel's ratio is its energy of a day, divided by the group's median energy. Panels without a group in the layout
+file are one group, although they may face different ways. So if too many of their ratios are far from 1, or if the
+usual ratio of such a panel is low, the panel is compared with its own usual ratio.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class _Judge:
     def _learn(self, serial: str, ratio: float) -> None:
         """Include the ratio of one more day in the mean of a panel's ratios.
 
-        `ratio`: the panel's energy on that day, divided by the median of its group.
+        `ratio`: the panel's energy on that day, divided by the group's median energy.
         """
         before = self._usual.get(serial) or UsualRatio(ratio, 0)
         weight = max(_USUAL_WEIGHT, 1 / (before.days + 1))

@@ -142,7 +142,7 @@ def _answer_silent(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_shading(rows: Rows, _scope: Scope) -> AnswerTable:
-    """Make a row for each inverter: for each hour of the day, its energy in percent of its group's median."""
+    """Make a row for each inverter: for each hour of the day, its energy in percent of the group's median energy."""
     points = [point for point in rows.of("envoy_inverter_hour") if number(point, "group_wh") is not None]
     hours = sorted({_hour(point) for point in points})
     found: list[tuple[Cell, ...]] = []
@@ -155,7 +155,7 @@ def _answer_shading(rows: Rows, _scope: Scope) -> AnswerTable:
         found.append((*_name(of_one)[:1], *cells))
     columns = (Column("panel", "panel"), *(Column(f"h{hour}", hour, "%", _NO_REPORT) for hour in hours))
     return AnswerTable(
-        columns, found, notes=("Each inverter's energy against the median of its group, by hour of the day.",)
+        columns, found, notes=("Each inverter's energy in percent of the group's median energy, by hour of the day.",)
     )
 
 

@@ -120,7 +120,7 @@ INVERTER_DAY = Measurement(
         Field("peak_power_w", "The highest mean power in a report of the day.",
             made_of="the power in the inverter's reports"),
         Field("group_ratio",
-              "Energy of the day, divided by the median of the group. "
+              "Energy of the day, divided by the group's median energy. "
               "Absent in groups of fewer than three inverters.",
             made_of="energy_wh of all inverters with the same panel_group on this day"),
         Field("group_ratio_7d",
@@ -206,7 +206,7 @@ HOUR = Measurement(
 
 INVERTER_HOUR = Measurement(
     "envoy_inverter_hour",
-    "Each inverter in each local hour that its reports cover, with the median of its group. "
+    "Each inverter in each local hour that its reports cover, with the group's median energy. "
     "An hour of an inverter is written once, after its end.",
     "daily",
     tags=("serial", "panel_group", "hour"),

@@ -208,7 +208,7 @@ class RecorderSettings(Group):
         ge=0,
         le=100,
         allow_inf_nan=False,
-        description="A panel is weak if its energy of a day is below this percentage of the median of its group. A "
+        description="A panel is weak if its energy of a day is below this percentage of the group's median energy. A "
         "panel that is weak on three sunny days in a row raises an event. 0: no panel is weak.",
     )
     http: ListenAddress = Field(
@@ -218,7 +218,7 @@ class RecorderSettings(Group):
     )
     http_hosts: HostNames = Field(
         "",
-        description="Further host names under which browsers may open the page, such as that of a reverse proxy, "
+        description="Further host names under which browsers may open the page, such as the name of a reverse proxy, "
         "with commas in between. IP addresses, localhost and this machine's own name need no entry here.",
     )
     http_password: SecretStr = Field(

@@ -132,7 +132,7 @@ PANEL_QUESTIONS: Final = (
         ("serial",), ("panel", "silent_days"), _sick, numbers=(7,),
         note="`silent_days` is the number of consecutive days without a report while other inverters reported. "
         "`low_days` is the number of consecutive sunny days on which the panel was below "
-        "`LOGGER_PANEL_ALERT_PERCENT` percent of the median of its group. `envoy-logger query silent` also "
+        "`LOGGER_PANEL_ALERT_PERCENT` percent of the group's median energy. `envoy-logger query silent` also "
         "gives the last day with energy.",
     ),
     Question(
