@@ -194,7 +194,7 @@ def _take_form(kind: Kind, original: str, stand_in: str) -> str:
 
 
 def _find_zone_of_same_offset(zone: str, now: datetime) -> str:
-    """Return a time zone that names no place and has the same offset from UTC, in whole hours, as `zone` now."""
+    """Return a time zone without a place name, with the present offset of `zone` from UTC, rounded to whole hours."""
     try:
         offset = now.astimezone(ZoneInfo(zone)).utcoffset()
     except (KeyError, ValueError, OSError):

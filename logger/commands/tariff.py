@@ -87,7 +87,7 @@ def _print_table(table: PriceTable) -> None:
 
 
 def _note_last_lines(files: list[Path]) -> None:
-    """Print the price files whose last line has no line end and is therefore not read."""
+    """Name each price file whose last line is not read, because the line has no line end."""
     for file in files:
         if not file.read_bytes().endswith(b"\n"):
             click.echo(f"{file.name}: the last line has no line end, so it may be incomplete and is not read")

@@ -97,7 +97,10 @@ class StoreApi:
         return self._wake(await self._store.call(Store.replay_daily if daily else Store.replay, since, after))
 
     async def read_lines(self, role: Role, since: Number, after: Number) -> tuple[list[Line], int | None]:
-        """Read one page of lines of ticks from `since` on. Return the lines, and `after` for the next page."""
+        """Read one page of lines. Return the lines, and the value of `after` for the next page; None at the end.
+
+        Leave out lines of ticks before `since` (unix seconds). For the role `daily`, leave out only hours.
+        """
         return await self._store.call(Store.read_lines, role, since, after=after)
 
     def _wake(self, answer: T) -> T:

@@ -24,7 +24,7 @@ async def read_stored_lines(ask: Ask, role: Role, since: int, until: int) -> Asy
 
 
 async def read_refused_lines(ask: Ask) -> AsyncIterator[RefusedEntry]:
-    """Read every refused line, in the order of their first refusal."""
+    """Read all refused lines, in the order in which they were first refused."""
     after = 0
     while page := await ask(StoreApi.list_refused, after):
         for entry in page:

@@ -26,7 +26,7 @@ _FRESH_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class GatewayConfig:
-    """One gateway to record: its access data, a function that reads the access data again, and its site."""
+    """One gateway to record: its site and its access data. `reread` returns the newest access data."""
 
     access: Access
     reread: Callable[[], Access]

@@ -63,7 +63,7 @@ class Resending:
         self._lines = 0
 
     def drop(self) -> None:
-        """End the pass: send no more points again, because this server never loses points that it confirmed."""
+        """End the pass, because this server never loses points that it confirmed."""
         self._left = {}
 
     async def step(self, writer: Writer, max_lines: int) -> Done | Wait | Blocked:

@@ -140,7 +140,7 @@ class _Entry:
             self.events += describe_decision(name, known, decision, self.tick.counters[name], at)
 
     def balance_earlier(self) -> None:
-        """Balance the energy of the ticks at which the net meter measured one phase, once it measures several again.
+        """If the net meter measures several phases again, balance the energy of the ticks with only one phase.
 
         Only the energy changes. Its cost is booked already, for the import and export that the meter counted.
         """
@@ -152,8 +152,8 @@ class _Entry:
     def balance(self) -> None:
         """Balance import and export over the phases, if both were accepted at this tick.
 
-        The first balance also includes the energy of the open day from before the phases were known. The cost of that
-        energy is already booked.
+        The first balance also includes the open day's energy that was counted before the phases were known. The cost
+        of that energy is already booked.
         """
         if not is_balanced(self.state.wiring) or not self.accepted.keys() >= set(GRID):
             return

@@ -58,7 +58,7 @@ class Equipment:
 
 
 def notice_equipment(equipment: Equipment, snapshot: Snapshot) -> tuple[Equipment, bool]:
-    """Compare the equipment with the snapshot. Return the equipment, and True if sources must be chosen again.
+    """Update the equipment from the snapshot. Return the equipment, and True if sources must be chosen again.
 
     Changed firmware is confirmed immediately. Changed hardware is confirmed after it has been listed for half an
     hour, so neither one odd answer nor the empty lists of a gateway that starts with new firmware have an effect.

@@ -117,7 +117,7 @@ def add_missed(connection: sqlite3.Connection, missed: Mapping[Role, int]) -> No
 def _count_role(
     connection: sqlite3.Connection, role: Role, stored: RoleFigures, pending: PendingAcks, missed: int
 ) -> RoleFigures:
-    """Return a role's figures: the figures in the store file, `stored`, corrected by changes that are not in it yet.
+    """Return a role's figures: `stored` (from the store file), corrected by changes that are not in the file yet.
 
     The rows of `pending` count as delivered. `missed`: the number of ticks that could not be stored.
     """

@@ -236,8 +236,8 @@ def drop_oldest(connection: sqlite3.Connection, limit: int) -> Dropped | None:
 def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -> tuple[int, int | None]:
     """Let delivered rows wait for delivery again: at most `limit` rows, in the order of their ids.
 
-    These are rows of ticks from `since` (unix seconds) on, with ids greater than `after`. Returns the number
-    of rows, and the last id, from which to continue (None at the end).
+    Only rows with ids greater than `after` are chosen. Rows of ticks before `since` (unix seconds) are left out.
+    Returns the number of rows, and the last id, from which to continue (None at the end).
     """
     ids = connection.execute(
         "SELECT id FROM outbox WHERE id > ? AND delivered_at IS NOT NULL AND tick >= ? ORDER BY id LIMIT ?",

@@ -69,7 +69,7 @@ def _insert(connection: sqlite3.Connection, about: tuple[object, ...], line: byt
 
 
 def read(connection: sqlite3.Connection, after: int, limit: int) -> list[RefusedRow]:
-    """Read up to `limit` refused lines whose ids are greater than `after`, in the order of their first refusal."""
+    """Read up to `limit` refused lines with ids above `after`, in the order in which they were first refused."""
     return [
         RefusedRow(*row)
         for row in connection.execute(

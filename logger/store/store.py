@@ -253,10 +253,10 @@ class Store:
         return self._file.write(refused_rows.discard, ids)
 
     def replay(self, since: int, after: int = 0) -> tuple[int, int | None]:
-        """Let some delivered rows wait for delivery again: rows of ticks from `since` (unix seconds) on.
+        """Let some delivered rows wait for delivery again: rows with ids greater than `after`.
 
-        Only rows with ids greater than `after` wait again. Returns the number of these rows, and the value of
-        `after` for the next call; None at the end.
+        Rows of ticks before `since` (unix seconds) are left out. Returns the number of rows that wait again, and the
+        value of `after` for the next call; None at the end.
         """
         self._mark_pending()
         return self._file.write(outbox_rows.replay, since, after, STEP)

@@ -49,30 +49,30 @@ class Answers:
 
     @property
     def about_gateway(self) -> bool:
-        """Return True if an option gives the address, the serial or the fingerprint of the gateway."""
+        """Return True if at least one option gives the address, the serial or the fingerprint of the gateway."""
         return bool(self.gateway or self.serial or self.fingerprint)
 
     @property
     def about_sign_in(self) -> bool:
-        """Return True if an option concerns the sign-in."""
+        """Return True if at least one option for the sign-in was given."""
         given = (self.account, self.password, self.token, self.local_user, self.local_password)
         return any(given) or self.no_sign_in
 
     @property
     def about_influxdb(self) -> bool:
-        """Return True if an option concerns InfluxDB."""
+        """Return True if at least one option for InfluxDB was given."""
         named = any((self.influxdb_url, self.org, *self.buckets.values()))
         return named or self.has_influxdb_credentials or any(s is not None for s in self.retentions.values())
 
     @property
     def about_all_gateways(self) -> bool:
-        """Return True if an option concerns the whole recorder, such as the state folder or InfluxDB."""
+        """Return True if at least one option for the whole recorder was given, such as the state folder."""
         files = (self.keep_admin_token, self.read_token_file, self.state_dir)
         return self.about_influxdb or any(given is not None for given in files)
 
     @property
     def has_influxdb_credentials(self) -> bool:
-        """Return True if an option gives credentials for InfluxDB."""
+        """Return True if at least one option gives credentials for InfluxDB."""
         own = (self.influxdb_token, self.influxdb_user, self.influxdb_password)
         return any((*own, self.admin_token, self.admin_user, self.admin_password))
 

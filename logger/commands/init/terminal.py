@@ -36,7 +36,7 @@ _TWICE: Final = re.compile(r"\((--[\w-]+)\), or \1\b")
 
 
 def speak_of_answers(error: EnvoyLoggerError) -> EnvoyLoggerError:
-    """Replace each name of a setting in an error by what `init` asks for, and its option (see `_ANSWERS`).
+    """In an error, name answers instead of settings: "the token (--token-file)" for ENPHASE_TOKEN.
 
     Do not change a SettingsError, which lists settings.
     """

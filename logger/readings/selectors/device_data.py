@@ -15,7 +15,7 @@ _DEVICE_DATA_LIMIT: Final = 50
 
 
 def data_devices(view: View, kind: str) -> Rows:
-    """Select active devices of one kind of `/ivp/pdm/device_data` that have a last reading."""
+    """Select the devices of one kind in device data. Leave out devices that are inactive or have no last reading."""
     document = view.find_fresh(paths.DEVICE_DATA)
     return document if isinstance(document, Missing) else _list_reports(document, kind)
 

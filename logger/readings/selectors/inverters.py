@@ -48,7 +48,7 @@ MOST_W: Final = 1000.0
 
 
 def list_devices(document: Found[Document], dev_type: int) -> Rows:
-    """Select devices of one type of `/api/v1/production/inverters`."""
+    """Select the devices of one type in the v1 list."""
     return document if isinstance(document, Missing) else _list_type(document, dev_type)
 
 
