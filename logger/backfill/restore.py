@@ -79,7 +79,7 @@ class Rebuilt:
 
     @property
     def last_tick(self) -> int:
-        """Return the last tick before the live state, in unix seconds; 0 without data of that time."""
+        """Return the last tick that was replayed before the live state (unix seconds); 0 if there was none."""
         return self.earlier.state.energy.last_tick if self.earlier else 0
 
 

@@ -1,7 +1,7 @@
 """Records a gateway once: requests every known path, and writes the anonymised answers into a folder.
 
 The folder has a file for each answer's body, `manifest.json` and `unknown-keys.txt`. The manifest gives the file,
-status, content type and seconds of each path's answer. `unknown-keys.txt` lists the keys that no field is read from.
+status, content type and seconds of each path's answer. `unknown-keys.txt` lists the keys from which no field is read.
 """
 
 from __future__ import annotations

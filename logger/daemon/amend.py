@@ -121,7 +121,7 @@ class StateApi:
         )
 
     async def fill_days(self, gateway: str, parts: dict[str, str], dates: list[str]) -> int:
-        """Add to the days of `dates` the values that are only in the state given as `parts`.
+        """Complete the days of `dates` with the values that only the state in `parts` has.
 
         Return the number of day rows that were made.
         """

@@ -93,7 +93,7 @@ def restore_periods(state: EnergyState, days: Mapping[str, Period]) -> tuple[lis
 
 
 def _begin(state: EnergyState, keys: Sequence[str]) -> EnergyState:
-    """Add to the state each month and year in `keys` that is missing there."""
+    """Add the months and years in `keys` that the state lacks. Return the state."""
     new = [key for key in keys if key not in state.periods]
     if not new:
         return state

@@ -27,9 +27,9 @@ def fresh_report(
     `second`: the report's time by the gateway's clock. `seen_at`: the arrival of its document by our clock.
     `skew_s`: the gateway's clock minus ours. A skew between a minute and a day is subtracted from the point's time
     when the report is first seen. In two cases the point gets the time at which the report was first seen. First, the
-    report's time is in the future. Second, the corrected time is before that of an earlier report, because the
-    gateway's clock was set after its skew was measured. If the time was not corrected, the second case begins
-    `_DISORDER_S` before the earlier report.
+    report's time is in the future. Second, the corrected time is before the time of an earlier report,
+    because the gateway's clock was set after its skew was measured. If the time was not corrected, the second case
+    begins `_DISORDER_S` before the earlier report.
     """
     if not is_time(second) or any(_is_within(second, report.gateway_second) for report in known):
         return None

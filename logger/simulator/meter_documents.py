@@ -36,7 +36,7 @@ class Flow:
     received_wh: float
 
     def of_phase(self, share: float) -> Flow:
-        """Return the part of this flow that flows through one phase with this share."""
+        """Return the part of this flow that goes through one phase. `share`: the phase's share, 0 to 1."""
         return Flow(self.kind, self.power_w * share, self.delivered_wh * share, self.received_wh * share)
 
 

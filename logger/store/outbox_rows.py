@@ -252,7 +252,7 @@ def read_lines(
 ) -> tuple[list[bytes], int | None]:
     """Read the lines of some rows with ids greater than `after`; their bodies have at most `max_bytes` in all.
 
-    A larger body is read alone. The tick of each row is at least `since` and before `until`, in unix seconds. Returns
+    A larger body is read alone. The tick of each row is at least `since` and before `until` (unix seconds). Returns
     the lines, and the value of `after` for the next call (None at the end).
     """
     lines: list[bytes] = []
