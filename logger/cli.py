@@ -112,7 +112,10 @@ def _show(error: click.ClickException) -> None:
 
 
 def _be_readable() -> None:
-    """Let the output replace characters that the terminal cannot print. Make a closed standard input an empty one."""
+    """Let the output replace characters that the terminal cannot print.
+
+    If the standard input is closed, put an empty standard input in its place.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

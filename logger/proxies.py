@@ -1,4 +1,4 @@
-"""Find the proxy that this machine's settings require for an address, for every HTTP client."""
+"""Find the proxy that this machine's settings require for an address. Every HTTP client uses this module."""
 
 from __future__ import annotations
 

@@ -49,9 +49,9 @@ class RebuildRequest:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """The result of a replay: the state at its end, date → rows to write, and the number of ticks read.
+    """The result of a replay: the state after the replay, date → rows to write, and the number of ticks read.
 
-    `unbalanced`: days without stored phases, whose import and export cannot be balanced over the phases. `events`:
+    `unbalanced`: days whose import and export cannot be balanced, because the phases are not stored. `events`:
     each loss and each return of the grid. `hours`: one point for each hour of the days that are written.
     """
 

@@ -47,9 +47,9 @@ class Rebuilt:
     closed days of the live state. `left_out`: without `--again`, the requested closed days of the live state, which
     keep their figures. `added`: the replay that only adds missing fields to rows that an earlier version wrote.
     `days`: the sums of every day with a row, from which the months are computed. `elsewhere`: the days whose only row
-    begins at midnight of another time zone; these days get no second row. `double`: the days that have rows at two
-    midnights. `lost`: rows of zeros for price bands that no longer exist on the first day of the live state. They
-    replace the stored rows of these bands.
+    begins at midnight of another time zone; these days get no second row. `double`: the days with two rows, which
+    begin at the midnights of two time zones. `lost`: rows of zeros for the first day of the live state. They replace
+    the stored rows of the price bands that this day lost when the tariff changed.
     """
 
     earlier: Replayed | None = None

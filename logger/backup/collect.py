@@ -95,6 +95,6 @@ def _list_state_files(folder: Path, store: StoreCopy | None) -> list[Path]:
 
 
 def _list_outside(settings: Settings, texts: Texts) -> tuple[str, ...]:
-    """List the names of settings from environment variables, except secrets that the backup contains."""
+    """Return the names of the settings that come from the environment, except secrets that the backup contains."""
     named = (name for name, origin in settings.origins.items() if origin.startswith("environment"))
     return tuple(name for name in named if name not in texts.secrets)

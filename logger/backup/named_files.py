@@ -28,9 +28,9 @@ FILES: Final = tuple(each.variable for each in DESCRIPTIONS if each.variable.end
 class NamedFile:
     """The path of a file to back up, and its place in the backup.
 
-    `place` has one of three forms. For the file of a setting, `place` is the name of the setting. For a file whose
-    name is in the file of a setting, `place` is `SETTING/PATH`, with the path from the folder of the setting's file.
-    For a file in a folder of secrets, `place` is `credentials/NAME`.
+    `place` has one of three forms. `SETTING`: the setting SETTING names this file. `SETTING/PATH`: the setting
+    SETTING names another file, and the other file names this file; PATH begins at the folder of the other file.
+    `credentials/NAME`: this file is in a folder of secrets.
     """
 
     place: str

@@ -48,7 +48,7 @@ T = TypeVar("T")
 
 @functools.cache
 def read_annotations(function: Callable[..., object]) -> dict[str, TypeAdapter[Any]]:
-    """Return the encoding of each argument of a function, and the encoding of its answer as `return`."""
+    """Return argument → its encoding. The key `return` has the encoding of the function's answer."""
     return {name: TypeAdapter(hint) for name, hint in get_type_hints(function, include_extras=True).items()}
 
 

@@ -57,7 +57,7 @@ def recompute_days(
 def fill_days(
     live: GatewayState, past: GatewayState, gateway: str, dates: Collection[str]
 ) -> tuple[GatewayState, list[DayRow]]:
-    """Complete the days of `dates` in the `live` state with the values that only `past` has.
+    """Complete the days of `dates` in the `live` state. Values that these days lack are taken from the `past` state.
 
     Return the state, and the rows of the changed days and of their months and years.
     """

@@ -169,7 +169,8 @@ class Requests:
     def _record_failure(self, state: EndpointState, error: EnvoyLoggerError, tick: int) -> None:
         """Record a failure. Report the failures of an endpoint once, except in the quiet window.
 
-        An endpoint that answered before is reported at its first failure, any other endpoint when it is silent.
+        If an endpoint answered before, its first failure is reported. The failures of any other endpoint are reported
+        only after several failures in a row (`is_silent`).
         """
         quiet = self._zone.is_quiet(self._clock.time())
         state.record_failure(error, tick, counts=not quiet)

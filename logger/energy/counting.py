@@ -24,9 +24,9 @@ class Counting:
 
     `measured`: the quantities that the site's meters can measure; None if unknown. `waiting`: the quantities with a
     counter that waits for its first value. `begun`: the quantities with a counter that began today, if the gateway
-    reports no energy of today for the quantity. `since`: the time at which the last counter began today, in unix
-    seconds; 0 if no counter began today. `wh`: the energy in Wh from `since` on, for each quantity whose counters all
-    began at `since`.
+    reports no energy of today for the quantity. `since`: the time at which a counter began today, in unix
+    seconds; the latest time if several counters began; 0 if no counter began today. `wh`: quantity → its energy from
+    `since` on, in Wh, if all counters of the quantity began at `since`.
     """
 
     measured: frozenset[str] | None = None

@@ -50,7 +50,7 @@ class Accounted:
 
     `fields`: the energy fields of this tick's `envoy_totals`. `late`: pairs of an earlier tick and the fields that
     were held at that tick and are confirmed now. `rows`: the rows of days, months and years that are due. `resets`:
-    the counters that were rebaselined. `hours`: the points of the hours that are complete now.
+    the counters that were rebaselined. `hours`: one point for each hour that is now complete.
     """
 
     state: EnergyState

@@ -38,7 +38,7 @@ _LEAST_POLLED: Final = 0.75
 def count_hours(
     before: EnergyState, state: EnergyState, tick: Tick, bookings: Iterable[Booking]
 ) -> tuple[EnergyState, tuple[Reading, ...]]:
-    """Add a tick's energy to its hours. Return the new state, and the points of the hours that are complete now.
+    """Add a tick's energy to its hours. Return the new state, and one point for each hour that is now complete.
 
     `before`: the state before the tick. `state`: the state after the energy of the tick was booked.
     """

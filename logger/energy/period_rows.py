@@ -73,11 +73,11 @@ def empty_months(state: EnergyState, dates: Collection[str]) -> EnergyState:
 
 
 def restore_periods(state: EnergyState, days: Mapping[str, Period]) -> tuple[list[DayRow], EnergyState]:
-    """Set the months of the given days (key: ISO date) to the sums of these days.
+    """Compute again the sums of the months that contain `days`. `days`: ISO date → the sums of that day.
 
     A day that the state also stores as a single day is left out of the new sums, because `list_period_rows` adds the
     single days. If the state's sums of a month contain more days than the new sums, that month does not change.
-    Return the rows of these months and years, and the new state.
+    Return the rows of these months and of their years, and the new state.
     """
     kept, by_month = {day.date for day in state.days}, dict[str, list[Period]]()
     for day in sorted(days):

@@ -74,7 +74,8 @@ def sum_day(row: Reading, seconds: int) -> Period:
 def add_days(month: Period, days: Iterable[Period]) -> Period:
     """Return the sums of `month` and of all `days`, with the start and the tags of `month`.
 
-    `month` can also be a year or a day. If two days have the same greatest value, the one that comes first counts.
+    `month` can also be a year or a day. If `month` has no tags, the result has the tags of the first day. If several
+    days have the same greatest value, `best_day` and `peak_import_at` are taken from the first of these days.
     """
     best, best_import = month, month
     tags, count, seconds, polled_s = month.tags, month.days, month.seconds, month.polled_s

@@ -115,8 +115,8 @@ def lead_up(
 ) -> EnergyState:
     """Advance the `past` state to the beginning of the `live` state.
 
-    The energy that flowed between the two states is shared over the days and booked at its prices, as over any gap.
-    `inverters`: the number of inverters at the site.
+    The time between the two states is treated as any gap: its energy is shared over the days, and each part is booked
+    at the price of its time. `inverters`: the number of inverters at the site.
     """
     ticks: dict[int, dict[str, float]] = {live.first_tick: {}} if live.first_tick else {}
     for name, base in live.bases.items():

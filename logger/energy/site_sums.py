@@ -81,7 +81,7 @@ def _sum(members: Sequence[SiteMember], quantity: str, name: str, missing: list[
 
 
 def sum_days(site: str, dates: Collection[str], members: Sequence[SiteMember]) -> list[DayRow]:
-    """Make the row of a site for each date for which all gateways have a day."""
+    """Make one row of the site for each of the `dates`, if all gateways have a day of this date."""
     found = []
     for date in sorted(dates):
         rows = [row for each in members if (row := _find_row(each, date)) is not None]

@@ -166,9 +166,10 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class HeldTick:
-    """A tick at which a value was held, with the values from which its missing fields are computed later.
+    """A tick at which a value was held. The fields that are missing at this tick are computed later.
 
-    `accepted_wh`: the accepted value of each counter. `today_wh`: the energy of today of each counter.
+    The fields are computed from `accepted_wh` (the accepted value of each counter) and `today_wh` (today's energy of
+    each counter).
     """
 
     at: int

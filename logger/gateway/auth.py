@@ -143,8 +143,8 @@ class Auth:
     async def _do_without(self, now: float) -> Token:
         """Fetch a token while there is no usable token.
 
-        If the sign-in fails, return a token whose rejection was long enough ago to try the token again. Without such
-        a token, raise CredentialsError.
+        If the sign-in fails, return a token that the gateway rejected at least `_AGAIN_S` seconds ago, because the
+        gateway may accept this token now. If there is no such token, raise CredentialsError.
         """
         rested = [
             token for token in self._list_valid(now) if self._clock.monotonic() - self._rejected[token] >= _AGAIN_S

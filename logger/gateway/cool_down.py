@@ -95,7 +95,7 @@ class CoolDown:
     def check(self, serial: str, now: float, sharing: int = 1) -> None:
         """Raise SignInRefusedError or SignInBlockedError if no sign-in for gateway `serial` may be tried now.
 
-        `sharing`: how many gateways in the settings use the same account. After a successful sign-in, each of the
+        `sharing`: how many gateways in the settings use this account. After a successful sign-in, each of the
         other gateways may sign in once in 24 hours without waiting. The error has the same message until the next
         attempt to sign in, so that the log does not repeat the message.
         """
@@ -122,7 +122,7 @@ class CoolDown:
         return replace(self, attempts=attempts, not_before=free_at, kind="begun", why=why, hint=LATER, serial=serial)
 
     def succeed(self, now: float, sharing: int = 1) -> CoolDown:
-        """Record that a token was fetched. `sharing`: how many gateways in the settings use the same account.
+        """Record that a token was fetched. `sharing`: how many gateways in the settings use this account.
 
         The wait before the next sign-in remains, so that refused tokens cannot cause one sign-in after another. But
         if the token is the first one of a further gateway, its sign-in does not count as an attempt. So the wait for

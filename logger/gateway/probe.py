@@ -40,7 +40,10 @@ class FoundGateway:
 
 
 async def probe_gateway(address: str, clock: Clock) -> FoundGateway:
-    """Request `/info` at `address`, over https and then over http. Raises WireError or GatewayError."""
+    """Request `/info` at `address`. Raises WireError or GatewayError.
+
+    If the address has no scheme, https is tried first. If https fails, http is tried.
+    """
     access = Access(address, Path())
 
     async def probe(base: str, failure: WireError | None) -> FoundGateway:

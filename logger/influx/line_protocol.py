@@ -91,9 +91,10 @@ def _encode_series(measurement: str, *tags: str) -> str:
 def _plan_fields(*fields: Any) -> _Plan:
     """Make the plan for writing the fields of all readings with the same names and types.
 
-    `fields`: all names, then all types. Return three things: the format string for the values; the indexes of the
-    values that may have too many decimals; and the indexes of the values that a function must convert first, each
-    with this function. Raises KeyError for a type that no field can have, and ValueError for a name with a backslash.
+    `fields`: all names, then all types. Return three things. First, the format string for the values. Second, the
+    indexes of the values that may have too many decimals. Third, a pair for each value that must be converted before
+    it is written: the value's index, and the function that converts the value. Raises KeyError for a type that no
+    field can have, and ValueError for a name with a backslash.
     """
     names, kinds = fields[: len(fields) // 2], fields[len(fields) // 2 :]
     for name in names:

@@ -137,8 +137,8 @@ async def _cut_off_when_lost(link: BrokerLink, url: str) -> AsyncIterator[None]:
 def _stay_online(link: BrokerLink, will_topic: str) -> None:
     """Write `online`, and write `online` again after each `offline`.
 
-    The broker writes `offline` when it ends an earlier connection of this recorder. Another recorder writes `offline`
-    when that recorder ends.
+    The broker writes `offline` when it ends an earlier connection of this recorder. A second recorder with the same
+    topic writes `offline` when the second recorder ends.
     """
 
     def take(message: Message, _is_kept: bool) -> None:

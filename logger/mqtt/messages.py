@@ -97,7 +97,7 @@ class Messages:
         return recorder_availability_of(self._of(gateway))
 
     def list_new(self, seen: Present) -> Iterator[Message]:
-        """Make the messages for everything that is new since the last call. `seen`: the present readings."""
+        """Make the messages for all changes since the last call. `seen`: the present readings and problems."""
         look = seen.newest, seen.newest.revision, seen.troubles, seen.now // _LOOK_S
         if look == self._seen:
             return

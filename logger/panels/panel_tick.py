@@ -35,7 +35,7 @@ def account_for_panels(
     gateway: str,
     installed: Sequence[Installed] = (),
 ) -> PanelResult:
-    """Count the new points of `envoy_inverter`, make the day rows that changed, and judge the inverters.
+    """Add the energy of the new points of `envoy_inverter` to the days. Make the changed day rows. Judge the panels.
 
     A row is due every 15 minutes until its day is closed, and again when a late report changes a closed day.
     `installed`: all inverters of the site, empty if no list of the inverters arrived.

@@ -122,7 +122,7 @@ def parse_retention(text: str) -> int:
 
 
 def describe_retention(seconds: int | None) -> str:
-    """Describe in words for how long a bucket keeps data. `seconds`: 0 or None means without limit."""
+    """Describe the retention of a bucket, such as "keeps 90 days". `seconds`: 0 or None means without limit."""
     if not seconds:
         return "keeps everything"
     units = ((_UNITS["y"], "year"), (DAY_S, "day"), (3600, "hour"), (1, "second"))

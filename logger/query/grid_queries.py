@@ -97,7 +97,10 @@ def _answer_peaks(rows: Rows, _scope: Scope) -> AnswerTable:
 
 
 def _answer_imbalance(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each day: the greatest difference between two phases, as a 15-minute mean."""
+    """Make a row for each day: the greatest difference between the powers of two phases, in W, and its time.
+
+    The powers are means of 15 minutes.
+    """
     points = [p for p in rows.of("envoy_phase") if p.tags.get("meter") in _NET_METERS]
     by_phase = group_by(points, lambda p: p.tags.get("phase", ""))
     means = {phase: quarters(of_phase, "power_w") for phase, of_phase in by_phase.items()}
@@ -148,9 +151,10 @@ def _answer_outages(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_gaps(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each gap: more than five minutes without totals.
+    """Make a row for each gap, a span of time without totals.
 
-    A gap is also at least twice as long as the usual time between totals. The newest gap may not have ended.
+    A gap is longer than five minutes, and at least twice as long as the usual time between totals. The newest gap may
+    not have ended.
     """
     times = sorted({point.time for point in rows.of("envoy_totals")})
     usual_s = median([b - a for a, b in pairwise(times)]) if len(times) > 1 else 0.0

@@ -33,7 +33,10 @@ _BAND: Final = Need(
 
 
 def _answer_cost(rows: Rows, scope: Scope) -> AnswerTable:
-    """Make a row for each month, currency and price band, and a row for all bands of a month in one currency."""
+    """Make a row for each month, currency and price band.
+
+    If a month has several bands in one currency, also make a row `all` with the sums over these bands.
+    """
     points = rows.of("envoy_band_day")
     found: list[tuple[Cell, ...]] = []
     for (month, currency), of_month in _group_by_currency(points, 7).items():

@@ -142,7 +142,10 @@ def _answer_silent(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_shading(rows: Rows, _scope: Scope) -> AnswerTable:
-    """Make a row for each inverter: for each hour of the day, its energy in percent of the group's median energy."""
+    """Make a row for each inverter, with a column for each hour of the day.
+
+    The values are the energy of the inverter in percent of the median of the inverter's group.
+    """
     points = [point for point in rows.of("envoy_inverter_hour") if number(point, "group_wh") is not None]
     hours = sorted({_hour(point) for point in points})
     found: list[tuple[Cell, ...]] = []

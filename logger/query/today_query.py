@@ -103,10 +103,10 @@ def _explain(quantity: str, counting: Counting, clock: str) -> str:
 
 
 def _count_rows(rows: Rows, scope: Scope, last: Mapping[str, float | None]) -> Counting:
-    """If recording began today, read the energy counted since then from the newest day row.
+    """If recording began today, return the energies of the newest day row; otherwise `UNKNOWN`.
 
-    `last`: quantity → its energy of the whole day, as the gateway gives it. These quantities are left out of
-    `Counting.begun`.
+    These energies are counted since recording began. `last`: quantity → its energy of the whole day, as the gateway
+    gives it. The quantities in `last` are left out of `Counting.begun`.
     """
     first = next((point.time for point in rows.of("envoy_totals") if _POWER in point.fields), 0)
     if first < _find_midnight(scope) + _AT_MIDNIGHT_S:

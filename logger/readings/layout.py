@@ -83,9 +83,10 @@ def list_inverter_serials(snapshot: Snapshot) -> frozenset[str] | None:
 
 
 def differences(layout: Layout, installed: frozenset[str]) -> dict[str, str]:
-    """Compare the inverters of layout file and gateway. Return a sentence for each kind of difference.
+    """Compare the inverters of layout file and gateway. Return kind of difference → a sentence about it.
 
-    `unknown`: inverters of the file that the gateway does not know. `missing`: inverters that the file lacks.
+    The kind `unknown`: inverters of the file that the gateway does not know. The kind `missing`: inverters that the
+    file lacks.
     """
     found = {}
     if unknown := sorted(layout.tags.keys() - installed):

@@ -54,8 +54,8 @@ class OwnTime:
     """The time of one reading: unix `second` by the gateway's clock, and the device's `interval_s`, if given.
 
     `is_seldom`: the device may give the time of its installation, so the reading is doubted only if this time has
-    already changed twice. `is_newest`: the time is the newest of the times of many reports, and its age is counted
-    from its last change.
+    already changed twice. `is_newest`: the time is that of the newest of many reports. The age of this report is
+    counted from the moment at which the recorder first saw it.
     """
 
     name: str
@@ -87,8 +87,8 @@ class Followed:
     def next(self, time: OwnTime, at: float, clock: float) -> Followed:
         """Return the state after the next document.
 
-        The document arrived at `at` by our clock and at `clock` by the gateway's clock. A meter whose time
-        changed with each of the last three documents is believed, however far behind its clock is.
+        `at`: the arrival of the document by our clock. `clock`: the arrival by the gateway's clock. If a meter's time
+        changed with each of the last three documents, the meter is believed, even if its time is far behind `clock`.
         """
         if time.second == self.second:
             return replace(self, looks=self.looks + 1)

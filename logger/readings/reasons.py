@@ -32,7 +32,7 @@ _MADE_OF: Final = {
 
 
 def explain_absence(expected: Expected, written: Written) -> str:
-    """Return the reason in words why an expected value is absent at a tick. The text is not empty."""
+    """Return a text that explains why an expected value is absent at a tick. The text is never empty."""
     view = written.view
     if expected.measurement == "envoy_meter":
         found = _explain_meter(expected.device, view)
@@ -81,7 +81,7 @@ def _list_parts(name: str, written: Written) -> tuple[str, ...]:
 
 
 def _explain_sum(name: str, written: Written) -> str:
-    """Return in words why a power is not computed although all powers that are needed for it are known."""
+    """Return a text that explains why a power is not computed, although all powers for the computation are known."""
     standing, battery = written.view.standing(), written.totals.get("battery_power_w")
     made_of = _list_parts(name, written)
     for part in made_of:

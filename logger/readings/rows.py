@@ -194,7 +194,7 @@ def object_at(path: str) -> Selector:
 def each_of(document: Found[Document], serial: str = "", reported: str = "") -> Rows:
     """Return one row for each object of a document that is a JSON list.
 
-    `serial` and `reported` name the keys for a row's serial and time.
+    `serial`: the key of an object's serial. `reported`: the key of the time at which an object was reported.
     """
     return document if isinstance(document, Missing) else _list_rows(document, serial, reported)
 
@@ -208,7 +208,7 @@ def _list_rows(document: Document, serial: str, reported: str) -> Rows:
 def inner_rows(body: Json, document: Document | None, serial: str = "", reported: str = "") -> Rows:
     """Return one row for each object of `body`, a list within a document.
 
-    `serial` and `reported` name the keys for a row's serial and time.
+    `serial`: the key of an object's serial. `reported`: the key of the time at which an object was reported.
     """
     found = objects(body)
     if found is None:

@@ -110,8 +110,8 @@ SITE_BATTERIES: Final = Rowset("site's batteries", paths.SECCTRL, batteries.site
 SITE_IQ_BATTERIES: Final = Rowset("site's IQ Batteries", f"{paths.SECCTRL}, if the site has an IQ Battery",
     batteries.site_iq_batteries)
 INSTALLED_BATTERIES: Final = Rowset("installed batteries",
-    f"{paths.ENSEMBLE}, type ENCHARGE, and {paths.INVENTORY}, type ACB, else {paths.V1_INVERTERS}, "
-    f"else {paths.BLOCKS}",
+    f"{paths.ENSEMBLE}, type ENCHARGE (else {paths.ENSEMBLE_POWER}), plus {paths.INVENTORY}, type ACB "
+    f"(else {paths.V1_INVERTERS}, else {paths.BLOCKS})",
     installed.count_site_batteries)
 
 # --- grid, generator, contacts, the gateway itself ------------------------------------------------------------

@@ -127,7 +127,7 @@ class _GatewaysFile:
     inputs: Inputs
 
     def read(self, found: Mapping[str, object]) -> tuple[GatewayEntry, ...]:
-        """Return the gateways of all tables, checked and with the secrets that the tables name."""
+        """Check all tables, and read the secrets that the tables name. Return the gateways of the correct tables."""
         for name in found:
             if name != TABLE:
                 fix = f"begin each gateway with [[{TABLE}]]."

@@ -33,9 +33,9 @@ class Settings:
     """All settings, as they were read at one time.
 
     `origins`: variable → source of its value. `warnings`: texts for the log. `env_file`: the settings file. `listed`:
-    the settings of each gateway that this shard records, if there is a gateways file, else None. `sharing`: the
-    number of gateways in the gateways file that have the same account. `pasted_as`: the name under which the owner
-    set the token: `ENPHASE_TOKEN`, or `token_file` in the gateways file.
+    the settings of each gateway that this shard records, if there is a gateways file, else None. `sharing`: how
+    many gateways of the gateways file sign in with the account of these settings. `pasted_as`: the name under which
+    the owner set the token: `ENPHASE_TOKEN`, or `token_file` in the gateways file.
     """
 
     enphase: Enphase

@@ -12,7 +12,7 @@ from logger.model import Report, Role
 class Batch:
     """The lines of one role at one tick.
 
-    `body`: one gzip member of line protocol that ends in a newline.
+    `body`: the lines in line protocol, compressed to one gzip member. Each line ends in a newline.
     """
 
     role: Role

@@ -34,7 +34,7 @@ class Band:
     months: Collection[int] = EVERY_MONTH
 
     def covers(self, month: int, day: int, minute: int) -> bool:
-        """Return whether the band applies at a minute of the day, in a month, on a day of the week or a holiday."""
+        """Return whether the band applies in `month`, on `day` (0 is Monday, 7 a holiday), at a minute of the day."""
         return month in self.months and day in self.days and any(begin <= minute < end for begin, end in self.hours)
 
 

@@ -120,7 +120,7 @@ def _draw_wire(kind: str) -> Markup:
 
 @cache
 def _frame_current(kind: str, way: str, speed: int) -> Frame:
-    """Draw a line with moving dots. The frame has one gap, for the width of the line."""
+    """Draw a line with moving dots. The width of the line is written later."""
     dots = el("path", d=_find_path(kind), class_=f"current {kind} {way} s{speed}", stroke_width=GAP)
     return Frame(join(_draw_wire(kind), dots))
 
@@ -138,7 +138,7 @@ def _draw_node(flow: Branch) -> Markup:
 
 @cache
 def _frame_node(kind: str, lines: int) -> Frame:
-    """Draw the circle and the symbol of a branch. The frame has a gap for each text of the branch."""
+    """Draw the circle and the symbol of a branch. The texts of the branch are written later."""
     x, y = _PLACES[kind]
     texts = zip(("watts", "name", "note")[:lines], (6, 25, 42), strict=False)
     return Frame(

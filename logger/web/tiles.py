@@ -12,10 +12,11 @@ from logger.web.wording import Wording
 
 
 def write_tiles(facts: PageFacts, answer: Mapping[str, Any], row: Mapping[str, Any], words: Wording) -> Markup:
-    """Write the tiles of the energies and shares in an answer, and of the money in the row of the day.
+    """Write the tiles of today.
 
-    A figure that is counted only since a time of today names that time. If the answer lacks a figure, for example
-    while the gateway is away, the figure is taken from the row of the day.
+    `answer`: contains the energies and shares. `row`: the row of the day, which contains the money. A figure that
+    does not cover the whole day is shown with the time at which counting began. If `answer` lacks a figure, for
+    example while the gateway is away, the figure is taken from `row`.
     """
     totals, shares, counted = answer["totals"], answer["today"], answer["counted"]
     since = words.say("since", time=words.clock(facts.local(counted["since"]))) if counted else ""
@@ -66,7 +67,7 @@ def _write_tile(kind: str, name: str, value: str, percent: float | None = None, 
 
 @cache
 def _frame_tile(kind: str, name: str, *, has_bar: bool, has_note: bool) -> Frame:
-    """Write a tile. Its value, the width of its bar and its note are left open as gaps."""
+    """Write a tile. Its value, the width of its bar and its note are written later."""
     bar = None
     if has_bar:
         rects = (el("rect", width=100, height=4, class_="rail"), el("rect", width=GAP, height=4, class_=kind))

@@ -75,8 +75,8 @@ def _find_widths(rows: Sequence[Sequence[str]], is_text: Sequence[bool], most: i
     """Return the width of each column, in characters; None if a word or a number would be broken.
 
     `rows`: the titles, then the rows. `is_text`: whether the cells of a column may be broken between words. `most`:
-    the width of the terminal. If the terminal is wider than needed, columns are widened until their
-    longest text fits into one line: first the columns that need the fewest characters more.
+    the width of the terminal. If the terminal is wider than needed, each column is widened until its longest text
+    fits into one line. The column that lacks the fewest characters is widened first.
     """
     columns = list(zip(*rows, strict=True))
     widths = [
