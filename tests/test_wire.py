@@ -214,6 +214,8 @@ async def test_a_request_that_is_cut_off_at_any_step_leaves_no_socket_open() -> 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     left: list[str] = []
+    gc.collect()
+    gc.freeze()  # the searches below are for what begins here
     for steps in range(25):
         wire = Wire(url, SystemClock())
         with warnings.catch_warnings(record=True) as heard:

@@ -315,8 +315,11 @@ def assert_whole(told: Story, installation: Installation) -> None:
 
 @pytest.mark.parametrize(
     ("empty", "gap"),
-    [(False, 25), (False, 900), (True, 25)],
-    ids=["recording-again", "after-a-night", "not-yet-recording"],
+    [
+        pytest.param(False, 25, id="recording-again", marks=pytest.mark.long),
+        pytest.param(False, 900, id="after-a-night", marks=pytest.mark.long),
+        pytest.param(True, 25, id="not-yet-recording"),
+    ],
 )
 def test_the_day_of_the_loss_and_the_days_around_it_are_whole(
     server: Server, tmp_path: Path, empty: bool, gap: int
@@ -339,6 +342,7 @@ def test_a_site_on_three_phases_is_balanced_again(server: Server, tmp_path: Path
     assert totals["export_balanced"].accepted_wh == pytest.approx(house.wh["export_balanced"][-1], rel=0.05)
 
 
+@pytest.mark.long
 def test_days_without_stored_phases_are_not_balanced_and_named(influx1: Influx1, tmp_path: Path) -> None:
     house = ThreePhaseHouse(ZONE, date(2025, 6, 3), date(2025, 6, 5), seed=5, battery=None)
     told = replace(story(3, 15), plant=ThreePhase(house))

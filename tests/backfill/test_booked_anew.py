@@ -251,7 +251,14 @@ def test_a_second_time_changes_nothing(tmp_path: Path, keep: Keep) -> None:
     assert kept.rows() == once
 
 
-@pytest.mark.parametrize(("lives", "is_lost"), [(1, True), (2, True), (9, True), (1, False), (2, False)])
+@pytest.mark.parametrize(
+    ("lives", "is_lost"),
+    [
+        (2, True),
+        (1, False),
+        *(pytest.param(*each, marks=pytest.mark.long) for each in ((1, True), (9, True), (2, False))),
+    ],
+)
 def test_a_command_that_was_killed_or_not_and_is_repeated_leaves_what_one_run_does(
     tmp_path: Path, keep: Keep, lives: int, is_lost: bool
 ) -> None:

@@ -48,6 +48,7 @@ def minutes(count: int, start: int = NOON) -> list[int]:
     return [start + 60 * n for n in range(count)]
 
 
+@pytest.mark.long
 def test_the_table_of_requests_in_the_documentation_is_what_happens() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     assert with_table(text, table()) == text, "run `python -m tests.daemon.hours`"
@@ -76,7 +77,14 @@ def test_no_path_of_a_hanging_gateway_is_asked_by_two_requests_at_once() -> None
     assert all(end <= begin for end, begin in zip(ended, asked[1:], strict=False))
 
 
-@pytest.mark.parametrize("hung", ["/ivp/ensemble/secctrl", "/api/v1/production/inverters", "/ivp/meters/readings"])
+@pytest.mark.parametrize(
+    "hung",
+    [
+        "/ivp/ensemble/secctrl",
+        pytest.param("/api/v1/production/inverters", marks=pytest.mark.long),
+        pytest.param("/ivp/meters/readings", marks=pytest.mark.long),
+    ],
+)
 def test_a_fast_path_that_hangs_for_ever_takes_nothing_from_the_others(hung: str) -> None:
     def hang(gateway: PlantGateway) -> None:
         gateway.takes_s |= {hung: 600.0, "/ivp/ensemble/power": 600.0}

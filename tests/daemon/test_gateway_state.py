@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logger.daemon.gateway_state import GatewayState, dump_state, load_state
@@ -14,6 +14,7 @@ from logger.readings.equipment import Equipment
 from logger.readings.observe import ReadingsState
 from logger.readings.points import GatewayPoint
 from logger.readings.source_selection import Sources
+from tests.sizes import examples
 from tests.states import energy_states, whole
 
 
@@ -36,6 +37,7 @@ def test_without_any_part_a_state_is_new() -> None:
     assert load_state({}, {}) == GatewayState()
 
 
+@settings(max_examples=examples(500))
 @given(energy_states, energy_states)
 def test_what_did_not_change_is_converted_as_it_would_be_alone(before: EnergyState, other: EnergyState) -> None:
     earlier = GatewayState(before)

@@ -62,6 +62,7 @@ def step(books: GatewayState, since: float, tick: int) -> tuple[GatewayState, fl
 ticks = st.integers(0, (killed.LAST - killed.FIRST) // killed.STEP).map(lambda n: killed.FIRST + n * killed.STEP)
 
 
+@pytest.mark.long
 def test_the_days_without_any_kill_are_worth_comparing() -> None:
     found = {key[-10:]: fields for key, fields in undisturbed().items() if key.startswith("envoy_day")}
     assert [day[-2:] for day in found] == ["28", "29", "30", "31", "01"]

@@ -113,7 +113,10 @@ def falls(series: list[float]) -> list[tuple[float, float]]:
     return [(before, after) for before, after in zip(series, series[1:], strict=False) if after < before]
 
 
-@pytest.mark.parametrize("staggered", [False, True], ids=["all at once", "one after the other"])
+@pytest.mark.parametrize(
+    "staggered",
+    [pytest.param(False, id="all at once"), pytest.param(True, id="one after the other", marks=pytest.mark.long)],
+)
 def test_a_house_behind_a_net_ct_with_clouds(staggered: bool) -> None:
     found = record(Day(staggered=staggered))
     assert not found.series("load_power_w")

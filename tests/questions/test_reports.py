@@ -26,12 +26,10 @@ from tests.databases.server import Server
 from tests.history.generator import Generated
 from tests.history.load import write_lines
 from tests.questions.judge import compare
-from tests.questions.play import play_days
+from tests.questions.play import RICHEST, play_days
 from tests.questions.question import Past
 from tests.questions.true_reports import TRUE_REPORTS, TrueReport
 from tests.store.samples import HandClock, make_store
-
-SITES = ("battery-three-phases", "two-groups")
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class Direct:
 
 @cache
 def played() -> dict[str, tuple[Past, Generated]]:
-    return {site.kind.name: (site, made) for site, made in play_days() if site.kind.name in SITES}
+    return {site.kind.name: (site, made) for site, made in play_days() if site.kind.name in RICHEST}
 
 
 def fill(store: Store, site: Past, made: Generated) -> None:

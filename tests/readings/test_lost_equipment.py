@@ -98,7 +98,11 @@ IQ = (paths.ENSEMBLE, paths.ENSEMBLE_POWER)
 
 @pytest.mark.parametrize(
     ("site", "lost"),
-    [(iq, IQ), (iq_by_meter, IQ), (both, IQ), (both, (paths.INVENTORY,)), (both, (*IQ, paths.INVENTORY))],
+    [
+        (iq_by_meter, IQ),
+        (both, (*IQ, paths.INVENTORY)),
+        *(pytest.param(*each, marks=pytest.mark.long) for each in ((iq, IQ), (both, IQ), (both, (paths.INVENTORY,)))),
+    ],
 )
 def test_q_c18_batteries_that_nobody_lists_for_minutes_are_not_gone(
     site: Callable[[int], Bodies], lost: tuple[str, ...]
@@ -135,7 +139,7 @@ def without_cts(at: int) -> Bodies:
     return {**unmetered(at), **NO_BATTERIES, paths.METERS: lines, paths.V1: LEFT_OVER}
 
 
-@pytest.mark.parametrize("site", [without_cts, metered, iq_by_meter])
+@pytest.mark.parametrize("site", [without_cts, pytest.param(metered, marks=pytest.mark.long), iq_by_meter])
 @pytest.mark.parametrize("is_empty", [True, False])
 def test_q_c18_meters_that_are_not_listed_for_minutes_are_not_gone(
     site: Callable[[int], Bodies], *, is_empty: bool
@@ -163,7 +167,11 @@ def test_the_reason_is_the_empty_list() -> None:
 
 @pytest.mark.parametrize(
     ("site", "lost"),
-    [(metered, (paths.METERS,)), (iq_by_meter, (paths.METERS,)), (iq, IQ), (both, (paths.INVENTORY,))],
+    [
+        (iq_by_meter, (paths.METERS,)),
+        (both, (paths.INVENTORY,)),
+        *(pytest.param(*each, marks=pytest.mark.long) for each in ((metered, (paths.METERS,)), (iq, IQ))),
+    ],
 )
 def test_nothing_is_gone_while_a_gateway_starts_with_new_firmware(
     site: Callable[[int], Bodies], lost: tuple[str, ...]
@@ -183,7 +191,12 @@ def test_nothing_is_gone_while_a_gateway_starts_with_new_firmware(
 
 
 @pytest.mark.parametrize(
-    ("site", "lost"), [(iq, IQ), (both, (paths.INVENTORY,)), (both, (*IQ, paths.INVENTORY)), (iq_by_meter, IQ)]
+    ("site", "lost"),
+    [
+        (iq, IQ),
+        (iq_by_meter, IQ),
+        *(pytest.param(both, lost, marks=pytest.mark.long) for lost in ((paths.INVENTORY,), (*IQ, paths.INVENTORY))),
+    ],
 )
 def test_the_reason_is_that_no_battery_is_listed(site: Callable[[int], Bodies], lost: tuple[str, ...]) -> None:
     found = play(lose(site, *lost, minutes=25), 34)

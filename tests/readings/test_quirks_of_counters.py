@@ -212,7 +212,14 @@ def test_q_l8_without_a_new_firmware_a_jump_of_whole_wraps_is_not_believed() -> 
 # --- time -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("zone", ["America/Los_Angeles", "Asia/Kolkata", "Europe/Paris"])
+@pytest.mark.parametrize(
+    "zone",
+    [
+        "America/Los_Angeles",
+        pytest.param("Asia/Kolkata", marks=pytest.mark.long),
+        pytest.param("Europe/Paris", marks=pytest.mark.long),
+    ],
+)
 def test_q_t2_today_begins_at_the_sites_midnight_not_at_utcs(zone: str) -> None:
     site = Counted(Site(zone=zone), tick=NOON - 86400)
     todays = []

@@ -29,7 +29,7 @@ NAME = "8.2.127_with_3cts_and_battery_split"
 ZONE = "America/Los_Angeles"
 FIRST, LAST = "2023-10-30T12:00", "2023-11-07T18:00"
 """Nine local days with the 25-hour day of 5 November 2023 among them."""
-STEP_S = 300 if LONG else 1800
+STEP_S = 300 if LONG else 3600
 PRODUCTION_W, IMPORT_W, EXPORT_W, CHARGED_W, DISCHARGED_W = 1800.0, 600.0, 240.0, 420.0, 180.0
 PRODUCED, IMPORTED, EXPORTED = 3165834.272, 4998251.825, 253960.783
 WEEK_H, TODAY_H = 7 * 24 + 1, 18
