@@ -136,7 +136,7 @@ the property of newer versions."""
 
 
 def steps_of_share(whole: float, *, behind: bool = False) -> tuple[tuple[float | None, str], ...]:
-    """Return the colour steps for an inverter's energy as a share of the median of its group.
+    """Return the colour steps for an inverter's energy as a share of the group's median energy.
 
     `whole`: the number that stands for 100 %, which is the median.
 

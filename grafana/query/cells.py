@@ -96,7 +96,7 @@ class PanelDays(_PanelCells):
 
 @dataclass(frozen=True)
 class HourShares(Query):
-    """Query the energy of each inverter in each hour of the day, as percentage of the median of its group."""
+    """Query the energy of each inverter in each hour of the day, in percent of the group's median energy."""
 
     name: str
     rows: Rows

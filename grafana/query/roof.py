@@ -1,4 +1,4 @@
-"""Query the name and the share of each panel: its energy in percent of the median of its group."""
+"""Query the name and the share of each panel: its energy in percent of the group's median energy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SILENT: Final = -1
 
 @dataclass(frozen=True)
 class RoofCells(Query):
-    """Query the cells of a roof: each panel's name, and its energy in percent of the median of its group.
+    """Query the cells of a roof: each panel's name, and its energy in percent of the group's median energy.
 
     The column `name_row` is the number of the table's line that shows the name. The column `panel_row` is the number
     of the line that shows this percentage, the share. A silent panel has the number `SILENT` as share; the board
@@ -66,7 +66,7 @@ class RoofCells(Query):
 
 @dataclass(frozen=True)
 class WeekShares(Query):
-    """Query the name of each inverter, and its energy as a share of the median of its group.
+    """Query the name of each inverter, and its energy as a share of the group's median energy.
 
     A silent inverter has the number `SILENT` instead of a share.
     """

@@ -114,7 +114,10 @@ class SiteShare:
     members: SiteMembers | None = None
 
     def add_sums(self, tick: int, result: TickResult) -> TickResult:
-        """Return the result of a tick. Add the site's points and day rows, if this tick completes them."""
+        """Add the site's points and day rows to the result of one gateway's tick. Return the new result.
+
+        The points are those that are complete now. The day rows are those that changed and are not stored yet.
+        """
         if self.members is None:
             return result
         totals = next((r.fields for r in result.readings if (r.measurement, r.time) == ("envoy_totals", tick)), {})

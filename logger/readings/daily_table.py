@@ -124,7 +124,7 @@ INVERTER_DAY = Measurement(
               "Absent in groups of fewer than three inverters.",
             made_of="energy_wh of all inverters with the same panel_group on this day"),
         Field("group_ratio_7d",
-              "Energy of the seven days that end with this day, divided by the median of the group.",
+              "Energy of the seven days that end with this day, divided by the group's median energy.",
             made_of="energy_wh of all inverters with the same panel_group on these seven days"),
         Field("coverage_percent",
               "Arrived reports, as a percentage of the expected reports between the group's first and last report.",
