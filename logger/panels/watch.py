@@ -1,8 +1,8 @@
 """Detect silent inverters, weak panels and changes of the reporting interval. Pure.
 
 A panel's ratio is its energy of a day, divided by the group's median energy. Panels without a group in the layout
-file are one group, although they may face different ways. So if too many of their ratios are far from 1, or if the
-usual ratio of such a panel is low, the panel is compared with its own usual ratio.
+file are one group, although they may face different ways. So a panel of this group is compared with its own usual
+ratio in two cases: too many ratios in the group are far from 1, or the panel's usual ratio is low.
 """
 
 from __future__ import annotations
