@@ -1,4 +1,4 @@
-"""Lists paths that no field is read from, but that describe a gateway. Only `capture` requests these paths, once.
+"""Lists further paths that describe a gateway. Only `capture` requests these paths, once. No field is read from them.
 
 Requesting these paths changes nothing on the gateway. Four kinds of paths are left out on purpose: paths that run a
 check or a scan (`comm_check`, `newscan`), paths whose answer never ends (`/stream/meter`), paths that can also be

@@ -96,5 +96,5 @@ class DeliveryTroubles:
 
 
 def backlog_of(role: Role) -> str:
-    """Return the name under which `Backoff` pauses the deliveries of a role's backlog."""
+    """Return the name of a role's backlog in `Backoff`."""
     return f"{role} backlog"

@@ -85,8 +85,8 @@ class _Costs:
     def _name_on_bill(self, period: PricePeriod, name: str) -> str | None:
         """Return the name of a counter's energy in the price bands; None if this energy is not booked.
 
-        Energy from or to the grid is named import or export. The energy of any other counter from which the load is
-        computed has the name of the counter. No other energy is booked.
+        Energy from or to the grid is named import or export. If the load is also computed from another counter, the
+        energy of this counter has the counter's name. No other energy is booked.
         """
         on_bill = _BALANCED if period.is_balanced and is_balanced(self._state.wiring) else _GRID
         if name in on_bill:

@@ -67,7 +67,7 @@ class Source:
     """Describe the source of a counter.
 
     `resolution_s`: the value may stay constant for this many seconds and then rise in one step. `rolls_over`: the
-    value is a sum over inverters, some of which roll over at 2³² J.
+    value is a sum over inverters. The sum, or each inverter's share of it, rolls over at 2³² J (Q-L1).
     """
 
     name: str = ""

@@ -45,8 +45,8 @@ _NOTHING_THEN: Final = (
 _WHOLE: Final = 99.5
 """From this coverage in percent on, a day is shown as whole, although some minutes may be missing."""
 _PARTLY: Final = (
-    "A day below 100 % recorded has not ended, or recording began on that day, or the recorder or the gateway was "
-    "away for a time."
+    "If less than 100 % of a day is recorded, there are three possible causes: the day has not ended, recording "
+    "began on that day, or the recorder or the gateway was away for a time."
 )
 _NOW_S: Final = 3600
 """A value is shown for this number of seconds. The longest interval between readings is an hour."""

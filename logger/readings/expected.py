@@ -36,7 +36,7 @@ class Expected:
 
     @property
     def name(self) -> str:
-        """Return the name under which the value is shown, such as `envoy_meter.power_w storage`."""
+        """Return the shown name of the value, such as `envoy_meter.power_w storage`."""
         where = self.field if self.measurement == TOTALS else f"{self.measurement}.{self.field}"
         return f"{where} {self.device}".rstrip()
 

@@ -24,7 +24,7 @@ _BY_METER: Final = s.STORAGE_METER.name
 _NO_METERS: Final = f"{paths.METERS} lists no meter now, and listed meters less than half an hour ago"
 _COUNTERS: Final = ("charged", "discharged")
 _FIELDS: Final = "envoy_totals.batter"
-"""The beginning of the names of the fields of `envoy_totals` about batteries."""
+"""The names of the battery fields of `envoy_totals` begin with this text."""
 
 
 def hide_lost_meters(snapshot: Snapshot, equipment: Equipment) -> Snapshot:
@@ -54,7 +54,7 @@ def leave_out_batteries(totals: Mapping[str, Value], read_from: ReadFrom) -> dic
 
 
 def keep_wiring(tick: Tick) -> Tick:
-    """Return the tick for the time in which the batteries are missing from the documents.
+    """Return the tick as it is used while the batteries are missing from the documents.
 
     The number of batteries becomes unknown, so that the site's wiring does not change. The counters `charged` and
     `discharged` are left out unless a meter measures them.

@@ -39,8 +39,9 @@ class Rowset:
 
     `kind`: the kind of battery in the rows, for measurements with several kinds. `resolution_s`: a counter's value
     may stay the same for this many seconds and then rise in one step. `rolls_over`: the rows give a sum over
-    inverters, which some firmware takes modulo 2³² J (Q-L1). `is_seldom`: the document is not polled each minute.
-    `grain`: whether a power in the rows belongs to the present, belongs to an earlier time, or is a mean.
+    inverters. The sum, or each inverter's share of it, rolls over at 2³² J (Q-L1). `is_seldom`: the document is not
+    polled each minute. `grain`: whether a power in the rows belongs to the present, belongs to an earlier time, or is
+    a mean.
     """
 
     name: str

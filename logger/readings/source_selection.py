@@ -59,7 +59,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The name of the source of each value of the site.
+    """For each value of the site, the name of its source.
 
     `fields`: sources by `measurement.field`. `counters`: sources by counter, such as `import`. `pinned`: counters
     with a fixed source.

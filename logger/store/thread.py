@@ -159,7 +159,7 @@ class StoreThread:
 
         If a function in `_OF_THE_LOOPS` raises StoreFullError, the problem `store` begins. The problem ends when the
         same function succeeds. But if `put` fails during the problem, only a success of `put` ends the problem. If
-        `ack` began the problem, a success of `put` ends it, too, because `put` also marks rows as delivered.
+        `ack` began the problem, a success of `put` also ends it, because `put` marks rows as delivered.
         """
         name = function.__name__
         try:

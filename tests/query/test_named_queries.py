@@ -565,7 +565,10 @@ def test_days_say_which_rows_are_not_of_a_whole_day() -> None:
     counting = Counting(begun=frozenset({"load"}), since=at("2026-05-20T05:07"), wh={"load": 0.0})
     notes = ask("days", {"envoy_day": days}, counting=counting).notes
     assert f"The row of 2026-05-20 counts from 05:07 ({ZONE.key}), when recording began." in notes
-    assert any(note.startswith("A day below 100 % recorded") for note in notes)
+    assert (
+        "If less than 100 % of a day is recorded, there are three possible causes: the day has not ended, recording "
+        "began on that day, or the recorder or the gateway was away for a time."
+    ) in notes
     assert any(note.startswith("The row of 2026-05-20 may be 15 minutes old.") for note in notes)
     assert len(ask("days", {"envoy_day": days[:1]}).notes) == 0
     assert len(ask("days", {"envoy_day": days[:1]}, now="2026-05-20T00:00").notes) == 0
