@@ -50,7 +50,7 @@ class PowerFlows:
 
 
 def split_powers(powers: Mapping[str, float]) -> dict[str, float]:
-    """Split the site's powers in W: counter → the power that this counter counts, which is never negative.
+    """Split the site's powers in W: counter → the power that this counter counts. No such power is negative.
 
     `net` becomes `import` and `export`, and `battery` becomes `charged` and `discharged`. `production` and
     `consumption` are counters already.

@@ -26,7 +26,7 @@ _BATTERY: Final = {"battery_charged": {"charged": 1}, "battery_discharged": {"di
 
 
 _HOUSE: Final = ("consumption", "load")
-"""The quantities for the energy that a house uses, which is never below zero."""
+"""The quantities for the energy that a house uses. This energy is never below zero."""
 
 
 def is_impossible(quantity: str, wh: float, terms_wh: Iterable[float]) -> bool:

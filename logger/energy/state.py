@@ -110,7 +110,7 @@ class Wiring:
         return self.batteries == 0 and not self.storage
 
     def or_as(self, known: Wiring | None) -> Wiring:
-        """Return this wiring, with each unknown value replaced by that of the wiring `known`."""
+        """Return this wiring, with the values of the wiring `known` in place of unknown values."""
         if known is None or self == known:
             return self
         return Wiring(

@@ -1,7 +1,7 @@
 """Connects to a gateway: finds the scheme, checks the certificate, reads serial and firmware.
 
 Until a certificate is pinned or verified, only `/info` is requested, which needs no token. If a pin is stored for an
-address, this address is only requested over https.
+address, this address is requested only over https.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ class Endpoint:
 
     `purpose`: the use of the document. `every`: the role at whose ticks the path is requested, or the seconds
     between requests. `relaxed_s`: seconds between requests while the gateway answers slowly. `lane`: fast paths
-    answer immediately; slow paths share one process on the gateway, which takes 1 to 60 s for each answer. `since`:
-    the first firmware with this path. `until`: the first firmware without this path. `also`: other paths of the
+    answer immediately; slow paths share one process on the gateway, and each answer takes 1 to 60 s. `since`: the
+    first firmware with this path. `until`: the first firmware without this path. `also`: other paths of the
     same document, requested only after a 404.
     """
 

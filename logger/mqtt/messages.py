@@ -1,6 +1,6 @@
 """Make the messages of one gateway: availability, discovery, and one state for each series.
 
-A message is only made again when its content changes.
+A message is made again only when its content changes.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def restore_tags(state: PanelState, day: str, written: Mapping[str, Mapping[str,
 
 
 def _lead_up(past: PanelState, live: PanelState, site: Site) -> PanelState:
-    """Add to `past` the energy that each inverter made between its last report in `past` and its first in `live`.
+    """Add to `past` the energy of each inverter between its last report in `past` and its first report in `live`.
 
     Only this energy is added: the number of reports and the greatest power stay as they are, because the days of
     `live` already contain the first report.

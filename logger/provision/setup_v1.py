@@ -36,7 +36,7 @@ USERS: Final[Mapping[Purpose, str]] = {
     "read": "envoy_grafana",
     "backfill": "envoy_backfill",
 }
-"""Purpose → the first part of the name of the user that `setup` makes for it.
+"""Purpose → the first part of a user's name. `setup` makes this user for the purpose.
 
 The second part names the recorder. INFLUXDB_USERNAME replaces the whole name of the user for `write`.
 """

@@ -11,7 +11,7 @@ from typing import Final
 DARK: Final = frozenset({"dcpwrlow", "dcvoltagetoolow"})
 """Flags of an inverter whose panel has too little light."""
 HEALTHY: Final = DARK | {"ok", "done", "sleeping", "runningonac", "poweronreset"}
-"""Flags of a healthy inverter, including those of its nights: asleep, running on grid power, starting again."""
+"""Flags of a healthy inverter by day and at night: asleep, running on grid power, starting again."""
 UNHEARD: Final = frozenset({"failure", "notmonitored"})
 """Flags which mean that the gateway receives nothing from the inverter, as is normal while the panel is dark."""
 TRIPS: Final = frozenset(

@@ -74,7 +74,7 @@ DATA_SUMS: Final = Rowset("device data, summed",
     f"{paths.DEVICE_DATA}, sum over all inverters, if the document counts fewer than 50 devices",
     device_data.device_data_sums, resolution_s=_REPORTS_S, rolls_over=True, is_seldom=True)
 INSTALLED: Final = Rowset("installed inverters",
-    f"{paths.INVENTORY}; if it is absent, another document that counts inverters ({paths.DEVICE_DATA}, "
+    f"{paths.INVENTORY}, else another document that counts inverters ({paths.DEVICE_DATA}, "
     f"{paths.V1_INVERTERS} or {paths.BLOCKS})", installed.count_inverters)
 
 # --- batteries ------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from logger.web.markup import Markup, el, join
 from logger.web.wording import Wording
 
 _WIDTH, _HEIGHT = 10.0, 100.0
-"""Width and height of the bars of one day or month in the picture, which is stretched to the width of the page."""
+"""Width and height of the bars of one day or month. The page stretches the whole picture to its own width."""
 _STEPS: Final = (1, 2, 3, 4, 5, 6, 8)
 
 

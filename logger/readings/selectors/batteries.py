@@ -138,7 +138,7 @@ def infer_batteries(view: View) -> int | None:
 
 
 def sum_rated(view: View) -> float | None:
-    """Return the sum of the rated powers of all batteries, in W; None without batteries, or if it is unknown."""
+    """Return the sum of the rated powers of all batteries, in W; None without batteries, or without their number."""
     iq, ac = encharge_inventory(view), infer_ac_batteries(view)
     if iq is UNKNOWN or ac is None:
         return None
