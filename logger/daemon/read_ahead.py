@@ -11,7 +11,7 @@ from logger.store.thread import StoreCalls
 
 
 class ReadAhead:
-    """Reads for each role the lease of the next delivery during the present delivery.
+    """Reads the next lease of each role while the present lease is delivered.
 
     Rows that are delivered after this reading began are remembered, so that no row is sent twice.
     """

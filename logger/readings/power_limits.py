@@ -26,7 +26,7 @@ _USUAL_W: Final = 250.0
 
 
 def list_counter_limits(view: View, sources: Mapping[str, str]) -> dict[str, float]:
-    """Return for each counter the greatest power in W of its devices, if the devices report their limit.
+    """Return counter → the greatest power in W of the counter's devices, if the devices report their limit.
 
     `sources`: counter → name of the rowset from which the counter is read.
     """

@@ -1,4 +1,4 @@
-"""Count the waiting rows, and all rows that were stored, that were delivered, and that were dropped."""
+"""Count how many rows wait now, and how many were stored, delivered and dropped so far."""
 
 from __future__ import annotations
 

@@ -233,7 +233,7 @@ class Store:
     # -- looking in and trying again ----------------------------------------------------------------------------
 
     def read_figures(self) -> StoreFigures:
-        """Count the waiting rows, and all rows that were stored, that were delivered, and that were dropped."""
+        """Return how many rows wait now, and how many were stored, delivered and dropped so far."""
         return self._file.read(figures.count, self._pending, self._missed, self._file.count_bytes())
 
     def list_refused(self, after: int = 0, limit: int = 1000) -> list[RefusedRow]:

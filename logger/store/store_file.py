@@ -175,7 +175,8 @@ class StoreFile:
         """Keep some unused pages in the file if the disk is full, so that delivered rows can be marked.
 
         The disk counts as full if the ballast is removed and little space is free. To get unused pages, delivered
-        rows are deleted, and at the store's limit also refused lines, but no undelivered rows.
+        rows are deleted. If the store is at its limit, the oldest refused lines are deleted after these rows.
+        Undelivered rows are not deleted for this purpose.
         """
         if self.ballast.held or self.ballast.count_free_bytes() >= _RESERVE_BYTES:
             return
