@@ -99,8 +99,7 @@ class StoreApi:
     async def read_lines(self, role: Role, since: Number, after: Number) -> tuple[list[Line], int | None]:
         """Read one page of lines. Return the lines, and the value of `after` for the next page; None at the end.
 
-        Leave out lines of ticks before `since` (unix seconds). For the role `daily`, do so with the
-        hours, but not with the daily rows.
+        Lines of ticks before `since` (unix seconds) are left out, except daily rows: these are all read.
         """
         return await self._store.call(Store.read_lines, role, since, after=after)
 
