@@ -39,8 +39,8 @@ def put_back(archive: ArchiveReader, env_file: Path, *, state_only: bool, force:
     """Write the settings of a backup to `env_file`, and the state into the state folder of these settings.
 
     With `state_only`, write only the state, into the state folder of the present settings. Raises StoreHeldError
-    while a recorder uses that folder, and StateError if the backup is damaged. Without `force` also raises StateError
-    if settings or state already exist. After one of these errors all files are unchanged.
+    while a recorder uses that folder, and StateError if the backup is damaged. If settings or state already
+    exist, raises StateError unless `force` is set. After one of these errors all files are unchanged.
     """
     files = [] if state_only else _make_files(archive.texts, env_file)
     folder = _find_state_dir(archive.texts, env_file, state_only=state_only)

@@ -223,8 +223,8 @@ def _choose(query: NamedQuery, asked: Asked, configured: Settings, known: list[s
 
     If no gateway is known, and none is named or in the settings, return one empty text.
 
-    Raises MisuseError if the named gateway is not recorded. Also raises MisuseError if all of several known gateways
-    would be read, but the query is about one gateway.
+    Raises MisuseError if the named gateway is not recorded. Also raises MisuseError if the query needs one gateway,
+    but several gateways are known and none of them was chosen.
     """
     if asked.gateway:
         check_recorded(asked.gateway, known)

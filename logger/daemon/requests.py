@@ -129,7 +129,7 @@ class Requests:
             self._record_answer(state, document, tick)
 
     def report_trouble(self, tick: int, error: EnvoyLoggerError) -> None:
-        """Report that the gateway as a whole fails: as a warning, or as information if this is usual.
+        """Report that the gateway as a whole fails: as a warning, or as information if a failure is usual.
 
         It is usual that the gateway does not answer in the quiet window. An answer that cannot be used (GatewayError)
         is never usual. If an outage begins in the quiet window and lasts beyond the end of the window, a warning

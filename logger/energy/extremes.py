@@ -133,7 +133,7 @@ def _close_quarter(day: Day, quarter: Quarter, zone: str, interval_s: int) -> Da
 def _note_tick(day: Day, around: Surroundings, *, is_off: bool) -> Day:
     """Update the extremes of a day with the surroundings of one tick.
 
-    `is_off`: the site is off the grid, so the voltage and the frequency are not the grid's and do not count.
+    `is_off`: the site is off the grid. Then its voltage and its frequency do not count.
     """
     had, found = day.extremes, dict[str, Any]()
     if around.is_on_grid is not None and had.off_grid_s is None:

@@ -107,9 +107,9 @@ def _move(
 
 
 def _most_short_wh(known: Mark, state: EnergyState, tick: Tick) -> float:
-    """Return by how many Wh a sum's new energy of today may be below its mark and still be plausible.
+    """Return the greatest plausible number of Wh by which a sum's new energy of today is below the sum's mark.
 
-    The meters' errors and the delay of counters that rise in steps can cause such a difference.
+    The errors of the meters, and the delay of counters that rise in steps, can make the new energy too low.
     """
     noise = noise_of(state.today.energy[name].wh for name in known.of)
     by_power = [name for name in known.of if state.counters[name].source == POWER]

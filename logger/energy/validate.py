@@ -209,8 +209,8 @@ def _stood_wh(counter: Counter, bounds: Bounds) -> float:
 def _accept(counter: Counter, wh: float, tick: int, rollovers: int) -> Decision:
     """Accept a value that continues the counter. Confirm or reject the held values.
 
-    The held values are confirmed if no value, from the last accepted one to the new one, is below the value before
-    it, and if nothing rolled over.
+    The held values are confirmed if nothing rolled over, and if the values never fall: from the last accepted value,
+    through the held values, to the new value.
     """
     offset = counter.offset_wh + rollovers * ROLLOVER_WH
     accepted = wh + offset
@@ -252,11 +252,12 @@ def _holding(counter: Counter, held: tuple[HeldValue, ...]) -> Counter:
 
 
 def _count_rollovers(counter: Counter, step: float, most_wh: float, bounds: Bounds) -> int:
-    """Return how many rollovers, together with a rise of 0 to `most_wh`, make up a step in Wh; 0 if no number does.
+    """Return the number of rollovers in a step in Wh; 0 if rollovers do not explain the step.
 
+    Rollovers explain the step if the rest of the step is a rise of 0 to `most_wh`.
     A step down is a rollover, so the count is positive. A step up means that counters no longer roll over with new
-    firmware, or that an accepted rollover was wrong. The count is then negative. Instead of the rise, the
-    step may contain a further fall of at most `_NEAR_ROLLOVER_WH`.
+    firmware, or that an accepted rollover was wrong. The count is then negative. The rest of the
+    step may also be a fall of at most `_NEAR_ROLLOVER_WH`.
     """
     if step < 0:
         count = math.ceil((-step - _NEAR_ROLLOVER_WH) / ROLLOVER_WH)

@@ -95,7 +95,7 @@ class Gateway:
     async def fetch(self, endpoint: Endpoint) -> Document:
         """Request one endpoint with the sign-in that this gateway requires.
 
-        After a 404 the endpoint's other paths (`also`) are requested. After a temporary error except a timeout, an
+        After a 404 the endpoint's other paths (`also`) are requested. After a temporary error that is no timeout, an
         endpoint of the fast lane is requested a second time. Raises WireError, AbsentError (there is no such
         document), NotAllowedError (this path only), BusyError, UnreadableError, CredentialsError, and the errors of
         `identify`.

@@ -74,10 +74,10 @@ class CoolDown:
     def apply_credentials(self, username: str, password: str, now: float) -> CoolDown:
         """Return the state for these credentials.
 
-        If Enphase refused other credentials at the last attempt, these credentials need not wait, except for the
-        limit of attempts in 24 hours. Raises SignInRefusedError or SignInBlockedError while a `Stop` blocks these
-        credentials. Attempts with other credentials do not end this block. So two processes with different wrong
-        passwords cannot end each other's block.
+        If Enphase refused other credentials at the last attempt, these credentials may be tried at once. They wait
+        only if the limit of attempts in 24 hours is reached. Raises SignInRefusedError or SignInBlockedError while a
+        `Stop` blocks these credentials. Attempts with other credentials do not end this block. So two processes with
+        different wrong passwords cannot end each other's block.
         """
         state = self if self.salt else replace(self, salt=secrets.token_hex(16))
         known = _hash(state.salt, username, password)

@@ -34,7 +34,7 @@ _CHARGE_DIFFERS: Final = 5.0
 def read_acb_state(row: Row, view: View) -> str | None:
     """Return the state of an AC Battery (charging, discharging or idle) from its charge status.
 
-    Return None for any other charge status, and if the power in the same report contradicts the charge status.
+    Return None for any other charge status. Also return None if the power in the same report contradicts the status.
     """
     state = row.text("charge_status")
     return state if state in _ACB_STATES and find_opposing_watts(row, view) is None else None

@@ -24,12 +24,13 @@ def fresh_report(
 ) -> Report | None:
     """Return the report to write. Return None if the report was written before or has no time.
 
-    `second`: the report's time by the gateway's clock. `seen_at`: the arrival of its document by our clock.
-    `skew_s`: the gateway's clock minus ours. A skew between a minute and a day is subtracted from the point's time
-    when the report is first seen. In two cases the point gets the time at which the report was first seen. First, the
-    report's time is in the future. Second, the corrected time is before the time of an earlier report,
-    because the gateway's clock was set after its skew was measured. If the time was not corrected, the second case
-    begins `_DISORDER_S` before the earlier report.
+    `second`: the report's time by the gateway's clock. `known`: the earlier reports of the inverter. `seen_at`: the
+    arrival of the report's document by our clock. `skew_s`: the gateway's clock minus our clock.
+
+    The point gets the time `second`. A skew between a minute and a day is subtracted from it. In two cases the point
+    gets the time `seen_at` instead. First, `second` is in the future. Second, the result is too early: it is before
+    the time of an earlier report, because the gateway's clock was set after the skew was measured. If no skew was
+    subtracted, only a time of more than `_DISORDER_S` seconds before an earlier report is too early.
     """
     if not is_time(second) or any(_is_within(second, report.gateway_second) for report in known):
         return None

@@ -56,7 +56,10 @@ class Roof:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A sum's power in W and lifetime energy in Wh, the time of their last change, and the roof's power in W then."""
+    """The figures of a gateway's sum at their last change: power in W, and lifetime energy in Wh.
+
+    `since`: the time of this change. `roof_w`: the power of the roof at this time, in W.
+    """
 
     watts: float
     lifetime: float

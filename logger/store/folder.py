@@ -130,7 +130,7 @@ def is_in_container(folder: Path, marks: Iterable[Path] = _CONTAINER_MARKS) -> b
 
 
 def mark_demo(folder: Path) -> None:
-    """Mark `folder` as the demo's state folder. Raises StateError if the folder has files that are not the demo's."""
+    """Mark `folder` as the demo's state folder. Raises StateError if the folder has other files."""
     try:
         if is_demo(folder):
             return
@@ -151,7 +151,7 @@ def is_demo(folder: Path) -> bool:
 
 
 def refuse_demo(folder: Path) -> None:
-    """Raise StateError if `folder` is the demo's, because invented data must not reach a real database."""
+    """Raise StateError if `folder` belongs to the demo, because invented data must not reach a real database."""
     if is_demo(folder):
         raise StateError(
             f"the state folder {folder} belongs to the demo and holds invented data",

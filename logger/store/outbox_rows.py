@@ -128,7 +128,7 @@ def _find_fault(gateway: str, tick: int, lines: int, crc: int, body: object) -> 
 
 
 def find_oldest_tick(connection: sqlite3.Connection, role: Role, without: Container[int]) -> int | None:
-    """Return the oldest tick of the waiting rows, except rows whose id is in `without`; None if no row waits."""
+    """Return the oldest tick of the waiting rows; None if no row waits. Rows with an id in `without` are ignored."""
     for row_id, tick in connection.execute(
         "SELECT id, tick FROM outbox WHERE role = ? AND delivered_at IS NULL ORDER BY tick, id", (role,)
     ):
@@ -178,8 +178,8 @@ def read_sent(
 ) -> Sent | None:
     """Read undamaged delivered rows of a role in order of delivery. Return None if there are no more rows.
 
-    `after` and `until` are each a delivery time in unix seconds and the id of a row. The rows after the row `after`
-    are read, up to and with the row `until`.
+    `after`, `until`: two rows, each given as delivery time in unix seconds and id. The rows after the row `after` are
+    read, up to and with the row `until`.
     """
     batches: list[bytes] = []
     total_lines = total_bytes = 0

@@ -218,8 +218,8 @@ class Store:
     ) -> Sent | None:
         """Read delivered rows of a role in order of delivery; None at the end.
 
-        `after` and `until` are each a delivery time in unix seconds and the id of a row. The rows after the row
-        `after` are read, up to and with the row `until`.
+        `after`, `until`: two rows, each given as delivery time in unix seconds and id. The rows after the row `after`
+        are read, up to and with the row `until`.
         """
         return self._file.read(outbox_rows.read_sent, role, after, until, max_lines, MAX_BYTES)
 
