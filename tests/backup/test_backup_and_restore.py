@@ -17,15 +17,14 @@ import pytest
 import trustme
 
 from logger.backup.archive import ArchiveWriter, Manifest, Texts
-from logger.clock import FastClock
 from logger.files import write_atomically
 from logger.settings.definitions import DESCRIPTIONS
 from logger.store.copies import copy_store
 from logger.store.folder import LOCK, claim
 from logger.store.store import Store
 from tests.commands.program import Done, program
-from tests.endtoend.recorder import Recorder
-from tests.endtoend.sites import fast_clock
+from tests.driven import DrivenClock, driving
+from tests.endtoend.recorder import DrivenRecorder
 from tests.standin import BackgroundSimulator, invent_gateway
 from tests.store.samples import GATEWAY, START, HandClock, commit, daily_commit, day_row, drain, make_store
 
@@ -239,41 +238,42 @@ def test_a_copy_beside_a_writer_is_of_one_moment(tmp_path: Path) -> None:
 
 
 @pytest.fixture(name="clock")
-def start_clock() -> FastClock:
+def start_clock() -> Iterator[DrivenClock]:
     """Begin at ten in the morning, two days ago."""
-    return fast_clock(240.0, time.time() // 86400 * 86400 - 2 * 86400 + 36000)
+    with driving(time.time() // 86400 * 86400 - 2 * 86400 + 36000) as clock:
+        yield clock
 
 
-@pytest.fixture(name="fast_site")
-def start_fast_site(clock: FastClock) -> Iterator[BackgroundSimulator]:
+@pytest.fixture(name="site")
+def start_site(clock: DrivenClock) -> Iterator[BackgroundSimulator]:
     with BackgroundSimulator(invent_gateway("8-battery", epoch=clock.start - 86400), clock) as running:
         yield running
 
 
 def test_the_next_machine_goes_on_where_the_backup_was_made(
-    fast_site: BackgroundSimulator, clock: FastClock, tmp_path: Path
+    site: BackgroundSimulator, clock: DrivenClock, tmp_path: Path
 ) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     old.mkdir()
     new.mkdir()
-    with Recorder(old, fast_site.settings, clock) as recorder:
+    with DrivenRecorder(old, site.settings, clock) as recorder:
         recorder.wait_for_ticks(3)
-        made = program(old, "backup", str(tmp_path / "backup.tar.gz"), settings=fast_site.settings)
+        made = program(old, "backup", str(tmp_path / "backup.tar.gz"), settings=site.settings)
         assert made.code == 0, made.err
         kept = {member.rpartition("/")[2] for member in members(tmp_path / "backup.tar.gz")}
         names = {path.name for path in recorder.state.iterdir() if path.suffix != ".lock"}
         assert names - NOT_KEPT <= kept
-        refused = program(old, "restore", "--force", str(tmp_path / "backup.tar.gz"), settings=fast_site.settings)
+        refused = program(old, "restore", "--force", str(tmp_path / "backup.tar.gz"), settings=site.settings)
         assert (refused.code, "in use by process" in refused.err) == (69, True)
         assert recorder.terminate() == 0
-    sign_ins = fast_site.simulator.cloud.sign_ins
-    restored = program(new, "restore", str(tmp_path / "backup.tar.gz"), settings=fast_site.settings)
+    sign_ins = site.simulator.cloud.sign_ins
+    restored = program(new, "restore", str(tmp_path / "backup.tar.gz"), settings=site.settings)
     assert restored.code == 0, restored.err
-    with Recorder(new, fast_site.settings, clock) as recorder:
+    with DrivenRecorder(new, site.settings, clock) as recorder:
         recorder.wait_for_ticks(1)
         assert "no energy state" not in recorder.log
         assert recorder.terminate() == 0
-    assert fast_site.simulator.cloud.sign_ins == sign_ins  # the token moved too
+    assert site.simulator.cloud.sign_ins == sign_ins  # the token moved too
 
 
 def members(file: Path) -> list[str]:

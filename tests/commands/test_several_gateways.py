@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import pytest
 
 from logger.clock import SystemClock
 from tests.commands.program import program
-from tests.endtoend.recorder import Recorder
+from tests.driven import driving
+from tests.endtoend.recorder import DrivenRecorder
 from tests.several import Neighbours, neighbours
 from tests.standin import Fault
 
@@ -125,11 +128,13 @@ def test_check_counts_the_gateways_and_shows_what_holds_for_one(both: Neighbours
     assert both.gateways[0].cloud.password not in shown
 
 
-def test_status_and_health_show_each_gateway(both: Neighbours, tmp_path: Path) -> None:
-    intervals = {"LOGGER_TOTALS_INTERVAL_S": "15", "LOGGER_DEVICES_INTERVAL_S": "60"}
-    settings = both.write_file(tmp_path) | intervals
-    house, barn = both.serials
-    with Recorder(tmp_path, settings, clock=None) as recorder:
+def test_status_and_health_show_each_gateway(tmp_path: Path) -> None:
+    """The recorder's clock begins now, because the commands go by the machine's."""
+    with contextlib.ExitStack() as stack:
+        clock = stack.enter_context(driving(time.time()))
+        both = stack.enter_context(neighbours(clock))
+        settings, (house, barn) = both.write_file(tmp_path), both.serials
+        recorder = stack.enter_context(DrivenRecorder(tmp_path, settings, clock))
         recorder.wait_until(
             lambda status: all(part["polls"]["ticks"] for part in [status, *status.get("further_gateways", [])])
         )

@@ -17,7 +17,8 @@ import pytest
 
 from logger.clock import SystemClock
 from tests.commands.program import program
-from tests.endtoend.recorder import Recorder, environment
+from tests.endtoend.recorder import environment
+from tests.endtoend.sites import driven_site
 from tests.standin import BackgroundSimulator, Fault, invent_gateway
 from tests.waiting import LONGEST_S, wait_until
 
@@ -74,16 +75,18 @@ def test_a_dry_run_prints_points_and_nothing_else(site: BackgroundSimulator, tmp
     assert any(name.startswith("token-") for name in kept)  # a forgotten sign-in is a sign-in too many
 
 
-def test_status_health_and_a_second_daemon_beside_a_running_one(site: BackgroundSimulator, tmp_path: Path) -> None:
-    settings = site.settings | {"LOGGER_TOTALS_INTERVAL_S": "15", "LOGGER_DEVICES_INTERVAL_S": "60"}
-    with Recorder(tmp_path, settings, clock=None) as recorder:
+def test_status_health_and_a_second_daemon_beside_a_running_one(tmp_path: Path) -> None:
+    """The recorder's clock begins now, because the commands go by the machine's."""
+    with driven_site(tmp_path, start=time.time()) as site:
+        recorder, settings = site.recorder, site.recorder.settings
+        recorder.start()
         pid = recorder.wait_for_ticks(1)["pid"]
         text = program(tmp_path, "status", settings=settings)
         assert text.code == 0, text.err
         lines = text.out.splitlines()
         assert re.match(r"running; this status was written \d+ seconds? ago", lines[0])
         facts = {line[:10].strip(): line[11:] for line in lines[1:]}
-        assert facts["gateway"].startswith(f"{site.simulator.model.serial}, firmware ")
+        assert facts["gateway"].startswith(f"{site.serial}, firmware ")
         assert facts["gateway"].endswith(", answers")
         assert re.match(r"owner, \d+ days left", facts["token"])
         assert re.match(r"[1-9]\d* stored, 0 missed", facts["polls"])
@@ -93,7 +96,7 @@ def test_status_health_and_a_second_daemon_beside_a_running_one(site: Background
         assert "trouble" not in facts
         shown: dict[str, Any] = json.loads(program(tmp_path, "status", "--json", settings=settings).out)
         assert shown["pid"] == pid
-        assert shown["gateway"]["serial"] == site.simulator.model.serial
+        assert shown["gateway"]["serial"] == site.serial
         well = program(tmp_path, "health", settings=settings)
         assert (well.code, well.out, well.err) == (0, "", "")
         for command in ("run", "once"):
@@ -108,7 +111,15 @@ def test_status_health_and_a_second_daemon_beside_a_running_one(site: Background
     assert recorder.log.splitlines()[-1].endswith("stopped")
 
 
-@pytest.mark.parametrize("command", [["once"], ["once", "--dry-run"], ["devices"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["once"],
+        pytest.param(["once", "--dry-run"], marks=pytest.mark.long),
+        pytest.param(["devices"], marks=pytest.mark.long),
+    ],
+    ids=" ".join,
+)
 def test_ctrl_c_ends_a_one_shot_command_with_130(
     site: BackgroundSimulator, tmp_path: Path, command: list[str]
 ) -> None:
@@ -154,7 +165,9 @@ def test_simulate_prints_settings_that_work_and_ends_with_130_on_ctrl_c(tmp_path
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("command", ["run", "once", "devices"])
+@pytest.mark.parametrize(
+    "command", [pytest.param("run", marks=pytest.mark.long), pytest.param("once", marks=pytest.mark.long), "devices"]
+)
 def test_a_state_folder_without_permission_names_the_chown(
     site: BackgroundSimulator, tmp_path: Path, command: str
 ) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from logger.clock import SystemClock
+from tests.commands.program import program
 from tests.endtoend.recorder import environment
 from tests.standin import BackgroundSimulator, invent_gateway
 from tests.waiting import LONGEST_S, wait_until
@@ -53,7 +54,7 @@ def test_a_recorder_with_a_token_and_a_known_certificate_loads_nothing_heavy(tmp
     with BackgroundSimulator(invent_gateway("8-metered", epoch=time.time() - 86400), SystemClock()) as gateway:
         settings = {**gateway.settings, "INFLUXDB_URL": "http://127.0.0.1:9", "INFLUXDB_TOKEN": "any",
                     "INFLUXDB_ORG": "home", "INFLUXDB_BUCKET": "b"}  # fmt: skip
-        modules_of_a_start(tmp_path, settings)  # learns the certificate
+        assert program(tmp_path, "devices", settings=settings).code == 0  # learns the token and the certificate
         loaded = modules_of_a_start(tmp_path, settings)
     assert {"httpx", "jwt", "pydantic_settings"} <= loaded
     tops = loaded | {name.split(".")[0] for name in loaded}

@@ -1,4 +1,7 @@
-"""`simulate --recording` and `once --dry-run`, both as commands: what is printed agrees with what was recorded."""
+"""`simulate --recording` and `once --dry-run`, both as commands: what is printed agrees with what was recorded.
+
+The commands that serve and read the recording with batteries are processes of their own.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,15 @@ from typing import Any
 
 import pytest
 
+from logger.clock import SystemClock
 from logger.model import Value
+from logger.simulator.recording import Recording
+from tests.commands.program import process, program
 from tests.endtoend.points import Place, parsed
 from tests.endtoend.recorder import environment
 from tests.mapping import inverter_fields, listed_inverter_fields, meter_fields, written
 from tests.readings.recordings import CORPUS, needs_recordings
+from tests.standin import BackgroundSimulator
 from tests.waiting import LONGEST_S
 
 pytestmark = needs_recordings
@@ -54,19 +61,23 @@ class Printed:
 
 @contextlib.contextmanager
 def simulated(recording: str, home: Path) -> Iterator[dict[str, str]]:
-    """The command `simulate --recording` and the settings that it prints."""
-    process = subprocess.Popen(
+    """The command `simulate --recording` and the settings that it prints, or the same gateway in this process."""
+    if recording != BATTERIES:
+        with BackgroundSimulator(Recording(CORPUS / recording), SystemClock()) as running:
+            yield running.settings
+        return
+    serving = subprocess.Popen(
         [sys.executable, "-m", "logger", "simulate", "--recording", str(CORPUS / recording)], cwd=home,
         env=environment(home, {}), stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
-        assert process.stdout is not None
-        yield dict(process.stdout.readline().rstrip("\n").split("=", 1) for _ in TOGETHER)
+        assert serving.stdout is not None
+        yield dict(serving.stdout.readline().rstrip("\n").split("=", 1) for _ in TOGETHER)
     finally:
-        process.terminate()
-        process.wait(LONGEST_S)
-        assert process.stdout is not None
-        process.stdout.close()
+        serving.terminate()
+        serving.wait(LONGEST_S)
+        assert serving.stdout is not None
+        serving.stdout.close()
 
 
 @functools.cache
@@ -77,14 +88,12 @@ def printed(recording: str) -> Printed:
         assert set(settings) == set(TOGETHER)
         hour = datetime.now(UTC).hour  # it is noon at the site, whatever hour it is here
         at_noon = {**settings, "LOGGER_TIMEZONE": f"Etc/GMT{hour - 12:+d}"}
-        done = subprocess.run(
-            [sys.executable, "-m", "logger", "once", "--dry-run"], cwd=home, env=environment(home, at_noon),
-            capture_output=True, text=True,
-        )  # fmt: skip
+        run = process if recording == BATTERIES else program
+        done = run(home, "once", "--dry-run", settings=at_noon)
         tokens = [file.read_text(encoding="utf-8").strip() for file in (home / "state").glob("token-*")]
         files = sorted(file.name for file in (home / "state").iterdir())
-    lines = done.stdout.splitlines()
-    return Printed(parsed(lines), lines, done.returncode, done.stderr, files, [*tokens, settings["ENPHASE_PASSWORD"]])
+    lines = done.out.splitlines()
+    return Printed(parsed(lines), lines, done.code, done.err, files, [*tokens, settings["ENPHASE_PASSWORD"]])
 
 
 def body(recording: str, path: str) -> Any:
