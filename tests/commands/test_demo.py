@@ -23,12 +23,12 @@ from tests.waiting import LONGEST_S, wait_until
 
 
 @contextlib.contextmanager
-def demo(home: Path, *words: str, terminal: bool = False, settings: Mapping[str, str] | None = None) -> Iterator[
-    tuple[subprocess.Popen[bytes], Path]
-]:  # fmt: skip
+def demo(
+    home: Path, *, program: str = "logger", terminal: bool = False, settings: Mapping[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """A demo in a process group of its own, and the file that takes what it shows."""
     shown = home / "shown"
-    command = [sys.executable, "-m", "logger", "demo", "--state-dir", str(home / "demo"), *words]
+    command = [sys.executable, "-m", program, "demo", "--state-dir", str(home / "demo")]
     outside = environment(home, {"TERM": "xterm", "COLUMNS": "100", "LINES": "40", **(settings or {})})
     with shown.open("wb") as file:
         if terminal:
@@ -80,7 +80,7 @@ def wait_until_shown(shown: Path, pattern: str) -> str:
 def test_a_terminal_shows_invented_data_speed_and_how_to_stop_and_an_interrupt_ends_both_processes(
     tmp_path: Path,
 ) -> None:
-    with demo(tmp_path, terminal=True) as (process, shown):
+    with demo(tmp_path, program="tests.commands.short_demo", terminal=True) as (process, shown):
         wait_until_shown(shown, r"stored +\d+ points of [2-9]\d* minutes")
         stand_in = stand_in_of(process)
         assert not is_gone(stand_in)

@@ -17,7 +17,7 @@ from tests.standin import Fault
 from tests.virtual import VirtualClock, run_virtually
 
 SLOW = ("/inventory", "/home", "/production")
-MINUTES = 60
+MINUTES = 30
 
 
 def test_every_minute_over_the_wire_gives_a_point(tmp_path: Path) -> None:

@@ -136,6 +136,12 @@ def go_on(left: Left, hours: float) -> tuple[Database, Collector]:
     return database, run_virtually(work())
 
 
+@pytest.fixture(name="half_a_day", scope="module")
+def go_on_half_a_day(tmp_path_factory: pytest.TempPathFactory) -> tuple[Database, Collector]:
+    """The fourteen hours after that version, over a midnight; nobody changes them."""
+    return go_on(Left(tmp_path_factory.mktemp("half-a-day")), 14)
+
+
 # --- the energy state -------------------------------------------------------------------------------------------
 
 
@@ -219,8 +225,8 @@ def test_every_row_that_waited_is_there_and_is_delivered(left: Left) -> None:
     store.close()
 
 
-def test_today_and_seven_days_go_on_without_a_jump(left: Left) -> None:
-    database, collector = go_on(left, 14)
+def test_today_and_seven_days_go_on_without_a_jump(half_a_day: tuple[Database, Collector]) -> None:
+    database, collector = half_a_day
     totals = database.fields("envoy_totals")
     midnight = collector.state.energy.today.start
     ticks = range(LAST - 1800, LAST + 14 * 3600, site.STEP_S)
@@ -236,8 +242,10 @@ def test_today_and_seven_days_go_on_without_a_jump(left: Left) -> None:
         )
 
 
-def test_what_was_held_in_the_folder_proves_right_and_is_written_at_its_own_ticks(left: Left) -> None:
-    database, collector = go_on(left, 14)
+def test_what_was_held_in_the_folder_proves_right_and_is_written_at_its_own_ticks(
+    half_a_day: tuple[Database, Collector],
+) -> None:
+    database, collector = half_a_day
     totals, energy = database.fields("envoy_totals"), collector.state.energy
     for tick in (LAST - 300, LAST, LAST + 300, LAST + 600):
         assert float(totals[tick]["grid_export_lifetime_wh"]) == pytest.approx(site.exported_wh(tick), abs=0.1)
