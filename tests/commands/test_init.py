@@ -152,7 +152,6 @@ USUAL = {
     ("5-metered", Fresh1),
     ("7-metered", Fresh2),
     ("7-metered", FreshFake2),
-    ("8-battery", Open1),
 }
 PAIRS = [
     pytest.param(generation, kind, id=f"{generation}-{kind.__name__}",
@@ -203,7 +202,15 @@ QUESTIONS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("at", [0, 4, len(QUESTIONS) - 1], ids=lambda at: QUESTIONS[at].strip(" :"))
+@pytest.mark.parametrize(
+    "at",
+    [
+        pytest.param(0, marks=pytest.mark.long),
+        pytest.param(4, marks=pytest.mark.long),
+        len(QUESTIONS) - 1,
+    ],
+    ids=lambda at: QUESTIONS[at].strip(" :"),
+)
 def test_ctrl_c_leaves_no_settings_and_nothing_half_written(fake_fresh: Fake2, tmp_path: Path, at: int) -> None:
     with gateway("8-battery") as here:
         cloud = here.running.simulator.cloud

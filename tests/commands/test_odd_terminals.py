@@ -37,7 +37,10 @@ def shell(home: Path, words: str, settings: Mapping[str, str] = {}) -> subproces
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp437"])
+@pytest.mark.parametrize(
+    "encoding",
+    ["ascii", pytest.param("latin-1", marks=pytest.mark.long), pytest.param("cp437", marks=pytest.mark.long)],
+)
 def test_a_terminal_that_does_not_know_a_sign_shows_another(tmp_path: Path, encoding: str) -> None:
     done = shell(tmp_path, "discover --help", {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0", "LC_ALL": "C.UTF-8"})
     assert done.returncode == 0, done.stderr
@@ -45,7 +48,10 @@ def test_a_terminal_that_does_not_know_a_sign_shows_another(tmp_path: Path, enco
     assert done.stderr == b""
 
 
-@pytest.mark.parametrize("words", ["init <&-", "init --account a@b.c --password-file - <&-"])
+@pytest.mark.parametrize(
+    "words",
+    ["init <&-", pytest.param("init --account a@b.c --password-file - <&-", marks=pytest.mark.long)],
+)
 def test_a_closed_standard_input_is_one_that_says_nothing(tmp_path: Path, words: str) -> None:
     done = shell(tmp_path, words)
     assert done.returncode == 2, done.stderr

@@ -258,7 +258,10 @@ def test_with_influxdb_on_another_machine_grafana_is_started_and_told_what_can_b
         assert sources["datasources"][0]["url"] == "http://192.0.2.9:8086"
 
 
-@pytest.mark.parametrize(("system", "language"), [("de_AT.UTF-8", "de"), ("fr_FR", "fr"), ("ja_JP.UTF-8", "en")])
+@pytest.mark.parametrize(
+    ("system", "language"),
+    [("de_AT.UTF-8", "de"), pytest.param("fr_FR", "fr", marks=pytest.mark.long), ("ja_JP.UTF-8", "en")],
+)
 def test_boards_and_alerts_speak_the_machines_language(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, system: str, language: str
 ) -> None:
@@ -275,7 +278,11 @@ def test_boards_and_alerts_speak_the_machines_language(
 
 @pytest.mark.parametrize(
     ("bind", "told"),
-    [("", "ssh -L 9817:localhost:9817 "), ("127.0.0.1:99", "ssh -L 99:localhost:99 "), ("0.0.0.0:99", ":99/\n")],
+    [
+        ("127.0.0.1:99", "ssh -L 99:localhost:99 "),
+        ("0.0.0.0:99", ":99/\n"),
+        pytest.param("", "ssh -L 9817:localhost:9817 ", marks=pytest.mark.long),
+    ],
 )
 def test_a_machine_without_a_screen_is_told_the_way_to_the_page(machine: Machine, bind: str, told: str) -> None:
     provided(machine)
@@ -385,7 +392,7 @@ def test_a_grafana_that_was_installed_from_here_shows_the_board_first_again_afte
         assert (drop_in in machine.files) is is_there, task
 
 
-@pytest.mark.parametrize("is_running", [True, False])
+@pytest.mark.parametrize("is_running", [pytest.param(True, marks=pytest.mark.long), False])
 def test_an_upgrade_starts_no_grafana_that_was_stopped(machine: Machine, is_running: bool) -> None:
     provided(machine)
     machine.running = {"grafana-server"} if is_running else set()
@@ -417,7 +424,7 @@ def test_removing_it_names_what_stays_and_deletes_no_setting_or_reading(machine:
     assert machine.files == ["etc/envoy-logger/envoy-logger.env"]
 
 
-@pytest.mark.parametrize("is_running", [True, False])
+@pytest.mark.parametrize("is_running", [pytest.param(True, marks=pytest.mark.long), False])
 def test_removing_it_leaves_grafana_running_or_stopped_as_it_was(machine: Machine, is_running: bool) -> None:
     provided(machine)
     machine.running = {"grafana-server"} if is_running else set()

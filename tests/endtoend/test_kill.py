@@ -25,7 +25,10 @@ from tests.sizes import sized
 RATE = 60.0
 
 
-@pytest.fixture(params=["influx1", "real_influx2", "fake_influx2", "real_influx3"])
+DATABASES = ("influx1", "real_influx2", "fake_influx2", "real_influx3")
+
+
+@pytest.fixture(params=DATABASES)
 def database(request: pytest.FixtureRequest) -> Server:
     """Each InfluxDB that can be read back exactly."""
     server = request.getfixturevalue(request.param)
@@ -67,7 +70,15 @@ def test_a_recorder_killed_at_any_moment_loses_nothing_and_writes_nothing_twice(
     _books_go_on(everything)
 
 
-@pytest.mark.parametrize("how", ["stopped", "killed"])
+AT_HOME = {("influx1", "killed"), ("fake_influx2", "stopped")}
+OUTAGES = [
+    pytest.param(name, how, marks=() if (name, how) in AT_HOME else pytest.mark.long)
+    for name in DATABASES
+    for how in ("stopped", "killed")
+]
+
+
+@pytest.mark.parametrize(("database", "how"), OUTAGES, indirect=["database"])
 def test_a_database_that_goes_away_and_comes_back_has_everything(database: Server, tmp_path: Path, how: str) -> None:
     buckets = database.fresh_buckets()
     with driven_site(tmp_path, database, buckets) as here:

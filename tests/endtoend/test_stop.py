@@ -106,7 +106,10 @@ def test_the_last_resort_is_within_the_time_that_systemd_and_containers_give() -
     assert app._LAST_RESORT_S < 8.0
 
 
-@pytest.mark.parametrize("what", ["opening", "storing", "rescuing"])
+@pytest.mark.parametrize(
+    "what",
+    ["storing", pytest.param("opening", marks=pytest.mark.long), pytest.param("rescuing", marks=pytest.mark.long)],
+)
 def test_sigterm_while_the_disk_does_not_answer_ends_all_the_same(tmp_path: Path, what: str) -> None:
     clock = soon()
     with fast_site(tmp_path, clock, further=QUICK) as here:

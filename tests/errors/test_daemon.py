@@ -108,7 +108,12 @@ TROUBLES = {
 }
 
 
-@pytest.mark.parametrize("name", TROUBLES)
+AT_HOME = ("one path as HTML", "cut")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in AT_HOME else pytest.mark.long) for name in TROUBLES]
+)
 def test_a_bad_gateway_is_said_and_everything_goes_on_when_it_is_well(
     driven: BackgroundSimulator, clock: DrivenClock, tmp_path: Path, name: str
 ) -> None:
@@ -271,12 +276,15 @@ def test_an_impostor_gets_nothing_for_minutes_until_a_person_accepts_it(
     ("answer", "what", "hint"),
     [
         (Scripted(401, '{"code":"unauthorized","message":"unauthorized access"}'), "HTTP 401", "INFLUXDB_TOKEN"),
-        (
+        pytest.param(
             Scripted(404, '{"code":"not found","message":"bucket \\"x\\" not found"}'),
             "HTTP 404",
             "envoy-logger setup",
+            marks=pytest.mark.long,
         ),
-        (Scripted(500, '{"code":"internal error","message":"boom"}'), "HTTP 500", ""),
+        pytest.param(
+            Scripted(500, '{"code":"internal error","message":"boom"}'), "HTTP 500", "", marks=pytest.mark.long
+        ),
         (Scripted(cut="before"), "closed the connection|cannot be reached", ""),
     ],
     ids=["401", "404", "500", "cut"],

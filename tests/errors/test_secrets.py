@@ -100,7 +100,7 @@ def test_the_commands_that_show_settings_show_no_secret(
     nothing_leaked(tmp_path, *outputs)
 
 
-@pytest.mark.parametrize("style", ["text", "json"])
+@pytest.mark.parametrize("style", ["text", pytest.param("json", marks=pytest.mark.long)])
 def test_a_daemon_through_every_error_writes_no_secret(
     driven: BackgroundSimulator, clock: DrivenClock, tmp_path: Path, fake_influx2: Fake2, style: str
 ) -> None:
@@ -157,7 +157,7 @@ def test_a_daemon_through_every_error_writes_no_secret(
     nothing_leaked(tmp_path, recorder.log, *outputs)
 
 
-@pytest.mark.parametrize("style", ["text", "json"])
+@pytest.mark.parametrize("style", ["json", pytest.param("text", marks=pytest.mark.long)])
 def test_a_crash_is_shown_whole_but_masked(tmp_path: Path, style: str) -> None:
     clock = fast_clock(240.0)
     numbers = [repr(number) for number in (clock.origin, clock.start, clock.rate)]
