@@ -16,10 +16,9 @@ import pytest
 from logger.model import DayRow
 from tests.energy.gateway import Metered, Panel
 from tests.energy.house import House
-from tests.energy.test_year import SITES, number, recorded, spans
+from tests.energy.test_year import SITES, number, recorded, span_of
 from tests.energy.wirings import Legacy, NetOnly, SecondSystem, ThreePhase, ThreePhaseHouse, restart_each_night
 from tests.energy.year import Plan, trouble
-from tests.sizes import LONG
 
 PANELS: Final = tuple(Panel(f"1220000000{n:02d}", 0.25, 0.25) for n in range(4))
 GRID: Final = {"production": "production", "grid_import": "import", "grid_export": "export"}
@@ -78,20 +77,18 @@ def wrong_days(plant: Metered, rows: Mapping[str, DayRow], site: Wired) -> list[
 @pytest.mark.long
 @pytest.mark.parametrize("name", WIRINGS)
 def test_every_day_is_right_to_a_wh_or_called_estimated(name: str) -> None:
-    site, mine = WIRINGS[name], spans(SITES[0])
-    if not LONG:
-        mine = mine[[*WIRINGS].index(name) % 2 :][:1]
-    for first, last in mine:
-        plant = site.plant(first, last)
-        rows = recorded(plant, site.plan(plant), ZONE)
-        assert wrong_days(plant, rows, site) == []
-        for quantity, flow in site.quantities.items():
-            told, truth = compare(plant, rows, quantity, flow)
-            assert told == pytest.approx(truth, rel=1e-4)
-        if isinstance(plant.house, ThreePhaseHouse):
-            assert_balanced(plant, rows)
-        else:
-            assert not [row for row in rows.values() if "grid_import_balanced_wh" in row.reading.fields]
+    site = WIRINGS[name]
+    first, last = span_of(SITES[0], [*WIRINGS].index(name))
+    plant = site.plant(first, last)
+    rows = recorded(plant, site.plan(plant), ZONE)
+    assert wrong_days(plant, rows, site) == []
+    for quantity, flow in site.quantities.items():
+        told, truth = compare(plant, rows, quantity, flow)
+        assert told == pytest.approx(truth, rel=1e-4)
+    if isinstance(plant.house, ThreePhaseHouse):
+        assert_balanced(plant, rows)
+    else:
+        assert not [row for row in rows.values() if "grid_import_balanced_wh" in row.reading.fields]
 
 
 def compare(plant: Metered, rows: Mapping[str, DayRow], quantity: str, flow: str) -> tuple[float, float]:

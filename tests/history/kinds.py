@@ -104,3 +104,5 @@ KINDS: Final = (
         panels=make_roof("12250400", {"south": 5, "west": 5}, S2=("dead", 24), W3=("weak", 30)),
     ),
 )  # fmt: skip
+RICHEST: Final = (KINDS[0], KINDS[3])
+"""These two have all that any site has; the shorter runs of tests play them alone."""

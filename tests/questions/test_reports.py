@@ -24,9 +24,10 @@ from logger.store.records import Batch, Commit
 from logger.store.store import Store
 from tests.databases.server import Server
 from tests.history.generator import Generated
+from tests.history.kinds import RICHEST
 from tests.history.load import write_lines
 from tests.questions.judge import compare
-from tests.questions.play import RICHEST, play_days
+from tests.questions.play import play_days
 from tests.questions.question import Past
 from tests.questions.true_reports import TRUE_REPORTS, TrueReport
 from tests.store.samples import HandClock, make_store
@@ -44,7 +45,7 @@ class Direct:
 
 @cache
 def played() -> dict[str, tuple[Past, Generated]]:
-    return {site.kind.name: (site, made) for site, made in play_days() if site.kind.name in RICHEST}
+    return {site.kind.name: (site, made) for site, made in play_days(RICHEST)}
 
 
 def fill(store: Store, site: Past, made: Generated) -> None:
