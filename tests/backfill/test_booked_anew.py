@@ -206,7 +206,13 @@ def assert_sums(rows: Rows) -> None:
                 )
 
 
-@pytest.mark.parametrize("is_lost", [True, False], ids=["the state is lost", "the state is kept"])
+@pytest.mark.parametrize(
+    "is_lost",
+    [
+        pytest.param(True, id="the state is lost", marks=pytest.mark.long),
+        pytest.param(False, id="the state is kept"),
+    ],
+)
 def test_a_tier_goes_on_from_the_first_of_its_month(tmp_path: Path, keep: Keep, is_lost: bool) -> None:
     made = play(TIERED)
     kept = keep(tmp_path, TIERED)
@@ -215,7 +221,13 @@ def test_a_tier_goes_on_from_the_first_of_its_month(tmp_path: Path, keep: Keep, 
     assert compare(kept.rows(), rows_of(made), "2025-04-08", "2025-04-11") > 6
 
 
-@pytest.mark.parametrize("is_lost", [True, False], ids=["the state is lost", "the state is kept"])
+@pytest.mark.parametrize(
+    "is_lost",
+    [
+        pytest.param(True, id="the state is lost", marks=pytest.mark.long),
+        pytest.param(False, id="the state is kept"),
+    ],
+)
 def test_a_day_that_begins_in_a_gap_keeps_its_part_of_it(tmp_path: Path, keep: Keep, is_lost: bool) -> None:
     """The gap goes over the end of a month, and the day after it is the first that is booked anew."""
     made = play(TIME_OF_USE, ((5, 13, 660), (7, 0, 540)))
@@ -241,6 +253,7 @@ def test_a_corrected_price_is_booked_anew_over_a_change_of_the_clocks_and_leaves
     assert_sums(found)
 
 
+@pytest.mark.long
 def test_a_second_time_changes_nothing(tmp_path: Path, keep: Keep) -> None:
     wrong = play(WRONG)
     kept = keep(tmp_path, TIERED)
@@ -331,6 +344,7 @@ def test_another_gateway_keeps_its_rows(tmp_path: Path, keep: Keep) -> None:
     assert_sums(kept.rows())
 
 
+@pytest.mark.long
 def test_a_month_of_which_the_database_has_lost_days_is_the_sum_of_the_days_in_the_store(
     tmp_path: Path, keep: Keep
 ) -> None:

@@ -122,7 +122,9 @@ def test_in_the_quiet_window_only_what_makes_the_points_is_asked_and_nothing_is_
     assert len(powers(store)) == 60 - 8
 
 
-@pytest.mark.parametrize(("begin", "severity"), [(22 * 60 + 59, "info"), (23 * 60 + 20, "warning")])
+@pytest.mark.parametrize(
+    ("begin", "severity"), [(22 * 60 + 59, "info"), pytest.param(23 * 60 + 20, "warning", marks=pytest.mark.long)]
+)
 def test_an_outage_in_the_quiet_window_is_an_event_but_no_warning(begin: int, severity: str) -> None:
     start = NOON + 10 * 3600 + 1800  # 22:30 in Madrid
 
@@ -208,6 +210,7 @@ def test_a_gateway_with_one_process_for_everything_is_served_in_one_lane_and_kee
     assert all(not (at < fast < end) for at, end in spans for fast, path in gateway.asked if path not in SLOW)
 
 
+@pytest.mark.long
 def test_two_lanes_stay_where_the_fast_paths_do_not_wait() -> None:
     def slow(gateway: PlantGateway) -> None:
         gateway.takes_s |= dict.fromkeys(SLOW, 59.5)
@@ -229,7 +232,10 @@ def test_a_gateway_that_answers_slowly_is_asked_less_but_for_the_minute_and_the_
     assert counts["/ivp/meters"] == 1
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize(
+    "generation",
+    [name if name == "8-battery" else pytest.param(name, marks=pytest.mark.long) for name in GENERATIONS],
+)
 def test_no_generation_is_asked_more_than_planned_but_for_first_probes(generation: str) -> None:
     gateway, _, collector = poll(plant(generation, 6), 0.75)
     planned = collector.poller.plan_per_hour()

@@ -106,8 +106,15 @@ TWO_ROOFS = {"east": (5, 0.13, 0.07), "west": (5, 0.07, 0.13)}
 AND_NORTH = {**TWO_ROOFS, "north": (3, 0.04, 0.04)}
 
 
-@pytest.mark.parametrize("lifetimes", [True, False], ids=["counters", "reports-only"])
-@pytest.mark.parametrize("grouped", [True, False], ids=["layout", "no-layout"])
+@pytest.mark.parametrize(
+    ("grouped", "lifetimes"),
+    [
+        pytest.param(True, True, id="layout-counters"),
+        pytest.param(False, False, id="no-layout-reports-only"),
+        pytest.param(True, False, id="layout-reports-only", marks=pytest.mark.long),
+        pytest.param(False, True, id="no-layout-counters", marks=pytest.mark.long),
+    ],
+)
 def test_a_silent_and_a_shaded_panel_are_found_within_three_days_and_nobody_else(
     lifetimes: bool, grouped: bool
 ) -> None:

@@ -53,7 +53,9 @@ def test_a_ct_that_measures_what_the_inverters_make_is_not_told(roof: Power) -> 
     assert not any(warnings_of(lambda at: 0.83 * roof(at), roof))
 
 
-@pytest.mark.parametrize("roof", [ramp, clouds], ids=["ramp", "clouds"])
+@pytest.mark.parametrize(
+    "roof", [pytest.param(ramp, id="ramp", marks=pytest.mark.long), pytest.param(clouds, id="clouds")]
+)
 @pytest.mark.parametrize(
     ("share", "cause"),
     [
