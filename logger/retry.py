@@ -141,6 +141,6 @@ class Backoff:
         return all(self._not_before.get(lane, 0.0) <= now for lane in lanes)
 
     def next_in_s(self, most_s: float) -> float:
-        """Return the seconds until the next paused lane may be tried, at most `most_s`."""
+        """Return the seconds until the next paused lane may be tried, but not more than `most_s`."""
         now = self._clock.monotonic()
         return min([most_s, *(at - now for at in self._not_before.values() if at > now)])

@@ -26,7 +26,7 @@ def find_line(text: str, where: Place) -> int:
 def map_lines(text: str) -> Mapping[Place, int]:
     """Map the path of each table and key to its first line number, from 1.
 
-    If several tables have the same path, the line is that of the first table.
+    If several tables have the same path, the line is the line of the first table.
     """
     found: dict[Place, int] = {}
     table: Place = ()

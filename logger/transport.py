@@ -87,7 +87,7 @@ class Transport(Protocol):
 
 
 class KeptConnections:
-    """Sends calls to one server, at most `most` at a time."""
+    """Sends calls to one server, not more than `most` at a time."""
 
     def __init__(self, tls: ssl.SSLContext, most: int) -> None:
         self._tls = tls

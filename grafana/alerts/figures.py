@@ -140,7 +140,7 @@ class Unlike(Figure):
         )
 
     def influxql(self) -> str:
-        """Return the query in InfluxQL, whose second source gives 0 where the first source gives no row."""
+        """Return the query in InfluxQL. Its second source gives 0 where the first source gives no row."""
         (field,) = self.fields
         unlike = self._select(f'count("{field}") AS "n"', more=f"\"{field}\" <> '{self.usual}'")
         none = self._select(f'count("{field}") * 0 AS "n"')

@@ -138,7 +138,7 @@ class DayReplay:
             self._events += events
 
     async def _read_around(self, since: int, until: int) -> dict[int, list[Reading]]:
-        """Return unix seconds → readings with voltage, frequency and state of the grid at that tick."""
+        """Return tick → readings with the surroundings at this tick, such as voltage and frequency."""
         found: dict[int, list[Reading]] = {}
         for measurement, fields in SURROUNDING.items():
             points = await self._history.read_points(

@@ -34,7 +34,7 @@ _HOUR_S: Final = 3600
 _WEEK: Final = 8
 """The number of days to replay before the last day.
 
-These are seven whole days, and the day before them, whose last values are the start of the first whole day.
+These are seven whole days and one earlier day. The last values of the earlier day are the start of the seven days.
 """
 
 

@@ -1,6 +1,6 @@
 """List the files that the settings name, and the files whose names are in these files.
 
-For example, a tariff file names price files, and a gateways file names the files of single gateways.
+For example, a tariff file names price files, and a gateways file names the files of each gateway.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ class StoreApi:
         return self._wake(await self._store.call(Store.retry, ids))
 
     async def put_back(self, row_id: Number, line: Line) -> bool:
-        """Let `line` wait for delivery in place of a refused line. Return False if no refused line has the id."""
+        """Let `line` wait for delivery in place of the refused line `row_id`. Return False if that id is unknown."""
         return self._wake(await self._store.call(Store.put_back, row_id, line))
 
     async def discard(self, ids: Ids) -> int:

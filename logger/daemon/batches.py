@@ -60,7 +60,7 @@ def make_commit(
 ) -> tuple[Commit, dict[str, str]]:
     """Make the commit of one tick. Return the commit and the state's new parts.
 
-    `stored`: the parts in the store. `readings`: all points of the tick, with the recorder's points about itself.
+    `stored`: the parts in the store. `readings`: all points of the tick, with the points about the recorder.
     `before`: the state that was converted to `stored`; None if `stored` was read from the store.
     """
     commit, parts = make_amendment(gateway, result.state, result.daily, stored, before)

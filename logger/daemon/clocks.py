@@ -52,7 +52,7 @@ class Clocks:
         return False
 
     def take_jump(self) -> float:
-        """Return by how many seconds this machine's clock was set since the last call; negative if it was set back.
+        """Return the seconds by which this machine's clock was set forward since the last call; negative if set back.
 
         Steps of less than 5 s count as 0. A machine that slept counts as a machine whose clock was set forward.
         """

@@ -39,7 +39,7 @@ from logger.store.store import Store
 from logger.store.thread import StoreCalls
 
 OwnPoints: TypeAlias = Callable[[int, Mapping[str, str], Poller], Awaitable[list[Reading]]]
-"""Makes the recorder's points about itself: tick (unix seconds), tags and poller → points."""
+"""Makes the points about the recorder: tick (unix seconds), tags and poller → points."""
 
 OnCommit: TypeAlias = Callable[[Collection[Role], Collection[Lease]], None]
 """Receives, after a tick is stored, the roles that have new rows, and leases that hold new rows for delivery."""

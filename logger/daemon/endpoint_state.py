@@ -107,7 +107,7 @@ class EndpointState:
         self.due_at = tick + max(self._back_off_s, min(self.cadence_s, retry_s))
 
     def move_times(self, seconds: float) -> None:
-        """Add `seconds` to all times, after this machine's clock was set by `seconds`."""
+        """Add `seconds` to all times. This machine's clock was set forward by `seconds` (back if negative)."""
         self.due_at += seconds
         if self.failing_since is not None:
             self.failing_since += seconds

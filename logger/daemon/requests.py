@@ -87,7 +87,10 @@ class Requests:
         return False if self._sent and self._sent[-1][0] > at else None
 
     def move_times(self, seconds: float) -> None:
-        """Add `seconds` to the time of the newest answer, after this machine's clock was set by `seconds`."""
+        """Add `seconds` to the time of the newest answer.
+
+        This machine's clock was set forward by `seconds` (back if negative).
+        """
         self._answered_at += seconds
 
     def _forget_earlier(self, now: float) -> None:

@@ -1,4 +1,4 @@
-"""Make the recorder's points about itself: requests, latencies, outbox, token, memory."""
+"""Make the points about the recorder: requests, latencies, outbox, token, memory."""
 
 from __future__ import annotations
 

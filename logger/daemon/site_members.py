@@ -71,7 +71,7 @@ class SiteMembers:
             self._reported.discard(name)
 
     def renew(self, name: str, energy: EnergyState, rows: Iterable[DayRow]) -> None:
-        """If a day row of a gateway changed, store the gateway's energy state, and the dates of its changed rows."""
+        """If day rows of a gateway changed, store the gateway's energy state, and the dates of these rows."""
         if dates := {row.day for row in rows if row.reading.measurement == "envoy_day"}:
             self._members[name] = replace(self._members.get(name, SiteMember(name)), energy=energy)
             self._dates |= dates
@@ -137,7 +137,7 @@ class SiteShare:
         return [] if self.members is None else self.members.note(self.name, tick)
 
     def renew(self, energy: EnergyState, rows: Iterable[DayRow]) -> None:
-        """If a day row of the gateway changed, pass the energy state and the dates of these rows to `members`."""
+        """If day rows of the gateway changed, pass the energy state and the dates of these rows to `members`."""
         if self.members is not None:
             self.members.renew(self.name, energy, rows)
 

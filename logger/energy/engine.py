@@ -167,7 +167,10 @@ class _Entry:
         self.unbalanced = Unbalanced()
 
     def _book_balance(self, flown: Unbalanced, since: int, until: int, *, is_billed: bool = False) -> None:
-        """Book the balance of import and export between two unix times. `is_billed`: its cost is booked already."""
+        """Balance the import and export of `flown`, and book the result for the time between two unix times.
+
+        `is_billed`: the cost of this energy is booked already.
+        """
         found, booked = balance(flown, since, until), list(self.bookings)
         first_day = max(self.counters[name].first_day for name in GRID)
         for name, wh in ((IMPORT, found.import_wh), (EXPORT, found.export_wh)):

@@ -74,7 +74,7 @@ def note_refused(state: EnergyState, tick: Tick) -> Mapping[str, float]:
 def _is_of_yesterday(seed: Seed, state: EnergyState, tick: Tick) -> bool:
     """Return whether the gateway's figure of today is greater than what can have flowed since midnight.
 
-    Then the figure is still that of yesterday. Inverters produce at most the sum of their own greatest powers, and
+    Then the figure is still yesterday's figure. Inverters produce at most the sum of their own greatest powers, and
     nothing before their first report of the day. In the first three hours of a day, any other quantity is at most
     half of the mean energy of the last seven days. If the gateway reports no energy of seven days, the mean power of
     the quantity is at most 3 kW in these hours.

@@ -1,7 +1,7 @@
 """Count the energy of each local hour, and make the points of `envoy_hour`. Pure.
 
 An hour is written once, as soon as each counter has an accepted value from after the hour, but at the latest two
-hours after its end. A counter without such a value has no known energy in the hour. If a rise took longer than
+hours after the hour. A counter without such a value has no known energy in the hour. If a rise took longer than
 20 minutes and did not begin and end in the same hour, its energy is added to no hour. The counter's energy is then
 unknown in all hours of the rise. So an hour that was not polled has no point, and its energy is only in the day.
 """
@@ -65,7 +65,7 @@ def _add(energy: dict[int, dict[str, float]], booking: Booking, zone: str) -> No
     """Add a booking's energy to the hours in which it flowed, in proportion to time.
 
     Hours that are already written get no part. If the energy flowed in several hours and for longer than
-    `_LONGEST_S`, it is not divided: the energy of this counter becomes unknown in these hours.
+    `_LONGEST_S`, it is not divided: in these hours the energy of the booking's counter becomes unknown.
     """
     since = min(booking.since, booking.until - 1)
     first = hour_of(since, zone)

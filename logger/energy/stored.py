@@ -1,8 +1,8 @@
 """Convert an energy state to JSON texts and back.
 
-The state is split into parts, so that a tick rewrites little. The part `energy.now` changes at every tick. The part
-of a past day hardly ever changes. The other parts change less often than `energy.now`. Values equal to the default
-of their type are left out.
+The state is split into parts, so that a tick rewrites little. The part `energy.now` changes at every tick. Each past
+day has a part of its own, which hardly ever changes. The other parts change less often than `energy.now`. Values
+equal to the default of their type are left out.
 """
 
 from __future__ import annotations

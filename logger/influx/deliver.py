@@ -34,9 +34,9 @@ Search: TypeAlias = Literal["none", "batches", "lines"]
 class Delivery:
     """The result of a delivery of batches.
 
-    `done`: the numbers of the batches that are finished; their bad lines are in `refused`. All other batches need
-    another delivery. If the outcome is Done although batches are unfinished, the delivery has reached its limit of
-    requests or seconds. `outside_retention`: the number of requests with points that are older than the bucket's
+    `done`: the indexes of the finished batches. The bad lines of these batches are in `refused`. All other batches
+    need another delivery. If the outcome is Done although batches are unfinished, the delivery has reached its limit
+    of requests or seconds. `outside_retention`: the number of requests with points that are older than the bucket's
     retention.
     """
 

@@ -85,7 +85,7 @@ async def _publish(
 def _identify(settings: Settings, gateway: str) -> str:
     """Return the recorder's name at the broker.
 
-    The name is the same after a restart, and different from that of any other recorder.
+    The name is the same after a restart. No other recorder has this name.
     """
     place = f"{socket.gethostname()} {settings.state_dir.resolve()}"
     return f"envoy-logger-{gateway}-{hashlib.blake2b(place.encode(), digest_size=4).hexdigest()}"

@@ -145,7 +145,7 @@ def _count_report(
     """Update an inverter with one report.
 
     Return the inverter, the energy that the report adds to local days, and what becomes of the inverter's waiting
-    energy: the energy of earlier reports without a lifetime energy.
+    energy (see `Waiting`).
     """
     power_w, counted_wh = _number(point, "power_w"), _number(point, "energy_lifetime_wh")
     wh = None if counted_wh is None else round(counted_wh, 3)  # more digits would only store noise

@@ -66,7 +66,10 @@ def close_hours(
 def _make_points(
     hour: LocalHour, seen: Mapping[str, SeenHour], day: PanelDays, state: PanelState, gateway: str
 ) -> list[Reading]:
-    """Make one point for each inverter whose reports cover the hour, with the group's median energy."""
+    """Make one point for each inverter whose reports cover the hour.
+
+    A point has the inverter's energy, and the median energy of the inverter's group.
+    """
     least_s = _LEAST_SEEN * (hour.end - hour.start)
     whole = {serial: had.wh for serial, had in seen.items() if had.seen_s >= least_s and serial in day.panels}
     points = []

@@ -206,8 +206,8 @@ HOUR = Measurement(
 
 INVERTER_HOUR = Measurement(
     "envoy_inverter_hour",
-    "Each inverter in each local hour that its reports cover, with the group's median energy. "
-    "An hour of an inverter is written once, after its end.",
+    "The energy of each inverter in each local hour, and the median energy of the inverter's group. "
+    "An hour that the inverter's reports do not cover has no point. Each point is written once, after the hour.",
     "daily",
     tags=("serial", "panel_group", "hour"),
     time="hour",

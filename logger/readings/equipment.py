@@ -35,7 +35,7 @@ The part's text in `Equipment.known` contains this word while a document lists d
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """The installed equipment: each part, such as `firmware` or `meters` → a text that describes the part.
+    """The installed equipment: name of a part (such as `firmware`) → a text that describes the part.
 
     `known`: the equipment that was confirmed last. `doubted`: changed equipment that is listed since the tick
     `doubted_since` and is not confirmed yet. `inverters`: the last known number of inverters, which stays unchanged

@@ -185,9 +185,7 @@ class Extraction:
                     yield Device(measurement, dict(identity), fields, row, rowset.name, row.serial in waiting)
 
     def _name_rows(self, measurement: Measurement) -> tuple[_Named, set[str]]:
-        """Return the rows of each rowset, and the serials that occur twice in one of the documents.
-
-        The rows are returned as name of the rowset → (tags → row).
+        """Return two results: rowset name → tags → row, and the serials that occur twice in one document.
 
         A device whose serial occurs twice in one document is not read from any other document either.
         """

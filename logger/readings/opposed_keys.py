@@ -81,7 +81,7 @@ def _find_opposed_batteries(view: View) -> Iterator[Opposed]:
 
 
 def _find_opposed_site(view: View) -> Iterator[Opposed]:
-    """Yield the contradictions between the figures of all batteries together and those of individual batteries."""
+    """Yield the contradictions between the figures of all batteries together and the figures of each battery."""
     for row in batteries.site_batteries(view.standing()) or ():
         if others := b.find_other_charges(row, view):
             figures = {"agg_soc": row.number("agg_soc"), **others}

@@ -54,7 +54,7 @@ class OwnTime:
     """The time of one reading: unix `second` by the gateway's clock, and the device's `interval_s`, if given.
 
     `is_seldom`: the device may give the time of its installation, so the reading is doubted only if this time has
-    already changed twice. `is_newest`: the time is that of the newest of many reports. The age of this report is
+    already changed twice. `is_newest`: `second` is the time of the newest of many reports. The age of this report is
     counted from the moment at which the recorder first saw it.
     """
 

@@ -30,7 +30,7 @@ def fresh_report(
     The point gets the time `second`. A skew between a minute and a day is subtracted from it. In two cases the point
     gets the time `seen_at` instead. First, `second` is in the future. Second, the result is too early: it is before
     the time of an earlier report, because the gateway's clock was set after the skew was measured. If no skew was
-    subtracted, only a time of more than `_DISORDER_S` seconds before an earlier report is too early.
+    subtracted, the result may be up to `_DISORDER_S` seconds before an earlier report, because documents arrive late.
     """
     if not is_time(second) or any(_is_within(second, report.gateway_second) for report in known):
         return None
@@ -74,8 +74,8 @@ class EarlyReport:
 class ReportLog:
     """Collect the inverters' reports of one tick.
 
-    `known`: the last reports of each inverter, by serial, including those of this tick. `new`: the reports that first
-    arrived at this tick. `waiting`: the reports that wait for more fields, by serial.
+    `known`: the last reports of each inverter, by serial, including the reports of this tick. `new`: the reports
+    that first arrived at this tick. `waiting`: the reports that wait for more fields, by serial.
     """
 
     def __init__(

@@ -123,8 +123,8 @@ class Measurement:
     hour, day, month or year. With `one_document`, all fields of a point come from the first rowset that has the
     device. `listed_by`: groups of rowsets that prove which devices exist. Each group gives the devices of its first
     rowset with devices. If `listed_by` is empty, every rowset proves that its devices exist. `has_layout`: the points
-    also carry the tags of the layout file. `has_gateway`: False for measurements of several gateways, whose points
-    have no tag `gateway`.
+    also carry the tags of the layout file. `has_gateway`: the points have the tag `gateway`. Sums of several gateways
+    do not have this tag.
     """
 
     name: str

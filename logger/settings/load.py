@@ -71,7 +71,7 @@ class Settings:
 
     @property
     def all_secrets(self) -> set[str]:
-        """Return every secret that is set, including those of single gateways, so that the log can mask them."""
+        """Return every secret of the settings and of the gateways file, so that the log can mask these secrets."""
         return {secret for each in (self, *(self.listed or ())) for secret in each.secrets.values()}
 
     def is_fixed(self, *variables: str) -> bool:

@@ -24,9 +24,10 @@ _PATIENCE_S: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class StoreCopy:
-    """The contents of a copy: the number of points that wait for InfluxDB, and the serials of its gateways.
+    """The contents of a copy of the store.
 
-    `unfinished`: damaged files beside the store, whose rows are not all copied to the store yet.
+    `waiting`: the number of points that wait for InfluxDB. `gateways`: the serials of the gateways. `unfinished`: the
+    names of damaged files beside the store. Some rows of these files are not in the store yet.
     """
 
     waiting: int

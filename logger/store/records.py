@@ -82,7 +82,7 @@ class Lease:
         return b"".join(self.batches)
 
     def date_delivery(self, at: float) -> int:
-        """Return the unix second that is stored as the rows' delivery. `at`: the delivery's time by our clock.
+        """Return the delivery time to store for the rows, in unix seconds. `at`: the delivery time by our clock.
 
         The result is at least the time of the newest tick. Otherwise rows that are delivered while our clock is far
         behind would be deleted too early.

@@ -100,7 +100,7 @@ def retry(connection: sqlite3.Connection, ids: Sequence[int]) -> int:
 
 
 def put_back(connection: sqlite3.Connection, row_id: int, line: bytes) -> bool:
-    """Store `line` for delivery in the place of the refused line `row_id`. Return False if that line is gone.
+    """Store `line` for delivery in place of the refused line `row_id`. Return False if that id is unknown.
 
     The corrected line of a daily row becomes the row's current value.
     """

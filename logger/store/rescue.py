@@ -117,7 +117,7 @@ def _carry_totals(source: sqlite3.Connection, target: sqlite3.Connection) -> Non
 
 
 def _keep_ids_apart(source: sqlite3.Connection, target: sqlite3.Connection) -> int:
-    """Make the ids of new rows higher than those of all old rows. Return the last id of the old outbox, or 0."""
+    """Make the ids of new rows higher than the ids of all old rows. Return the last id of the old outbox, or 0."""
     found = {}
     for table in ("outbox", "daily"):
         ids = [0]

@@ -245,7 +245,7 @@ class Store:
         return self._file.write(refused_rows.retry, ids)
 
     def put_back(self, row_id: int, line: bytes) -> bool:
-        """Let `line` wait for delivery in place of the refused line `row_id`. Return False if that line is gone."""
+        """Let `line` wait for delivery in place of the refused line `row_id`. Return False if that id is unknown."""
         return self._file.write(refused_rows.put_back, row_id, line)
 
     def discard(self, ids: Sequence[int]) -> int:

@@ -85,7 +85,7 @@ def parse_prices(text: str) -> tuple[dict[int, tuple[float, float | None]], list
 
 
 def _parse_line(cells: list[str], most: int) -> tuple[int, tuple[float, float | None]]:
-    """Parse the cells of a line. A line may have at most `most` cells. Return the unix time and (buy, sell).
+    """Parse the cells of a line. A line has not more than `most` cells. Return the unix time and (buy, sell).
 
     Raise ValueError with the mistake for a line that cannot be used.
     """

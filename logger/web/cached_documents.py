@@ -30,7 +30,7 @@ class WebDocument:
 
 
 class FewKept(Generic[T]):
-    """Store a value for each key, at most `most` values.
+    """Store a value for each key, but not more than `most` values.
 
     The value that was unused for the longest time is deleted first.
     """
@@ -52,7 +52,7 @@ class FewKept(Generic[T]):
 class NewsCache(Generic[T]):
     """Store a value for each key. A value is made again when the recorder has news.
 
-    At most `most` values are stored. The value that was unused for the longest time is deleted first.
+    Not more than `most` values are stored. The value that was unused for the longest time is deleted first.
     """
 
     def __init__(self, most: int) -> None:

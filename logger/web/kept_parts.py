@@ -36,7 +36,10 @@ class KeptParts:
         self._shown = ShownParts({}, {})
 
     def draw(self, facts: PageFacts) -> ShownParts:
-        """Return all parts of the page, drawn from `facts`. For the same object, return the same parts."""
+        """Return all parts of the page, drawn from `facts`.
+
+        If `facts` is the same object as at the last call, return the same parts as at the last call.
+        """
         if facts is not self._facts:
             self._shown = ShownParts({name: self._draw_part(name, facts) for name in PARTS}, facts.point)
             self._facts = facts

@@ -68,8 +68,8 @@ def _write_today(facts: PageFacts, words: Wording) -> Markup:
 def _write_whole(facts: PageFacts, words: Wording) -> Markup:
     """Write the sums of a site of several gateways: the present powers, and today's energies.
 
-    Also write what the sums lack: silent gateways, and powers that single gateways do not give. Write nothing at a
-    site of one gateway.
+    Also write what the sums lack: gateways that do not answer, and quantities that a gateway does not measure. Write
+    nothing at a site of one gateway.
     """
     whole = facts.whole
     if whole["gateways"] is None:

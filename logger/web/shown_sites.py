@@ -49,7 +49,8 @@ class ShownSite:
     async def find_serial(self) -> str:
         """Return the serial of the site's gateway; empty if the serial is not known.
 
-        Before the gateway has answered, only the first site has a serial: that of the only gateway in the store.
+        Before the gateway has answered, the first site takes the serial from the store, if the store has one gateway.
+        Any other site has no serial yet.
         """
         if self.collector.serial:
             return self.collector.serial

@@ -37,7 +37,7 @@ _HOUR_S: Final = 3600
 
 
 def write_lines(found: dict[str, Json], now: float, influxdb: str = "") -> list[str]:
-    """Write the status as text, one fact on each line. With several gateways, each gateway gets one line.
+    """Write the status as text. Each line holds one fact, or all facts about one of several gateways.
 
     `influxdb`: a text that states whether InfluxDB answers now; empty if this was not tested.
     """
