@@ -6,10 +6,12 @@ After an error, two lines are printed, and the exit code states the kind of erro
 from __future__ import annotations
 
 import errno
+import gc
 import importlib
 import io
 import os
 import sys
+from types import ModuleType
 from typing import Final
 
 import click
@@ -57,9 +59,19 @@ class _Commands(NamedCommands):
         """Return the command with the name `cmd_name`; None if no command has this name."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"logger.commands.{COMMANDS[cmd_name]}")
-        command = module.command
+        command = _import(COMMANDS[cmd_name]).command
         return command if isinstance(command, click.Command) else None
+
+
+def _import(name: str) -> ModuleType:
+    """Import a command's module. The imported objects are no garbage, so they are not searched for garbage."""
+    is_searched = gc.isenabled()
+    gc.disable()
+    try:
+        return importlib.import_module(f"logger.commands.{name}")
+    finally:
+        if is_searched:
+            gc.enable()
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
