@@ -15,8 +15,9 @@ from tests.commands.program import Done, program
 from tests.databases.fake2 import Fake2
 from tests.databases.fake_records import Scripted
 from tests.databases.influx1 import Influx1
+from tests.driven import driving
 from tests.endtoend.points import as_points, stored
-from tests.endtoend.recorder import Recorder, environment
+from tests.endtoend.recorder import DrivenRecorder, Recorder, environment
 from tests.endtoend.sites import MORNING, driven_site, fast_clock, fast_site
 from tests.standin import BackgroundSimulator, Fault, invent_gateway
 from tests.waiting import LONGEST_S, wait_until
@@ -88,6 +89,7 @@ def test_sigterm_while_the_database_is_away_keeps_everything_for_the_next_start(
     assert len(waiting) >= 2
 
 
+@pytest.mark.long
 def test_sigterm_while_the_database_hangs_ends_in_order(fake_influx2: Fake2, tmp_path: Path) -> None:
     buckets = fake_influx2.fresh_buckets()
     fake_influx2.fake.script(Scripted(204, delay_s=60.0), times=100)
@@ -124,7 +126,6 @@ def test_sigterm_while_the_disk_does_not_answer_ends_all_the_same(tmp_path: Path
         process.terminate()
         assert process.wait(LONGEST_S) == 0
     assert "the recorder stopped without waiting for a disk" in (tmp_path / "log").read_text()
-    second = Recorder(tmp_path, here.recorder.settings, clock)
-    second.start()
-    second.wait_until(lambda status: True)
-    assert second.terminate() == 0, "whatever was left is gone on with"
+    with driving(clock.time()) as later, DrivenRecorder(tmp_path, here.recorder.settings, later) as second:
+        second.wait_until(lambda status: True)
+        assert second.terminate() == 0, "whatever was left is gone on with"

@@ -7,6 +7,7 @@ import contextlib
 import functools
 import itertools
 import json
+import struct
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,9 +26,13 @@ def chunk(data: bytes) -> bytes:
 
 @functools.cache
 def bomb() -> bytes:
-    """256 MiB of zeros, packed a thousandfold; a second's work, so it is made where it is wanted."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    return b"".join(packer.compress(bytes(1 << 20)) for _ in range(256)) + packer.flush()
+    """256 MiB of zeros, packed a thousandfold: one packed megabyte, again and again."""
+    zeros, count = bytes(1 << 20), 256
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = packer.compress(zeros) + packer.flush(zlib.Z_FULL_FLUSH)
+    checksum = functools.reduce(lambda before, _: zlib.crc32(zeros, before), range(count), 0)
+    head, tail = b"\x1f\x8b\x08" + bytes(5) + b"\x02\xff", struct.pack("<II", checksum, len(zeros) * count)
+    return head + packed * count + packer.flush() + tail
 
 
 def drip(data: bytes, every_s: float = 0.01) -> Iterator[Part]:

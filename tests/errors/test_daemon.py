@@ -340,6 +340,7 @@ def test_a_database_that_is_down_at_the_start_gets_everything_later(
     assert {place for row in rows for place, _ in row.lines} <= in_database(fake_influx2, buckets).keys()
 
 
+@pytest.mark.long
 def test_a_real_influxdb_1_that_refuses_the_password_is_said_and_gets_everything_later(
     driven: BackgroundSimulator, clock: DrivenClock, tmp_path: Path, influx1_auth: Influx1
 ) -> None:

@@ -288,7 +288,7 @@ def test_a_setting_aside_that_was_killed_half_way_is_finished(tmp_path: Path) ->
 def _spoil(folder: Path) -> None:
     """A power cut that leaves the file damaged, and its write-ahead log beside it."""
     store = make_store(folder)
-    for n in range(1500):
+    for n in range(500):
         store.put(commit(START + 60 * n, lines=4))
     data, log = ((folder / name).read_bytes() for name in ("store.sqlite3", "store.sqlite3-wal"))
     store.close()
