@@ -1,8 +1,8 @@
-"""Anonymises documents: replaces each serial number, address, name and place by the same stand-in everywhere.
+"""Anonymises documents: replaces each serial number, address, name and place by a stand-in of its own.
 
-The anonymiser first collects the personal data of all documents, and then cleans each document. So a serial number
-that is the value of a key in one document is also found inside a text of another document. All other bytes remain
-unchanged, including the spelling of numbers and all dates.
+The stand-in is the same in all documents. The anonymiser first collects the personal data of all documents, and then
+cleans each document. So a serial number that is the value of a key in one document is also found inside a text of
+another document. All other bytes remain unchanged, including the spelling of numbers and all dates.
 """
 
 from __future__ import annotations

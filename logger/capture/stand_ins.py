@@ -1,4 +1,7 @@
-"""Chooses a stand-in for each name, serial number, address and place, the same in all documents of a recording."""
+"""Chooses a stand-in for each name, serial number, address and place.
+
+The stand-in is the same in all documents of a recording.
+"""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ from logger.daemon.config import access_of
 def command(env_file: Path, serial: str, folder: Path) -> int:
     """Request every known path of the gateway once, and write the answers into FOLDER, which must be empty or new.
 
-    Each serial number, address, name and place is replaced, by the same stand-in everywhere. `simulate
-    --recording FOLDER` serves the recording. Exit code 75 if a path got no answer.
+    Each serial number, address, name and place is replaced by a stand-in of its own, which is the same in all
+    answers. `simulate --recording FOLDER` serves the recording. Exit code 75 if a path got no answer.
     """
     configured = choose_gateway(begin(env_file, require=["ENPHASE_GATEWAY"]), serial)
     record.require_empty(folder)

@@ -42,8 +42,8 @@ _OPTIONS: Final[Mapping[Purpose, str]] = {
 class Handover:
     """Where the secret for one purpose is stored.
 
-    `file`: None without a file. `prefix`: the prefix of the setting that holds the secret or names its file; empty if
-    no setting does. `owner`: the program that uses the secret.
+    `file`: None if the secret is not written to a file. `prefix`: the prefix of the setting that holds the secret or
+    names its file; empty if no setting does. `owner`: the program that uses the secret.
     """
 
     file: SecretFile | None

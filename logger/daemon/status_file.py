@@ -31,7 +31,7 @@ _SPARE_S: Final = 30.0
 _OWN_ADDRESS: Final = re.compile(r"http://(127\.[\d.]+|\[::1\]):(?P<port>\d+)/")
 """Pattern of the addresses that only this machine can reach.
 
-If other machines can reach the page, too, its address has the name `localhost` and does not match.
+If other machines can reach the page, the page's address has the name `localhost`, and does not match.
 """
 
 

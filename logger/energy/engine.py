@@ -230,7 +230,7 @@ class _Entry:
         """Book energy in Wh to the local days in which it flowed, between the unix times `since` and `until`.
 
         Energy counts as estimated if it was split between days, integrated from power or guessed. Import and export
-        that may have cancelled out in a gap (`hidden_wh`) count as estimated, too.
+        that may have cancelled out in a gap (`hidden_wh`) also count as estimated.
         """
         if not wh and not hidden_wh:
             return

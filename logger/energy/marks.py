@@ -74,8 +74,8 @@ def drop_uneven(
 ) -> tuple[tuple[int, dict[str, float]], ...]:
     """Return `late` without the quantities whose counters change at different times.
 
-    The sum of such counters may be below the `Mark` that was written for the tick before. Then the written energy
-    would fall. `late`: pairs of an earlier tick and the fields of that tick that were confirmed only now.
+    `late`: pairs of a past tick, and the fields that were confirmed only now for this tick. The sum of such counters
+    at a past tick may be below the energy that was written for a tick before it. The written energy would then fall.
     """
     coarse = _list_coarse(tick)
     uneven = {quantity for quantity, of in _list_marked(state.wiring, coarse).items() if not coarse.isdisjoint(of)}

@@ -111,7 +111,7 @@ def figure(quantity: str, wiring: Wiring | None, energy: Mapping[str, DayEnergy]
 
 
 def _compute(quantity: str, of: Mapping[str, int], energy: Mapping[str, DayEnergy]) -> tuple[float, float] | None:
-    """Compute a quantity's energy and its estimated part, in Wh, as `figure` describes.
+    """Compute a quantity's energy and its estimated part, in Wh. The function `figure` describes both.
 
     `of`: the counters of the quantity, each with its sign.
     """

@@ -254,10 +254,9 @@ def _holding(counter: Counter, held: tuple[HeldValue, ...]) -> Counter:
 def _count_rollovers(counter: Counter, step: float, most_wh: float, bounds: Bounds) -> int:
     """Return the number of rollovers in a step in Wh; 0 if rollovers do not explain the step.
 
-    Rollovers explain the step if the rest of the step is a rise of 0 to `most_wh`.
-    A step down is a rollover, so the count is positive. A step up means that counters no longer roll over with new
-    firmware, or that an accepted rollover was wrong. The count is then negative. The rest of the
-    step may also be a fall of at most `_NEAR_ROLLOVER_WH`.
+    Rollovers explain the step if the rest of the step is a rise of at most `most_wh`, or a fall of at most
+    `_NEAR_ROLLOVER_WH`. For a step down the count is positive. For a step up the count is negative: counters no
+    longer roll over with new firmware, or an accepted rollover was wrong.
     """
     if step < 0:
         count = math.ceil((-step - _NEAR_ROLLOVER_WH) / ROLLOVER_WH)

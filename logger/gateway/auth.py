@@ -114,7 +114,7 @@ class Auth:
                 await self._task
 
     def _read_again(self) -> bool:
-        """Read the credentials again if the last reading is old enough. Return True if a person has changed them."""
+        """Read the credentials again, at most once in `_REREAD_S` seconds. Return True if they have changed."""
         if self._reread is None or self._clock.monotonic() - self._reread_at < _REREAD_S:
             return False
         self._reread_at = self._clock.monotonic()

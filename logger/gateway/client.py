@@ -97,8 +97,8 @@ class Gateway:
 
         After a 404 the endpoint's other paths (`also`) are requested. After a temporary error that is no timeout, an
         endpoint of the fast lane is requested a second time. Raises WireError, AbsentError (there is no such
-        document), NotAllowedError (this path only), BusyError, UnreadableError, CredentialsError, and the errors of
-        `identify`.
+        document), NotAllowedError (only this path is refused), BusyError, UnreadableError, CredentialsError, and the
+        errors of `identify`.
         """
         try:
             return await self._fetch(endpoint)

@@ -28,8 +28,9 @@ If the recorder sends nothing for one and a half times this time, the broker reg
 _LOOK_S: Final = 100.0
 """Greatest number of seconds between two checks whether a ping is due.
 
-Each sending of messages checks as well, and the interval begins anew. So a recorder that publishes each minute does
-not wake up only for this check, and the broker never waits longer than this interval for a message or a ping.
+When messages are sent, the recorder makes this check too, and the interval begins anew. So a recorder that publishes
+each minute does not wake up only for this check, and the broker never waits longer than this interval for a message
+or a ping.
 """
 _PATIENCE_S: Final = 10.0
 """Greatest number of seconds to wait for the broker while it receives nothing."""

@@ -186,10 +186,11 @@ class _V2Setup:
     ) -> str | None:
         """Find or make the token that has the rights of `purpose` on these buckets.
 
-        Return the token's secret text. Return None in a dry run. Also return None if a token has these rights already
-        and `unasked` of the plan names `purpose`, so that the caller does not need the text. `kin`: the tokens of all
-        recorders for that purpose. A token whose text is in the plan is used again,
-        even if the token names another recorder, because the host name of a container changes. Other tokens of other
+        Return the token's secret text. Return None in a dry run. If a token has these rights already, and the caller
+        does not need its text (the plan's `unasked` contains `purpose`), also return None.
+
+        `kin`: the tokens of all recorders for that purpose. A token whose text is in the plan is used again, even if
+        the token names another recorder, because the host name of a container changes. Other tokens of other
         recorders stay unchanged.
         """
         action = "write" if purpose == "write" else "read"

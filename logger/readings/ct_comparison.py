@@ -46,7 +46,7 @@ class CtSample:
     """The power of the production CT, and the sum of the inverters' last reports, at one tick, in W.
 
     `silent`: some inverters have no recent report. `reversed`: the phases on which the production CT shows negative
-    power. `grid_w`: the power that the net CT measures; None without a net CT.
+    power. `grid_w`: the power that the net CT measures; None if there is no net CT.
     """
 
     at: int

@@ -40,9 +40,9 @@ def derive_powers(
 ) -> tuple[dict[str, Value], Shortfall | None]:
     """Add the powers in W that can be computed from other powers of the same time.
 
-    `are_together`: tests whether the powers of some fields were measured at the same time. A consumption or a house
-    power that is further below zero than the errors of the CTs explain is left out. Return the fields, and the power
-    of the house if it was left out.
+    `are_together`: tests whether the powers of some fields were measured at the same time. Leave out a consumption or
+    a house power if it is further below zero than the errors of the CTs explain. Return the fields. If the house
+    power was left out, also return it as a Shortfall.
     """
     known = {name: watts for name in _GIVEN if (watts := _number(fields, name)) is not None}
     found, short = dict(fields), None

@@ -44,7 +44,10 @@ def _count(meaning: str, counters: str, power: str = "") -> EnergyMeaning:
 
 
 def _balance(meaning: str, name: str, other: str) -> EnergyMeaning:
-    """Make an energy that is balanced over the phases at each poll."""
+    """Make an energy that is balanced over the phases at each poll.
+
+    `name`: the counter of this energy. `other`: the counter whose rise is subtracted.
+    """
     how = (
         f"the rise of `{name}` minus the rise of `{other}`, added up over the polls at which the difference is "
         "above zero; only for a net meter with several phases"

@@ -116,7 +116,8 @@ class Extraction:
     def _choose_only(self, keys: Sequence[Key], role: Role) -> tuple[Key, Row] | None:
         """Return the source of a value that has no other source, and the first row of this source.
 
-        `keys`: the only source; empty if the value is computed. Return None without a source or without rows.
+        `keys`: the only source; empty if the value is computed. Return None if there is no source, or if the source
+        has no rows.
         """
         for key in keys:
             if rows := self._select(key.rowset, role):

@@ -57,7 +57,10 @@ def remember(known: Sequence[Report], report: Report) -> list[Report]:
 
 
 def interval_s(reports: Sequence[Report]) -> int | None:
-    """Return the seconds between the two latest reports; None without two reports, or with times out of order."""
+    """Return the seconds between the two latest reports.
+
+    Return None if there are fewer than two reports, or if the later report has no later `gateway_second`.
+    """
     latest = sorted(reports, key=lambda report: report.time)[-2:]
     seconds = latest[1].gateway_second - latest[0].gateway_second if len(latest) == 2 else 0
     return seconds if seconds > 0 else None

@@ -201,7 +201,10 @@ def each_of(document: Found[Document], serial: str = "", reported: str = "") -> 
 
 @lru_cache(maxsize=16)
 def _list_rows(document: Document, serial: str, reported: str) -> Rows:
-    """List the rows of a document. The result is cached, because a tick asks for the same rows many times."""
+    """List the rows of a document. For the parameters see `each_of`.
+
+    The result is cached, because a tick asks for the same rows many times.
+    """
     return inner_rows(document.body, document, serial, reported)
 
 

@@ -89,7 +89,7 @@ ENCHARGE_STATUS: Final = Rowset("IQ Battery ratings", f"{paths.ENSEMBLE_STATUS},
 ENCHARGE_SUM: Final = Rowset("IQ Batteries, summed", f"{paths.ENSEMBLE_POWER}, all batteries",
     batteries.encharge_power_sum)
 ENCHARGE_TOGETHER: Final = Rowset("IQ Batteries together",
-    f"{paths.ENSEMBLE_POWER} and the capacities in {paths.ENSEMBLE}, computed for all IQ Batteries together",
+    f"{paths.ENSEMBLE_POWER} and the capacities in {paths.ENSEMBLE}, combined figure of all IQ Batteries",
     batteries.encharge_together)
 ACB: Final = Rowset("AC Battery inventory", f"{paths.INVENTORY}, devices of type ACB that are not deleted",
     batteries.inventory_ac_batteries, kind="acb")

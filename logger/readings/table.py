@@ -43,7 +43,7 @@ def _meter_fields(
               "Lifetime energy in the opposite direction of energy_delivered_wh, as the gateway gave it.",
             (number(rowset, "actEnergyRcvd"),)),
         Field("apparent_energy_vah",
-              "Lifetime apparent energy; absent with new metering (some 8.3 firmware), where it stays near 0.",
+              "Lifetime apparent energy. Absent with the new metering of some 8.3 firmware, which gives about 0.",
             (formula(rowset, "apparentEnergy", v.read_apparent_energy),)),
         Field("reactive_energy_lagging_varh", "Lifetime lagging reactive energy.",
             (number(rowset, "reactEnergyLagg"),)),

@@ -103,7 +103,7 @@ def _flags_of(row: Row) -> list[str] | None:
 def read_conditions(row: Row, _view: View) -> str | None:
     """Return the device's condition flags, without the prefix `envoy.cond_flags.`, joined by commas.
 
-    The flag `envoy.global.ok` is left out. The text is empty without conditions. Return None if the flags cannot be
+    The flag `envoy.global.ok` is left out. If no flag is left, the text is empty. Return None if the flags cannot be
     read.
     """
     flags = _flags_of(row)

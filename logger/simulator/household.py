@@ -68,7 +68,7 @@ class Household(SiteFacts):
     """Compute the state of a site at any time. The fields are the facts of the site."""
 
     def __hash__(self) -> int:
-        """Hash only the fields that usually differ between two sites, because each state is looked up in a cache."""
+        """Hash only the fields in which two sites usually differ, because each look-up of a state hashes the site."""
         return hash((self.serial, self.epoch, self.inverters, self.seed))
 
     def at(self, now: float) -> SiteState:

@@ -24,8 +24,8 @@ _STAMPS: Final = re.compile(rb'"(?:timestamp|readingTime|lastReportDate|last_rpt
 class Recording:
     """Gives the recorded answers of one gateway. They do not change with time.
 
-    `at`: the time of the recording by the gateway's clock, in unix seconds. Raises StateError without a recording in
-    the folder.
+    `at`: the time of the recording by the gateway's clock, in unix seconds. Raises StateError if the folder
+    contains no recording.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -55,8 +55,8 @@ def set_aside(folder: Path, error: sqlite3.Error, at: float) -> str:
 def finish_setting_aside(folder: Path) -> None:
     """Rename a damaged file if the recorder was killed after it had renamed the file's write-ahead log.
 
-    If a renamed log has no renamed file beside it, a person may also have deleted the renamed file. Then the present
-    store is newer than the log, and is not renamed.
+    A renamed log without its file can have another cause: a person deleted the renamed file. Then the present file of
+    the store is newer than the log, and is not renamed.
     """
     for log in folder.glob(f"{_MARK}*-wal"):
         target = log.with_name(log.name.removesuffix("-wal"))
@@ -65,10 +65,11 @@ def finish_setting_aside(folder: Path) -> None:
 
 
 def _is_later(folder: Path, name: str) -> bool:
-    """Return whether the present file of the store is a new file, not the damaged file that gets the new name `name`.
+    """Return whether the present file of the store is newer than the damaged file.
 
-    The damaged file's write-ahead log was renamed first. So the present file is new if a log lies beside it. It is
-    also new if its table `rescue` names the file `name`, because then rows were copied from the file `name`.
+    Otherwise the present file is the damaged file, and must still be renamed. `name`: the new name of the damaged
+    file. The damaged file's write-ahead log was renamed first. So the present file is newer if it has a log. It is
+    also newer if its table `rescue` contains `name`, because rows were then copied from the damaged file.
     """
     if (folder / f"{FILE}-wal").exists():
         return True

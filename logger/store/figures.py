@@ -37,8 +37,8 @@ class RoleFigures:
 class StoreFigures:
     """The figures of the whole store. `refused`: the number of refused lines.
 
-    `last_delivery`: the latest delivery of a row that is still in the store, in unix seconds; None without
-    deliveries.
+    `last_delivery`: the latest delivery of a row that is still in the store, in unix seconds; None if there
+    is no such row.
     """
 
     roles: Mapping[Role, RoleFigures]
@@ -108,7 +108,7 @@ def count(
 
 
 def add_missed(connection: sqlite3.Connection, missed: Mapping[Role, int]) -> None:
-    """Add the number of ticks that could not be stored to the missed ticks of each role."""
+    """Increase the missed ticks of each role. `missed`: role → how many ticks could not be stored."""
     connection.executemany(
         "UPDATE tally SET missed = missed + ? WHERE role = ?", [(count, role) for role, count in missed.items()]
     )

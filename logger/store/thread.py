@@ -144,7 +144,8 @@ class StoreThread:
     ) -> StoreThread:
         """Open the store on a new thread.
 
-        `changes` reports that the store is full or unusable, if a call of the collector or the shipper meets this.
+        `changes` reports the problem `store` if the store is full or unusable during a call of the collector or the
+        shipper.
         """
         worker = Worker("store")
         try:

@@ -123,7 +123,7 @@ def merge_bands(bands: Bands, more: Bands) -> Bands:
 
 
 def sum_bands(bands: Bands) -> BandEnergy | None:
-    """Return the sums over all bands of a day; None without bands or with several currencies."""
+    """Return the sums over all bands of a day; None if there is no band, or if the bands have several currencies."""
     if len({band.currency for band in bands.values()}) != 1:
         return None
     total = BandEnergy()

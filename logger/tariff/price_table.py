@@ -118,7 +118,8 @@ def _is_fraction(buy: str, sell: str) -> bool:
 def make_table(prices: Iterable[dict[int, tuple[float, float | None]]]) -> PriceTable:
     """Return a table with the prices of several files.
 
-    If two files give a price for one time, the price of the later file applies.
+    `prices`: for each file, the beginning of a price in unix seconds → (buy, sell). If two files give a price for the
+    same time, the file that comes later in `prices` applies.
     """
     joint: dict[int, tuple[float, float | None]] = {}
     for of_file in prices:

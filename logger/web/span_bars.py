@@ -135,7 +135,7 @@ def _write_table(places: Sequence[BarPlace], title: str, words: Wording) -> Mark
 
 
 def write_figure(row: Mapping[str, Any], field: str, words: Wording) -> str:
-    """Return one figure of a row as text, with the unit from the ending of its field's name."""
+    """Return one figure of a row as text. The ending of the name `field` decides the unit."""
     value = row.get(field)
     if field.endswith("_percent"):
         return words.percent(value)

@@ -33,7 +33,10 @@ def keep_admin_token(terminal: Terminal, draft: Draft, answers: Answers, result:
 
 
 def keep_read_token(terminal: Terminal, draft: Draft, file: Path, server: Server, result: SetupResult | None) -> None:
-    """Put Grafana's secret into the draft. If none was made, and `file` is missing, explain how to make a secret."""
+    """Put the secret that was made for Grafana into the draft, as the content of `file`.
+
+    If no secret was made, `file` is missing, and the server requires a secret, explain how to make a secret.
+    """
     reading = None if result is None else result.credentials.get("read")
     if reading is not None:
         draft.further[file] = reading.secret

@@ -138,7 +138,10 @@ def infer_batteries(view: View) -> int | None:
 
 
 def sum_rated(view: View) -> float | None:
-    """Return the sum of the rated powers of all batteries, in W; None without batteries, or without their number."""
+    """Return the sum of the rated powers of all batteries, in W.
+
+    Return None if the site has no battery, or if the number of its batteries is unknown.
+    """
     iq, ac = encharge_inventory(view), infer_ac_batteries(view)
     if iq is UNKNOWN or ac is None:
         return None
