@@ -273,8 +273,8 @@ LOOKS: Final[dict[str, Look]] = {
     "panel": Look("Panel"),
     "power_w": Look("Power", SOLAR),
     "energy_wh": Look("Today", SOLAR),
-    "group_ratio": Look("Today, of its group", unit="percentunit"),
-    "group_ratio_7d": Look("7 days, of its group", unit="percentunit"),
+    "group_ratio": Look("Today, % of the group", unit="percentunit"),
+    "group_ratio_7d": Look("7 days, % of the group", unit="percentunit"),
     "silent_days": Look("Silent days", unit="none", steps=((None, GOOD), (1, BAD))),
     "low_days": Look(
         "Weak sunny days",

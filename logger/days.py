@@ -78,7 +78,7 @@ def _is_quiet_minute(minute: int, zone: str) -> bool:
 
 
 def wait_s(since: int, until: int, zone: str) -> float:
-    """Return the seconds between two ticks, without those in the quiet window (22:57 to 23:10 of each local day)."""
+    """Return the seconds from one tick to another, without the quiet windows (22:57 to 23:10 of each local day)."""
     waited = float(until - since)
     day = local_day(since, zone)
     while first_instant(day, zone) < until:

@@ -79,8 +79,8 @@ class GatewayInfo:
     def version(self) -> tuple[int, ...]:
         """Return the firmware version as numbers: `D8.3.5433` → (8, 3, 5433).
 
-        The version decides three things: how to sign in, which paths to request, and whether a path that answers a
-        web page counts as absent (Q-C6). The meaning of a document never depends on the version.
+        The version decides three things: how to sign in, which paths to request, and whether a document counts as
+        absent if a web page arrives in its place (Q-C6). The meaning of a document never depends on the version.
         """
         digits = self.firmware.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
         return tuple(int(part) for part in digits.split(".") if part.isdigit())

@@ -87,7 +87,7 @@ PANEL: Final = Board(
                     absent="The first day has no row yet.",
                 ),
                 curve(
-                    "Power, and the median of its group",
+                    "Power, and the median of the group",
                     "Power of each report of the inverter. Grey: the median power of the inverter's group.",
                     (24, 10),
                     MedianOfGroup(
@@ -154,7 +154,7 @@ PANEL: Final = Board(
                     looks={"energy_wh": Look("Energy", more=BARS)},
                 ),
                 curve(
-                    "Ninety days, % of its group",
+                    "Ninety days, % of the group",
                     "Energy of each local day, divided by the group's median on that day. 100 % is this median.",
                     (24, 7),
                     DayCurve(_of("envoy_inverter_day", "group_ratio", "group_ratio_7d")),

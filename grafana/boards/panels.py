@@ -64,7 +64,7 @@ PANELS: Final = Board(
                     absent="No list of inverters was recorded in the last fifteen minutes.",
                 ),
                 listing(
-                    "The roof today, % of its group: ${group}",
+                    "The roof today, % of the group: ${group}",
                     "Each panel at its place on the roof, with its name. The percentage is the panel's energy on "
                     "the newest day, divided by the group's median on that day. Amber: below 95 %. Red: below 80 %. "
                     "A silent panel reported nothing on the newest day on which other panels reported. "
@@ -133,7 +133,7 @@ PANELS: Final = Board(
                     },
                 ),
                 gauges(
-                    "Seven days, % of its group (full bar: 100 %)",
+                    "Seven days, % of the group (full bar: 100 %)",
                     "Energy of each panel over seven days, divided by the group's median over these days. "
                     "The worst panel comes first. A full bar is 100 % or more.",
                     (24, 6),
@@ -153,7 +153,7 @@ PANELS: Final = Board(
                     absent="a group needs three panels and a week",
                 ),
                 listing(
-                    "Shading, thirty days, % of its group, worst first",
+                    "Shading, thirty days, % of the group, worst first",
                     "Energy of each panel in each hour of the day over thirty days, divided by the group's median in "
                     "that hour. The hours of a shaded panel are orange or red. The panel with the worst hour comes "
                     "first. Days without a report of the panel do not count. The numbers of a silent panel come from "
@@ -173,7 +173,7 @@ PANELS: Final = Board(
                     },
                 ),
                 heat(
-                    "Ninety days, % of its group",
+                    "Ninety days, % of the group",
                     "Energy of each panel on each day, divided by the group's median on that day. "
                     "Red: far below the group.",
                     (24, 12),

@@ -49,10 +49,11 @@ class RebuildRequest:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """The result of a replay: the state after the replay, date → rows to write, and the number of ticks read.
+    """The result of a replay.
 
-    `unbalanced`: days whose import and export cannot be balanced, because the phases are not stored. `events`:
-    each loss and each return of the grid. `hours`: one point for each hour of the days that are written.
+    `state`: the state after the last replayed day. `rows`: date → rows of this day to write. `ticks`: the number of
+    ticks that were read. `unbalanced`: days whose import and export cannot be balanced, because the phases are not
+    stored. `events`: each loss and each return of the grid. `hours`: the points of the hours on the dates to write.
     """
 
     state: GatewayState

@@ -38,7 +38,10 @@ class RowTags:
 
     @property
     def is_old(self) -> bool:
-        """Return True if an early version wrote the rows, without extremes and without a row for every inverter."""
+        """Return True if an early version wrote the rows of this day.
+
+        Such a version wrote no extremes, and no `silent_days` for the inverters.
+        """
         has_new = any("silent_days" in fields for fields in self.inverter_fields.values())
         return not has_new and not self.row.fields.keys() & set(NAMES)
 

@@ -91,8 +91,8 @@ def _path_of(settings: Settings, variable: str) -> Path | None:
 def _beside(variable: str, named: Path, path: Path) -> str:
     """Return the name that the file at `path` has inside a backup: `SETTING/PATH`.
 
-    SETTING is `variable`. PATH is the path from the folder of the file `named`, or the absolute path if the file is
-    outside this folder.
+    SETTING is `variable`. PATH is `path`, relative to the folder of the file `named`. If `path` is outside this
+    folder, PATH is the absolute path.
     """
     folder = named.parent
     rest = path.relative_to(folder) if path.is_relative_to(folder) else path.absolute()

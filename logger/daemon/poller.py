@@ -149,8 +149,9 @@ class Poller:
     def follow_jump(self, jump_s: float) -> None:
         """Adapt to a jump of this machine's clock by `jump_s` seconds. Request `/info`, to compare the clocks again.
 
-        If the clock was set back, all stored times are set back, too. Otherwise no endpoint would be due until the
-        clock shows the earlier time again, and until then the last documents would count as new at each tick.
+        If the clock was set back, all stored times are set back by the same seconds. Otherwise the stored times would
+        lie in the future for a while. Meanwhile no endpoint would be due, and the last documents would count as new
+        at each tick.
         """
         self.ask_clock()
         if jump_s < 0:

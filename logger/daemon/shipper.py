@@ -193,7 +193,10 @@ class Shipper:
         return True
 
     def _note_older(self, role: Role, lease: Lease | None, *, live: bool) -> None:
-        """Note whether older rows of a role may be waiting in the store. Without them the store is not searched."""
+        """Note whether older rows of a role may be waiting in the store. If none wait, the store is not searched.
+
+        `lease`: the lease that was just taken; None if no row waits. `live`: the lease is of the newest rows.
+        """
         if lease is None or (live and lease.is_all):
             self._older.discard(role)
             if role == "daily":

@@ -46,10 +46,12 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class CoolDown:
-    """The attempts of the last 24 hours and the earliest next attempt (unix seconds), and the reason for waiting.
+    """The attempts to sign in, and how long the next attempt must wait. All times are unix seconds.
 
-    `serial` and `credentials` (a hash) belong to the last attempt. `stops`: hash of credentials → its Stop.
-    `fetched`: serial → unix time of the last fetch of the gateway's token.
+    `attempts`: the times of the attempts of the last 24 hours. `not_before`: the earliest time of the next attempt.
+    `kind`, `why`, `hint`: the outcome of the last attempt, the reason for waiting, and what a person can do.
+    `serial`, `credentials`: the gateway and the hash of the credentials of the last attempt. `stops`: hash of
+    credentials → the block on these credentials. `fetched`: serial → when this gateway's token was last fetched.
     """
 
     attempts: tuple[float, ...] = ()
@@ -125,8 +127,9 @@ class CoolDown:
         """Record that a token was fetched. `sharing`: how many gateways in the settings use this account.
 
         The wait before the next sign-in remains, so that refused tokens cannot cause one sign-in after another. But
-        if the token is the first one of a further gateway, its sign-in does not count as an attempt. So the wait for
-        an account with several gateways is not longer than the wait for an account with one gateway.
+        if a further gateway got no token in the last 24 hours, a sign-in for this gateway does not count as an
+        attempt. So the wait for an account with several gateways is not longer than the wait for an account with one
+        gateway.
         """
         why = "a token was fetched a short time ago, and the gateway refuses it"
         before = self._list_fetched(now)

@@ -77,10 +77,10 @@ def _answer_reserve(rows: Rows, scope: Scope) -> AnswerTable:
 
 
 def _answer_bigger(rows: Rows, _scope: Scope) -> AnswerTable:
-    """Make a row for each day: the most energy that a battery could have stored and returned on the same day.
+    """Make a row for each day: the energy bought, the energy sold, and the smaller of these two energies.
 
-    This energy is the smaller of the energy sold and the energy bought. A battery may also keep energy over midnight,
-    so this energy is not the most that a bigger battery could have stored.
+    A bigger battery could have stored this smaller energy and returned it on the same day. Energy that a battery
+    keeps over midnight is not counted.
     """
     found: list[tuple[Cell, ...]] = []
     for point in rows.of("envoy_day"):

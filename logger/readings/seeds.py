@@ -1,4 +1,4 @@
-"""Find the gateway's own energies of today and of seven days. Plausible ones are used on the first day. Pure.
+"""Find the gateway's own energies of today and of seven days. Plausible figures are used on the first day. Pure.
 
 Firmware may reset these figures late, at the wrong midnight, or not at all. Each rule in this module rejects one kind
 of wrong figure.
@@ -26,11 +26,10 @@ The interval database is at most 15 minutes behind the CT.
 def find_seeds(
     view: View, counters: Mapping[str, float], quantities: Collection[str] = ("production", "consumption")
 ) -> dict[str, Seed]:
-    """Return a seed (the gateway's own energies of today and of seven days) for each quantity.
+    """Return the seeds of `quantities`: the gateway's own energies of today and of seven days.
 
-    Each comes from the first source that has a plausible figure.
-
-    `counters`: this tick's values in Wh. Sources after the first plausible source are not read.
+    A quantity's seed comes from the quantity's first source with a plausible figure. Later sources are not read.
+    A quantity without such a source gets no seed. `counters`: this tick's values in Wh.
     """
     tries = {"production": _try_production, "consumption": _try_consumption}
     found = {name: next(filter(None, tries[name](view, counters)), None) for name in tries if name in quantities}

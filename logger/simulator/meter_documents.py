@@ -87,8 +87,8 @@ def meters(moment: Moment) -> object:
 def readings(moment: Moment) -> object:
     """Make `/ivp/meters/readings`: one row with three channels for each meter.
 
-    The channels of phases that the site does not use hold zeros. One channel is wrong on purpose, as on real gateways
-    with two phases and batteries.
+    The channels of phases that the site does not use hold zeros. With two phases, a production CT and batteries, an
+    unused channel holds another meter's values instead, as on real gateways without the new metering.
     """
     live = flows(moment)
     rows = [_row(moment, flow) for flow in live]

@@ -116,14 +116,20 @@ def prepare(folder: Path) -> None:
 
 
 def name_host(command: str, marks: Iterable[Path] = _CONTAINER_MARKS) -> str:
-    """Return a command about the state folder. In a container also say where the command must run."""
+    """Return `command`, which uses the state folder. In a container, add where to run the command.
+
+    `marks`: the files that exist only in a container.
+    """
     if not any(os.path.exists(mark) for mark in marks):
         return command
     return f"{command} (on the container's host, for the folder that is mounted there)"
 
 
 def is_in_container(folder: Path, marks: Iterable[Path] = _CONTAINER_MARKS) -> bool:
-    """Return whether `folder` is in a container's own file system, which is deleted with the container."""
+    """Return whether `folder` is in a container's own file system, which is deleted with the container.
+
+    `marks`: the files that exist only in a container.
+    """
     if not any(os.path.exists(mark) for mark in marks):
         return False
     return not any(os.path.ismount(place) for place in (folder, *folder.parents) if place != Path("/"))

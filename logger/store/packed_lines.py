@@ -1,4 +1,4 @@
-"""Pack and unpack the line of a daily row. The dictionary holds the text that such lines have in common.
+"""Pack and unpack the line of a daily row, with zlib. A fixed zlib dictionary holds the text that many lines share.
 
 A row of an inverter's day has 290 bytes, of which 210 are the same each day. Daily rows are not deleted, so their
 size decides how much the store grows. Lines that an earlier version stored are not packed.

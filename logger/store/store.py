@@ -143,9 +143,10 @@ class Store:
     ) -> Lease | None:
         """Lease undelivered rows of a role: the rows of the newest tick, or the oldest rows; None if nothing waits.
 
-        `after`: only rows after the end of an earlier lease that is not acknowledged yet. Without ack() the same rows
-        are leased again. Damaged rows are moved to the refused lines. If the rows of many delivered leases are not
-        marked delivered yet, these rows are marked first.
+        `after`: the `end` of an earlier lease that is not acknowledged yet; only rows after this end are leased. If
+        `after` is not given, the rows of a lease that is not acknowledged are leased again. Damaged rows are moved
+        to the refused lines. If the rows of many delivered leases are not marked delivered yet, these rows are marked
+        first.
         """
         if self._pending.are_many():
             self._mark_pending()

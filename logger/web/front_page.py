@@ -108,7 +108,7 @@ _FRAME: Final = Template(read_asset("page.html").decode())
 
 
 def _link_languages(site: ShownSite, here: Language) -> Markup:
-    """Return a link to the page in each language."""
+    """Return the links to the page's languages, one link for each language."""
     return join(
         *(
             el(

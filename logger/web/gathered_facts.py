@@ -26,8 +26,9 @@ _ROWS_S: Final = 900
 class PageFacts:
     """The facts that the page shows of one site: answers of the API, and times in unix seconds.
 
-    The times are the present time, the first instant of today and the last instant of today. `whole`, `whole_days`:
-    the sums over a site of several gateways.
+    The times are the present time, the first instant of today and the last instant of today. At a site of several
+    gateways, `whole` has the newest sums over the gateways, and `whole_days` has the sums of each of the last
+    fourteen days.
     """
 
     now: Mapping[str, Any]

@@ -16,7 +16,10 @@ _STEPS: Final = (1, 2, 3, 4, 5, 6, 8)
 
 @dataclass(frozen=True, slots=True)
 class BarPlace:
-    """One day or month in the bar chart: its label, its full name, and its row; `row` is None without a row."""
+    """One day or month in the bar chart: its label, its full name, and its row.
+
+    `row` is None if the recorder has no row of the day or month.
+    """
 
     label: str
     name: str

@@ -133,7 +133,7 @@ PLAN: dict[str, str] = {
     "/ivp/ensemble/power": "60, with batteries",
     "/ivp/ensemble/secctrl": "12 to 60, with batteries",
     "/api/v1/production": "12 to 60, without CTs",
-    "/ivp/pdm/energy": "12 to 60, if a value needs this path; on the first day also for the gateway's own energies",
+    "/ivp/pdm/energy": "12 to 60, if a value needs this path, such as the gateway's own energies on the first day",
     "/ivp/meters": "4",
     "/api/v1/production/inverters": "12",
     "/ivp/pdm/device_data": "12",

@@ -36,8 +36,8 @@ The generations are: G0 before firmware 3.9, G1 up to 3.18, G2 firmware 4 and 5,
 8.2, G5 firmware 8.3, and G5N firmware 8.3 with the new metering. The letter S means that no meter is in use, and M \
 means that meters are in use.
 
-A name in italics, such as *v1 totals*, is the name of a part of a document from which values are read. A part of a \
-document is *unknown* at a poll if it is not certain whether the gateway has it.
+A name in italics, such as *v1 totals*, names a part of a document. The recorder reads values from this part. A part \
+of a document is *unknown* at a poll if it is not certain whether the gateway has the part.
 """
 
 

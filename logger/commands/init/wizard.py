@@ -139,7 +139,11 @@ def _check_options(answers: Answers, root: Path | None, *, systemd: bool) -> Non
 
 
 def _begin_draft(destination: Destination, before: Settings, answers: Answers) -> Draft:
-    """Begin a draft with the answers that belong to no section. Raises SettingsError before any question."""
+    """Begin a draft with the answers that belong to no section, before the first question is asked.
+
+    Raises SettingsError if such an answer is wrong. Raises StateError if the environment names a state folder
+    although the service has its own.
+    """
     draft = Draft(destination, before)
     if destination.systemd and read_own_variables().get("LOGGER_STATE_DIR"):
         raise StateError(

@@ -91,9 +91,9 @@ def select_data_inverters(document: Found[Document]) -> Rows:
 
 
 def device_data_sums(view: View) -> Rows:
-    """Select the sums over all inverters of device data: the energies of the lifetime, of today and of the week.
+    """Select one row with three energies from device data: of the lifetime, of today and of the week.
 
-    Select nothing if an inverter can be missing from the document.
+    Each energy is the sum over all inverters. Select nothing if an inverter can be missing from the document.
     """
     devices = select_data_inverters(view.find_fresh(paths.DEVICE_DATA))
     if not devices:

@@ -253,7 +253,7 @@ def list_flags(view: View) -> Rows:
 
 @lru_cache(maxsize=4)
 def _list_flags(document: Document, now: float, registered: int) -> Rows:
-    """Make the flags of a v1 list.
+    """Return the inverters of a v1 list, with the flags of `list_flags`. Removed inverters are left out.
 
     `now`: the gateway's clock when the document arrived. `registered`: the number of registered inverters, 0 if
     unknown or not needed.

@@ -161,9 +161,10 @@ def _is_unwired(channel: Object) -> bool:
 
 
 def legs(reading: Object, phases: int | None) -> list[tuple[int, Object]]:
-    """Return a meter's phases in use, numbered from 1.
+    """Return a meter's phases in use: the number of each phase, counted from 1, and its channel.
 
-    These are the wired channels among the first `phases` channels (Q-M3), or all of these if none is wired.
+    `phases`: the number of phases that the meter can measure; if None, return no phase. Only the first `phases`
+    channels of the reading can be in use (Q-M3). If some of them are wired, return only the wired channels.
     """
     channels = reading.get("channels")
     found: list[tuple[int, Object]] = [
