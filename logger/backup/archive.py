@@ -43,8 +43,8 @@ class Manifest:
 class Texts:
     """All contents of a backup except the state folder. `settings` is None without a settings file.
 
-    `secrets`: variable → secret. `files`: place in the backup (see `NamedFile`) → content of a file that the settings
-    name. `secret_files`: place in the backup → content of a file that holds a secret.
+    `secrets`: variable → secret. `files`: place in the backup (see `NamedFile`) → content of a file whose path is in
+    the settings. `secret_files`: place in the backup → content of a file that holds a secret.
     """
 
     manifest: Manifest

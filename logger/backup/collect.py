@@ -1,4 +1,4 @@
-"""Collect the contents of a backup: settings, secrets, the files that settings name, and the state folder's files."""
+"""Collect the contents of a backup: settings, secrets, the files whose paths are settings, and the state folder."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def write_backup(settings: Settings, file: IO[bytes], scratch: Path, now: float)
 
 
 def collect_texts(settings: Settings, now: float) -> Texts:
-    """Collect the settings file, the secrets that are in files of their own, and the files that settings name."""
+    """Collect the settings file, the secrets in files of their own, and the files whose paths are settings."""
     env_file = settings.env_file
     text = ""
     if env_file is not None:
@@ -73,7 +73,7 @@ def collect_texts(settings: Settings, now: float) -> Texts:
 
 
 def _read(file: NamedFile) -> bytes:
-    """Read a file that the settings name. Raises StateError if the file cannot be read."""
+    """Read a file whose path is in the settings. Raises StateError if the file cannot be read."""
     try:
         return file.path.read_bytes()
     except OSError as error:

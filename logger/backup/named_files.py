@@ -1,4 +1,4 @@
-"""List the files that the settings name, and the files whose names are in these files.
+"""List the files whose paths are in the settings, and the files whose names are in these files.
 
 For example, a tariff file names price files, and a gateways file names the files of each gateway.
 """
@@ -39,7 +39,7 @@ class NamedFile:
 
 
 def list_named_files(settings: Settings) -> Iterator[NamedFile]:
-    """List every file that the settings name. A file that several gateways name is listed once."""
+    """List every file whose path is in the settings. A file of several gateways is listed once."""
     for variable in FILES:
         if path := _path_of(settings, variable):
             yield NamedFile(variable, path)
@@ -66,7 +66,7 @@ def find_target(place: str, values: Mapping[str, str], folder: Path) -> Path | N
 
 
 def _of_gateway(settings: Settings, one: Settings, gateways: Path) -> Iterator[NamedFile]:
-    """List the files that the table of one gateway names."""
+    """List the files whose paths are in the table of one gateway."""
     for variable in _OF_GATEWAYS:
         path = _path_of(one, variable)
         if path is None or one.origins.get(variable) == settings.origins.get(variable):

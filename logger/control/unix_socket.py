@@ -48,7 +48,7 @@ T = TypeVar("T")
 
 @functools.cache
 def read_annotations(function: Callable[..., object]) -> dict[str, TypeAdapter[Any]]:
-    """Return argument → its encoding. The key `return` has the encoding of the function's answer."""
+    """Return the encoding of each argument, by the argument's name. The key `return` has the answer's encoding."""
     return {name: TypeAdapter(hint) for name, hint in get_type_hints(function, include_extras=True).items()}
 
 

@@ -104,16 +104,17 @@ class StateApi:
     async def restore_past(self, gateway: str, parts: dict[str, str]) -> int:
         """Put the days of an earlier state, given as `parts`, before the days of the present state.
 
-        Return the number of day rows that were made.
+        Return the number of rows that were made.
         """
         past, keeper = load_state(parts, {}), self._keeper_of(gateway)
         prices, _ = read_prices(keeper.site.tariff_file)
         return await self._amend(keeper, lambda live: restore_past(live, past, gateway, keeper.site, prices))
 
     async def recompute_days(self, gateway: str, parts: dict[str, str], dates: list[str]) -> int:
-        """Replace closed days in the gateway's state by the same days of another state. `parts`: the other state.
+        """Replace closed days in the gateway's state by the same days of another state.
 
-        Only the days in `dates` are replaced, if the other state has these days. Return the number of day rows made.
+        `parts`: the other state. `dates`: the days to replace. A day that the other state lacks is not replaced.
+        Return the number of rows that were made.
         """
         past = load_state(parts, {})
         return await self._amend(
@@ -123,7 +124,7 @@ class StateApi:
     async def fill_days(self, gateway: str, parts: dict[str, str], dates: list[str]) -> int:
         """Complete the days of `dates` with the values that only the state in `parts` has.
 
-        Return the number of day rows that were made.
+        Return the number of rows that were made.
         """
         past = load_state(parts, {})
         return await self._amend(

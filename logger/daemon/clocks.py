@@ -40,9 +40,9 @@ class Clocks:
         return self._clock.time() - self._clock.monotonic()
 
     def ours_held_still(self, tick: int, before: float) -> bool:
-        """Return False if this machine's clock jumped since `ours` returned `before`.
+        """Return False if this machine's clock has jumped since an earlier call of `ours`.
 
-        After a jump the readings belong to no known minute.
+        `before`: the result of that earlier call. After a jump the readings belong to no known minute.
         """
         if abs(self.ours() - before) < _STEP_S:
             return True

@@ -21,7 +21,7 @@ from logger.tariff.prices import Prices
 def restore_past(
     live: GatewayState, past: GatewayState, gateway: str, site: Site, prices: Prices
 ) -> tuple[GatewayState, list[DayRow]]:
-    """Add the days of `past` before the days of the `live` state. Return the new state, and the changed day rows.
+    """Add the days of `past` before the days of the `live` state. Return the new state, and the changed rows.
 
     If `live` is empty, the new state has the energy and panels of `past`. If `past` ends after `live` begins, nothing
     changes, because these states were joined before.

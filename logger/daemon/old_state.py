@@ -112,8 +112,8 @@ def _counter(often: list[Any], steady: list[Any]) -> Counter:
 def _today(steady: list[Any], now: Mapping[str, Any], counters: Mapping[str, list[Any]]) -> Day:
     """Make the open day. Its energy is the rise of each counter since the start of the day, in Wh.
 
-    `steady`: the values of the day that seldom change. `counters`: the name of each counter → its values that seldom
-    change. `now`: the values of the last tick.
+    `steady`: the seldom changing values of the day. `counters`: the name of each counter → the counter's seldom
+    changing values. `now`: the values of the last tick.
     """
     date, start, end, tags, resets = steady
     polled_s, production_w, load_w = now["today"]

@@ -15,9 +15,9 @@ State: TypeAlias = Literal["good", "note", "bad", "left out"]
 class CheckResult:
     """The result of one check. `state` "note": the checked thing works now, but may stop working.
 
-    `cure`: what to do, or empty. `exit_code`: the exit code of `doctor` if no earlier result is bad; 0 for
-    results that are not bad. `took_s`: the seconds until the answer, if a request was sent. `gateway`: the gateway
-    that was checked, if there are several.
+    `cure`: what to do, or empty. `exit_code`: 0 if the result is not bad. `doctor` ends with the exit code of the
+    first bad result. `took_s`: the seconds until the answer, if a request was sent. `gateway`: the gateway that was
+    checked, if there are several.
     """
 
     name: str

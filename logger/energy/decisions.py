@@ -81,7 +81,7 @@ def _value(state: EnergyState, tick: Tick, name: str, flows: PowerFlows) -> Held
 
 
 def _has_dipped(state: EnergyState, tick: Tick, flows: PowerFlows, decisions: Mapping[str, Decision]) -> bool:
-    """Return whether a counter fell slightly at this tick for the first time.
+    """Return whether a counter fell slightly at this tick, and had not fallen at the tick before.
 
     When a state is rebuilt from written points, a counter without a value counts as fallen, because a value that fell
     was not written.

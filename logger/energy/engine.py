@@ -256,7 +256,8 @@ class _Entry:
     def close(self, held_ticks: tuple[HeldTick, ...]) -> EnergyState:
         """Return the state after this tick.
 
-        `held_ticks`: the earlier ticks with held values, including the values that are confirmed now.
+        `held_ticks`: the earlier ticks at which values were held. They already contain the values that this tick
+        confirmed.
         """
         tick, interval_s = self.tick, self.tick.site.totals_s
         is_polled = tick.is_polled and all(

@@ -23,7 +23,7 @@ _RECENT_S: Final = 300
 
 
 def take_seeds(state: EnergyState, tick: Tick) -> Mapping[str, Seed]:
-    """Take one seed for each quantity on its counters' first day.
+    """Take one seed for each quantity. A seed is taken only on the first day of the quantity's counters.
 
     The seed is the gateway's figure minus the energy that this recorder counted. Some gateways reset their figures of
     today long after midnight. So a figure greater than what can have flowed since midnight is refused. The figures

@@ -49,7 +49,10 @@ def _list_fields(state: EnergyState, tick: HeldTick) -> dict[str, float]:
 
 
 def note_held(ticks: tuple[HeldTick, ...], state: EnergyState, accepted: Mapping[str, float]) -> tuple[HeldTick, ...]:
-    """Return the ticks that still have a held value, including the last tick if one of its values is held."""
+    """Return the ticks that still have a held value. Add the last tick if one of its values is held.
+
+    `accepted`: the accepted value in Wh of each counter at the last tick.
+    """
     waiting = {value.at for counter in state.counters.values() if counter.has_base for value in counter.held}
     kept = [tick for tick in ticks if tick.at in waiting]
     if state.last_tick in waiting:

@@ -89,7 +89,7 @@ def figures(
 ) -> dict[str, tuple[float, float]]:
     """Compute the figure of each quantity (see `figure`) from a day's energy by counter.
 
-    The quantities in `left_out` and impossible quantities are missing.
+    Leave out impossible quantities, and the quantities in `left_out`.
     """
     return {
         quantity: found

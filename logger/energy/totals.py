@@ -111,7 +111,10 @@ def _list_weeks(state: EnergyState) -> dict[str, float]:
 def _sum_week(
     days: tuple[Day, ...], today: str, wiring: Wiring | None, first_days: tuple[tuple[str, str], ...]
 ) -> Mapping[str, float]:
-    """Sum the seven days before today, in Wh, for each quantity that is complete on all seven days."""
+    """Sum the seven days before today, in Wh, for each quantity that is complete on all seven days.
+
+    `first_days`: each counter with the date of its first day.
+    """
     dates = [day.date for day in days]
     if len(days) < _WEEK or [following(date) for date in dates] != [*dates[1:], today]:
         return {}

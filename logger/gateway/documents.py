@@ -60,8 +60,8 @@ _GONE: Final = frozenset({400, 404, 405, 410})
 def read_answer(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str, who: str) -> Json:
     """Return the document in the answer.
 
-    `who`: the token's kind of user or the local user, for messages. Raises AbsentError, NotAllowedError, BusyError,
-    UnreadableError or GatewayError, depending on the status.
+    `who`: for messages, the kind of user of the token (owner or installer), or the name of the local user. Raises
+    AbsentError, NotAllowedError, BusyError, UnreadableError or GatewayError, depending on the status.
     """
     where, status = f"{host}{endpoint.path}", answer.status
     if status == 200:
@@ -87,7 +87,7 @@ def read_answer(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str
 def not_allowed(answer: Answer, endpoint: Endpoint, info: GatewayInfo, host: str, who: str) -> NotAllowedError:
     """Return the error for a path that this user may not read, although other paths work.
 
-    `who`: the token's kind of user or the local user.
+    `who`: the kind of user of the token (owner or installer), or the name of the local user.
     """
     answered = f"{host}{endpoint.path} answered {answer.status}"
     if auth_kind(info) == "token":

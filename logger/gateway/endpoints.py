@@ -100,7 +100,7 @@ def auth_kind(info: GatewayInfo) -> AuthKind:
 
 
 def plan(info: GatewayInfo) -> tuple[Endpoint, ...]:
-    """Return the endpoints that this firmware generation can have. `/info` is left out."""
+    """Return every endpoint that a gateway with the firmware of `info` can have, except `/info`."""
     version = max(info.version, FIRST_TOKEN) if info.needs_token else info.version
     return tuple(
         endpoint

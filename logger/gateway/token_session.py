@@ -1,7 +1,7 @@
 """Sends requests to a gateway with a token and the session's cookie, and finds the cause of a 401.
 
-After a 401, three requests follow: the path without the cookie, the path that checks tokens, and `/info`. Only then
-is the token rejected. While another path accepts the token, the token is not rejected.
+After a 401, three requests follow: the path without the cookie, the path that checks tokens, and `/info`. The token
+is rejected only if none of these requests shows another cause of the 401, and if no other path accepts the token.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ TOPICS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """The properties of a field that Home Assistant needs. An empty text means none."""
+    """What Home Assistant must know about a field. A property that the field lacks is an empty text."""
 
     component: Component
     name: str

@@ -65,9 +65,9 @@ def account_for_panels(
 def _count_days(state: PanelState, judged: str) -> PanelState:
     """Set the numbers `low_days` and `silent_days` of every panel on every day.
 
-    `low_days`: a day that is not judged yet gets the number of the last judged day. `silent_days` is counted again on
-    all days. But if the oldest day was judged before this poll, the oldest day keeps its `silent_days`, because the
-    state no longer has the day before it. `judged`: the last day that was judged before this poll.
+    `low_days`: a day that is not judged yet gets the number of the last judged day. `silent_days`: every day gets a
+    newly counted number. But the oldest day keeps its old number if that day was judged before this poll, because the
+    state no longer has an earlier day. `judged`: the last day that was judged before this poll.
     """
     days = {
         day: set_low_days(kept, state.watch.weak_days) if day > max(judged, state.watch.judged) else kept

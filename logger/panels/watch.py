@@ -157,7 +157,7 @@ class _Judge:
     def _find_least(self, serial: str, *, alike: bool) -> float | None:
         """Return the ratio below which a panel without a group is weak; None while that ratio is unknown.
 
-        `alike`: nearly all panels of the site had similar ratios on that day.
+        `alike`: nearly all panels of the site had similar ratios on the judged day.
         """
         usual = self._usual.get(serial)
         known = usual.ratio if usual is not None and usual.days >= _USUAL_DAYS else None

@@ -197,8 +197,8 @@ class _V1Setup:
     async def _find_held(self, purpose: Purpose, users: Mapping[str, bool], held: str) -> str:
         """Return the name of the user that an earlier run made for `purpose`; empty without such a user.
 
-        The host name of this machine may have changed since. `users`: all users of the server, by name. `held`: the
-        password that the earlier run stored; the user must still have this password.
+        The host name of this machine may have changed since. `users`: the name of each user of the server → True for
+        administrators. `held`: the password that the earlier run stored; the user must still have this password.
         """
         for name in users if held else ():
             if name.startswith(USERS[purpose]) and await self._is_known(name, held):

@@ -61,8 +61,8 @@ def derive_powers(
 def _list_by_total(known: Mapping[str, float], wiring: Wiring, are_together: Together) -> dict[str, Sequence[float]]:
     """Return the powers that can be computed at a site with a total CT: field → the powers in W that add up to it.
 
-    The fields are consumption, house and net power. `are_together`: tests whether the powers of some fields
-    were measured at the same time.
+    The fields are consumption, house and net power. `known`: field → its known power in W. `are_together`: tests
+    whether the powers of some fields were measured at the same time.
     """
     if CONSUMPTION_W not in known:
         return {}
@@ -78,8 +78,8 @@ def _list_by_total(known: Mapping[str, float], wiring: Wiring, are_together: Tog
 def _list_by_net(known: Mapping[str, float], wiring: Wiring, are_together: Together) -> dict[str, Sequence[float]]:
     """Return the powers that can be computed at a site with a net CT: field → the powers in W that add up to it.
 
-    The fields are consumption and house power. `are_together`: tests whether the powers of some fields were
-    measured at the same time.
+    The fields are consumption and house power. `known`: field → its known power in W. `are_together`: tests
+    whether the powers of some fields were measured at the same time.
     """
     if not known.keys() >= {PRODUCTION_W, NET_W} or not are_together((PRODUCTION_W, NET_W)):
         return {}

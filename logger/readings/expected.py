@@ -118,7 +118,7 @@ def list_expected(view: View, energy: EnergyState) -> Iterator[Expected]:
 
 
 def is_asked(view: View, path: str) -> bool:
-    """Return True if the document at `path` is requested: its last request failed, or the document may exist."""
+    """Return False if the document at `path` is certainly absent and its last request did not fail; else True."""
     return path in view.snapshot.failures or path not in view.snapshot.absent
 
 

@@ -53,9 +53,9 @@ Slow: TypeAlias = Mapping[str, Mapping[str, tuple[float, ...]]]
 class OwnTime:
     """The time of one reading: unix `second` by the gateway's clock, and the device's `interval_s`, if given.
 
-    `is_seldom`: the device may give the time of its installation, so the reading is doubted only if this time has
-    already changed twice. `is_newest`: `second` is the time of the newest of many reports. The age of this report is
-    counted from the moment at which the recorder first saw it.
+    `is_seldom`: the device may give the time of its installation instead of the time of its report. So the reading is
+    doubted only after `second` has changed twice. `is_newest`: `second` is the time of the newest of many reports.
+    The age of this report is counted from the moment at which the recorder first saw the report.
     """
 
     name: str

@@ -69,7 +69,10 @@ def _first_day(energy: EnergyState, name: str, day: str) -> str:
 
 
 def _try_production(view: View, counters: Mapping[str, float]) -> Iterator[Seed | None]:
-    """Yield the seed of each source of production in order; None for a source without a plausible figure."""
+    """Yield the seed of each source of production in order; None for a source without a plausible figure.
+
+    `counters`: the present value of each counter in Wh.
+    """
     counter, has_ct = counters.get("production"), meters.has_meter(view, "production")
     if has_ct is None:
         return  # the figures of the inverters are not those of a CT
@@ -94,7 +97,10 @@ def _try_production(view: View, counters: Mapping[str, float]) -> Iterator[Seed 
 
 
 def _try_consumption(view: View, counters: Mapping[str, float]) -> Iterator[Seed | None]:
-    """Yield the seed of each source of consumption in order; None for a source without a plausible figure."""
+    """Yield the seed of each source of consumption in order; None for a source without a plausible figure.
+
+    `counters`: the present value of each counter in Wh.
+    """
     counter = counters.get("consumption")
     if {"production", "import", "export"} <= counters.keys():
         counter = counters["production"] + counters["import"] - counters["export"]

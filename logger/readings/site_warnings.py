@@ -76,7 +76,7 @@ def _find_early_reports(view: View) -> dict[str, SiteWarning]:
                 return {
                     "early reports": SiteWarning(
                         "the times of inverter reports are ahead of the gateway's clock; "
-                        "each such report is written at the time at which the recorder first saw it",
+                        "each such report is written with the time at which the recorder first saw it",
                         "the times of inverter reports are no longer ahead of the gateway's clock",
                         "check the gateway's time and time zone in Enphase's app.",
                         "reports_early",

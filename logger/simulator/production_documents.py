@@ -110,10 +110,11 @@ class _MeteredBlock:
         return found
 
     def _values(self, moment: Moment, share: float, phases: int) -> dict[str, object]:
-        """Make the figures of one block.
+        """Make the figures of the block, or of one phase of the block.
 
-        The energies of today and of seven days are those of the gateway's interval database (`/ivp/pdm/energy`), plus
-        the rise of the counter since this database was last renewed.
+        `share`: the phase's part of the block's power and energy; 1 for the whole block. `phases`: the number of
+        phases in these figures. The energies of today and of seven days are those of the gateway's interval database
+        (`/ivp/pdm/energy`), plus the rise of the counter since this database was last renewed.
         """
         live, watts = self.live * share, self.watts * share
         today, week = int(self.today * share), int(self.week * share)

@@ -62,9 +62,9 @@ def lease(
     without: Container[int] = (),
     after: tuple[int, int] = (0, 0),
 ) -> tuple[Lease | None, dict[int, str]]:
-    """Lease rows of one gateway to deliver together.
+    """Lease rows of one gateway for one delivery.
 
-    Return the lease, and the fault of each damaged row by id. The lease has at least one row, however large, and
+    Return the lease, and row id → fault for each damaged row. The lease has at least one row, however large, and
     further rows within the limits. `newest`: only rows of the newest tick. `without`: ids of rows that count as
     delivered. `after`: only rows after this tick and id. Each body is unpacked to find damage, for two reasons.
     InfluxDB 2 answers 500 to a damaged body each time. A server that parses a body while unpacking it would store
@@ -178,8 +178,8 @@ def read_sent(
 ) -> Sent | None:
     """Read undamaged delivered rows of a role in order of delivery. Return None if there are no more rows.
 
-    `after`, `until`: two rows, each given as delivery time in unix seconds and id. The rows after the row `after` are
-    read, up to and with the row `until`.
+    `after`: the last row that was already read. `until`: the last row to read. Both rows are given as delivery time
+    in unix seconds and id.
     """
     batches: list[bytes] = []
     total_lines = total_bytes = 0

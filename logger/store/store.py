@@ -219,8 +219,8 @@ class Store:
     ) -> Sent | None:
         """Read delivered rows of a role in order of delivery; None at the end.
 
-        `after`, `until`: two rows, each given as delivery time in unix seconds and id. The rows after the row `after`
-        are read, up to and with the row `until`.
+        `after`: the last row that was already read. `until`: the last row to read. Both rows are given as delivery
+        time in unix seconds and id.
         """
         return self._file.read(outbox_rows.read_sent, role, after, until, max_lines, MAX_BYTES)
 

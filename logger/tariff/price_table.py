@@ -87,7 +87,7 @@ def parse_prices(text: str) -> tuple[dict[int, tuple[float, float | None]], list
 def _parse_line(cells: list[str], most: int) -> tuple[int, tuple[float, float | None]]:
     """Parse the cells of a line. A line has not more than `most` cells. Return the unix time and (buy, sell).
 
-    Raise ValueError with the mistake for a line that cannot be used.
+    If the line cannot be used, raise ValueError. The error's text names the mistake.
     """
     if not 2 <= len(cells) <= most:
         raise ValueError(f"a line is time,buy,sell with a point in each price, such as {_EXAMPLE}")

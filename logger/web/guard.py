@@ -1,6 +1,6 @@
 """Refuse invalid requests: other methods than GET and HEAD, bodies, foreign host names, wrong passwords.
 
-Add the headers that protect visitors to each answer.
+Add to each answer the headers that protect visitors.
 """
 
 from __future__ import annotations

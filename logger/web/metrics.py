@@ -87,8 +87,8 @@ class MetricsWriter:
 class _Line:
     """The fixed text before the value of a sample, and where this value comes from.
 
-    The value is the field `field` of a reading, multiplied by `factor`. `place`: the index of the reading in the
-    block's `told`.
+    The value is the field `field` of a reading, multiplied by `factor`. `place`: the index of this reading in the
+    list `told` of the block.
     """
 
     before: str
@@ -101,7 +101,7 @@ class _Line:
 class _Block:
     """The lines of one measurement: their readings, their fixed parts, and the whole text.
 
-    `shape`: the facts that determine which lines exist. `end`: the text after the last value.
+    `told`: the readings. `shape`: the facts that determine which lines exist. `end`: the text after the last value.
     """
 
     told: Sequence[_Told]

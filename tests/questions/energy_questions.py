@@ -219,7 +219,7 @@ ENERGY_QUESTIONS: Final = (
     ),
     Question(
         "base-load",
-        "How much power does the house use at night (the least mean of 15 minutes of each day)?",
+        "How much power does the house use at night (the least 15-minute mean of each day)?",
         read("envoy_day", "base_load_w", since="-1y") + '\n    |> keep(columns: ["_time", "_value"])',
         select("local_date, base_load_w", "envoy_day", "365d"),
         ("local_date",), ("base_load_w",),

@@ -185,8 +185,8 @@ PANEL_QUESTIONS: Final = (
             "100 * sum(energy_wh) / sum(group_wh) AS percent", "envoy_inverter_hour", "30d", group='serial, "hour"'
         ),
         ("serial", "hour"), ("percent",), _shading, within=0.01, numbers=(9,), is_part=True,
-        note="A shaded panel produces less than its group at the same hours of each day. The query adds up energies, "
-        "because in a mean of daily percentages dull days would count as much as sunny days.",
+        note="A shaded panel produces less than its group at the same hours of each day. The query adds up energies. "
+        "If it used the mean of daily percentages, dull days would count as much as sunny days.",
     ),
     Question(
         "panels",

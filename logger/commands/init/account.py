@@ -173,7 +173,7 @@ def _try_token(terminal: Terminal, access: Access, clock: Clock) -> None:
 
 
 async def _fetch(access: Access, path: str, clock: Clock) -> tuple[float | None, str | None]:
-    """Request one path. Return the end of the token in unix seconds, and the token's kind of user.
+    """Request one path. Return the end of the token in unix seconds, and the token's user (owner or installer).
 
     Both are None without a token.
     """

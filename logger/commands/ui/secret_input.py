@@ -22,7 +22,7 @@ def secret_option(name: str, help_text: str) -> Callable[[Callable[..., Any]], C
 
 
 def explain_no_token(text: str) -> str:
-    """Return the reason why a text cannot be a token, without the text itself; empty if it can be a token."""
+    """Return why a text cannot be a token; empty if it can be a token. The reason does not repeat the text."""
     if len(text.strip()) >= _LEAST_LETTERS and not log.is_ordinary(text.strip()):
         return ""
     return f"that is no token: it is an ordinary word, or has fewer than {_LEAST_LETTERS} letters"

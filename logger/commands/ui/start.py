@@ -47,7 +47,7 @@ def inspect(
 
 
 def file_problems(settings: Settings) -> tuple[Problem, ...]:
-    """List the problems of the files that the settings name: panel layout, tariff and prices."""
+    """List the problems of the files whose paths are in the settings: panel layout, tariff and prices."""
     return (*layout_problems(settings), *tariff_problems(settings))
 
 

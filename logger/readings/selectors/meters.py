@@ -213,7 +213,8 @@ def _list_enabled(listed: Document) -> Found[Mapping[int, Meter]]:
 def _join(listed: Document, readings: Document, doubts: tuple[tuple[str, str], ...]) -> Rows:
     """Join the meter list and the readings.
 
-    The result is cached, because a tick needs the same rows many times.
+    `doubts`: the `eid` of each doubted meter, with the reason. The result is cached, because a tick needs the same
+    rows many times.
     """
     meters, found = _list_enabled(listed) or {}, each_of(readings)
     if not found:
@@ -265,10 +266,10 @@ def find_other_sum(row: Row) -> tuple[float, float] | None:
 
 
 def find_reversed_legs(view: View, kind: str = "production") -> dict[str, float]:
-    """Return the phases with clearly negative power of a meter of this kind: name of the phase → its power in W.
+    """Return the phases whose power is clearly negative: name of the phase → power in W.
 
-    The result is empty if no phase has clearly positive power. A meter whose phases do not add up to its power is
-    left out.
+    `kind`: the kind of meter whose phases are examined. The result is empty if no phase has clearly positive power. A
+    meter is left out if the powers of its phases do not add up to the meter's power.
     """
     watts = {
         name: leg_w or 0.0
