@@ -227,7 +227,7 @@ def _merge_ticks(points: Iterable[Point], around: Mapping[int, Sequence[Reading]
 
 
 def add_missing(rows: Mapping[str, list[DayRow]], written: Mapping[str, RowTags]) -> dict[str, list[DayRow]]:
-    """Return the rows that have a field which the database lacks. Their other fields keep the stored values."""
+    """Return the rows with at least one field that the database lacks. Fields in the database keep their values."""
     found: dict[str, list[DayRow]] = {}
     for day, new in rows.items():
         for row in new:

@@ -40,8 +40,9 @@ def _check_addresses(context: click.Context, parameter: click.Parameter, values:
 def command(addresses: tuple[str, ...], seconds: float, interfaces: tuple[str, ...], as_json: bool) -> None:
     """List the gateways on this network, each with its serial and firmware. Exit code 69 if no gateway answers.
 
-    Listens for mDNS, and requests `/info`, which needs no sign-in, from each device that answers, from envoy.local
-    and from each ADDRESS. The recorder itself does not search for gateways, but uses the address in the settings.
+    Asks the network by mDNS for gateways. Requests `/info`, without a sign-in, from envoy.local, from each ADDRESS
+    and from each device that answers the question. The recorder itself does not search for gateways, but uses the
+    address in the settings.
     """
     found = asyncio.run(search(SystemClock(), listen_s=seconds, interfaces=interfaces, addresses=addresses))
     if as_json:

@@ -1,4 +1,4 @@
-"""`setup`: make on InfluxDB the buckets with their retention, and credentials with the least rights."""
+"""`setup`: create the buckets on InfluxDB, set their retention, and create credentials with the least rights."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ def _delivery(shipper: Shipper, waiting: StoreFigures) -> dict[str, Json]:
 
 
 def write(folder: Path, status: Mapping[str, Json]) -> None:
-    """Replace `status.json` in one step, readable by all users. Ignore write errors."""
+    """Replace `status.json` in one step. All users may read the new file. Ignore write errors."""
     data, part = _format(status).encode(), f"{folder}/.{STATUS_FILE}.part"
     with contextlib.suppress(OSError):
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC)

@@ -58,12 +58,12 @@ def tariff_problems(settings: Settings) -> tuple[Problem, ...]:
 
 
 def is_unreadable(problem: str) -> bool:
-    """Return True if a problem that `read_prices` returned says that the tariff file cannot be read."""
+    """Return whether a problem from `read_prices` is that the tariff file cannot be read."""
     return problem.startswith(_UNREADABLE)
 
 
 def find_fix(problem: str) -> str:
-    """Return the instruction that corrects a problem that `read_prices` returned."""
+    """Return the instruction that corrects a problem from `read_prices`."""
     return _FIX_PATH if is_unreadable(problem) else _FIX
 
 

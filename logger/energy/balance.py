@@ -43,10 +43,10 @@ def add_rises(flown: Unbalanced, name: str, decision: Decision) -> Unbalanced:
 
 
 def balance(flown: Unbalanced, since: int, until: int) -> Balance:
-    """Balance the import and export that flowed between two ticks, given in unix seconds.
+    """Balance the import and export that flowed from the tick `since` to the tick `until`, both in unix seconds.
 
-    `flown`: the rises of import and export in this time. Over a gap these are single rises, so import at one time can
-    cancel out export at another time.
+    `flown`: the rises of import and export in this time. Over a gap each of them is a single rise, so import at one
+    time can cancel out export at another time.
     """
     net = flown.import_wh - flown.export_wh
     hidden = min(flown.import_wh, flown.export_wh) if until - since > GAP_S else 0.0

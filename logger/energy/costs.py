@@ -114,7 +114,7 @@ class _Costs:
         return state, self._changed - {state.day}
 
     def _let_wait(self, slot: Slot, booking: Booking) -> None:
-        """Store energy until the price of its quarter of an hour is known."""
+        """Add a booking's energy to the unpriced energy of the same quarter of an hour."""
         begin = slot.begin // QUARTER_S * QUARTER_S
         known = self._unpriced.get((begin, booking.name), Unpriced(begin, begin + QUARTER_S, booking.name))
         estimated_wh = known.estimated_wh + (booking.wh if booking.is_estimated else 0.0)

@@ -113,9 +113,9 @@ def _band_row(day: Day, name: str, state: EnergyState) -> DayRow:
 
 
 def empty_band(day: Reading) -> dict[str, Value]:
-    """Return the fields of a price band's row if the band no longer has energy on that day: energies and money are 0.
+    """Return the fields of a price band's row for a day on which the band has no energy any more: all amounts are 0.
 
-    `day`: the row of `envoy_day` of that day.
+    `day`: the row of `envoy_day` for this day.
     """
     zeros = ("grid_import", "grid_import_estimated", "grid_export", "grid_export_estimated")
     return {

@@ -155,9 +155,10 @@ def _note_tick(day: Day, around: Surroundings, *, is_off: bool) -> Day:
 def _widen(
     least: str, low: float | None, most: str, high: float | None, span: tuple[float, float]
 ) -> dict[str, float]:
-    """Return the new extremes after a span of values, by field name. Extremes that do not change are left out.
+    """Return field name → new extreme, for each extreme that changes.
 
-    `least`, `most`: the field names. `low`, `high`: the extremes so far, None if unknown.
+    `least`, `most`: the field names. `low`, `high`: the extremes so far, None if unknown. `span`: the least and the
+    greatest of the new values.
     """
     found = {}
     if low is None or span[0] < low:

@@ -33,7 +33,7 @@ class PowerFlows:
         return (sample.power_w + power_w) / 2 * (self._tick.at - sample.at) / 3600
 
     def samples(self) -> Mapping[str, Sample]:
-        """Return the last sample of each flow, including this tick."""
+        """Return each flow's last sample: that of this tick if the flow's power is known now, else an earlier one."""
         now = {name: Sample(self._tick.at, power_w) for name, power_w in self.power_w.items()}
         return {**self._samples, **now} if now else self._samples
 

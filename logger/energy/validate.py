@@ -198,9 +198,10 @@ def rebaseline(counter: Counter, held: Sequence[HeldValue], bounds: Bounds) -> D
 
 
 def _stood_wh(counter: Counter, bounds: Bounds) -> float:
-    """Return the greatest energy, in Wh, that can have flowed while a source that rises in coarse steps did not rise.
+    """Return the greatest energy in Wh that can have flowed after the last step of a counter that rises in steps.
 
-    The power is assumed to be at most 1.5 times the greatest power measured.
+    Only the time up to the last accepted value counts. The power is assumed to be at most 1.5 times the greatest
+    power measured. For a counter that does not rise in steps, return 0.
     """
     stood_s = max(0, min(counter.at - counter.rose_at, bounds.source.resolution_s))
     return min(bounds.max_w, 1.5 * bounds.seen_w or bounds.max_w) * stood_s / 3600

@@ -44,9 +44,9 @@ class Token:
     def renew_at(self) -> float:
         """Return the time at which to fetch the next token, in unix seconds.
 
-        The time is 30 days before the token's end. For a token that lives less than 360 days, the time before the end
-        is a twelfth of the token's life, such as 1 h for 12 h. If the token does not state its begin, an installer's
-        token counts as living 12 h, and any other token as living a year.
+        A token that is valid for at least 360 days is renewed 30 days before it expires. A token that is valid for a
+        shorter time is renewed when a twelfth of this time is left, such as 1 h of 12 h. If a token does not contain
+        the time of its issue, an installer's token counts as valid for 12 h, and any other token for a year.
         """
         life = self.expires_at - self.issued_at if self.issued_at else (43200.0 if self.user == "installer" else 0.0)
         return self.expires_at - (min(_EARLY_S, life / 12) if life > 0 else _EARLY_S)

@@ -1,4 +1,4 @@
-"""Define the panel state: the state of a site's inverters, which is stored from poll to poll."""
+"""Define the panel state: the values of a site's inverters that are stored from poll to poll."""
 
 from __future__ import annotations
 

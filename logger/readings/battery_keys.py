@@ -41,7 +41,7 @@ def read_acb_state(row: Row, view: View) -> str | None:
 
 
 def find_opposing_watts(row: Row, view: View) -> float | None:
-    """Return the power in W that contradicts the charge status of the same report; None if nothing contradicts it.
+    """Return the power in W that contradicts the charge status of the same report; None without a contradiction.
 
     A charge status other than idle, charging and discharging says nothing about the power.
     """

@@ -1,8 +1,8 @@
 """Find figures of the site that cannot all be true, and name their likely causes. Pure.
 
 A single odd figure is not reported, because two documents of one tick may be seconds apart. A reported contradiction
-ends only after it was not found for a day. So the effect of a second solar system, which is visible only while the
-sun shines, is not reported again each morning.
+ends only after it was not found for a day. So the effect of a second solar system is reported once, and not again
+each morning, although the effect is visible only while the sun shines.
 """
 
 from __future__ import annotations
@@ -159,11 +159,11 @@ def find_contradictions(
 
 
 def _find_giving_legs(totals: Mapping[str, Value], wiring: Wiring, view: View) -> dict[str, float]:
-    """Return the phases on which the consumption CT shows that the house feeds power in, with this power in W.
+    """Return the phases on which the consumption CT shows that the house feeds power in.
 
-    A total CT measures only the house, so its phases are always tested. A net CT measures at the grid: its phases may
-    show power below zero during production or while a battery discharges. So a net CT is tested only in the dark and
-    at a site without batteries.
+    Return name of the phase → its power in W, which is below zero. A total CT measures only the house, so its phases
+    are always tested. A net CT measures at the grid: its phases may show power below zero during production or while
+    a battery discharges. So a net CT is tested only in the dark and at a site without batteries.
     """
     if wiring.total:
         return meters.find_reversed_legs(view, "total-consumption")

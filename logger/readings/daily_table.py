@@ -150,7 +150,7 @@ _GREATEST_OF_DAYS: Final = "the greatest value of the day rows"
 
 
 def _of_period(kind: str, example: str) -> tuple[Field, ...]:
-    """Return the fields of a month or a year, which are all computed from the day rows."""
+    """Return the fields of a month or of a year. All of them are computed from the day rows."""
     return (
         Field(f"local_{kind}", f"The local {kind}, as {example}.", kind="string", made_of="the site's time zone"),
         Field("days", "The number of days that have a day row.", kind="int", made_of="the number of day rows"),

@@ -43,7 +43,10 @@ def _words(name: str) -> set[str]:
 
 
 def list_table_keys() -> frozenset[str]:
-    """Return every JSON key that a field of the table is read from, including keys that only some hardware has."""
+    """Return every JSON key from which a field or counter of the table is read.
+
+    Some of these keys exist only with some hardware.
+    """
     items = [*(item for m in MEASUREMENTS for item in m.fields), *COUNTERS]
     return frozenset(word for item in items for key in item.keys for word in _words(key.name))
 

@@ -129,7 +129,7 @@ class Extraction:
     ) -> tuple[Key, Row] | None:
         """Choose the best source that has rows. Return it with its first row; None if no source can be chosen.
 
-        `before`: the source that was chosen last. No worse source than `before` is chosen. While it is unknown
+        `before`: the source that was chosen last. A source worse than `before` is never chosen. While it is unknown
         whether a better source has rows, `before` is chosen again. Only fresh documents give rows. If `by_standing`
         is True, an older document can prove that a source has no rows.
         """

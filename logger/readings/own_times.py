@@ -289,7 +289,7 @@ def _list_reports(body: Json) -> Iterator[OwnTime]:
 
 
 def _list_newest(body: Json) -> Iterator[OwnTime]:
-    """Yield the time of the newest inverter report, which counts as the time of the sums over all inverters."""
+    """Yield the time of the newest inverter report. This time counts as the time of the sums over all inverters."""
     seconds = [time.second for time in _list_reports(body)]
     if seconds:
         yield OwnTime(NEWEST, max(seconds), is_newest=True)

@@ -42,10 +42,10 @@ class GatewayPoint:
 
 
 class Points:
-    """Collect the points of one tick. `totals`: the fields of `envoy_totals`, whose point is made later.
+    """Collect the points of one tick. `totals`: the fields of `envoy_totals`; another module makes that point.
 
-    Devices must be added in the order of the table of fields, where inverter reports come first. The points of
-    inverter status and of the gateway contain the interval between these reports.
+    Devices must be added in the order of the table of fields. There the inverter reports come first, because later
+    points contain the interval between these reports: the points of inverter status and of the gateway.
     """
 
     def __init__(

@@ -96,9 +96,9 @@ class Field:
 
     @property
     def is_lifetime(self) -> bool:
-        """Return True for a lifetime energy, whose value remains valid until the next value.
+        """Return True for a lifetime energy that never falls, so that its value remains valid until the next value.
 
-        Net energies are left out, because they can fall.
+        The lifetime net energy can fall.
         """
         return self.name.endswith("_lifetime_wh") and not self.name.startswith("net_")
 

@@ -1,4 +1,4 @@
-"""Doubt a gateway's sum over its inverters that stays the same while the inverters report other powers. Pure.
+"""Doubt the gateway's sum over the inverters, if this sum stays the same while the inverters' powers change. Pure.
 
 `/api/v1/production` and the interval database do not state when they were renewed, and some firmware stops renewing
 them. After a firmware update the sum of the earlier firmware may remain. In both cases the inverters still report,

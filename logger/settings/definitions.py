@@ -122,7 +122,7 @@ class Influxdb(Group):
 
     @property
     def buckets(self) -> dict[Role, str]:
-        """Return the bucket of each role, by role."""
+        """Return role → bucket."""
         return dict(zip(ROLES, (self.bucket, self.bucket_devices, self.bucket_daily), strict=True))
 
 
@@ -213,8 +213,8 @@ class RecorderSettings(Group):
     )
     http: ListenAddress = Field(
         "127.0.0.1:9817",
-        description="Address of the page, the JSON API and the health checks, as host:port. The default "
-        "answers only this machine; 0.0.0.0:9817 answers the whole network; with `off` no page is served.",
+        description="Address of the page, the JSON API and the health checks, as host:port. Only this machine can "
+        "reach the default; the whole network can reach 0.0.0.0:9817; off: no page is served.",
     )
     http_hosts: HostNames = Field(
         "",

@@ -107,7 +107,7 @@ class _Source(PydanticBaseSettingsSource):
         self.inputs = inputs
 
     def __call__(self) -> dict[str, Any]:
-        """Return the values from this source by field name. An empty value counts as not set."""
+        """Return field name → value in this source. An empty value counts as not set."""
         wrong = {problem.setting for problem in self.inputs.problems}
         asked = {
             name: self.get_field_value(info, name)[0]

@@ -93,7 +93,7 @@ class DigestGuard:
         return "Digest " + ", ".join([*parts, "algorithm=MD5", *(["stale=true"] if is_stale else [])])
 
     def check(self, request: Request, username: str, password: str) -> Verdict:
-        """Check a request's response to a Digest challenge for this user and password: good, stale or wrong."""
+        """Check whether this user and password made a request's Digest signature: good, stale or wrong."""
         header = request.headers.get("authorization", "")
         given = {key: quoted or bare for key, quoted, bare in re.findall(r'(\w+)=(?:"([^"]*)"|([^",\s]+))', header)}
         nonce, count = given.get("nonce", ""), given.get("nc", "00000001")

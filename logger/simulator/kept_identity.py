@@ -22,7 +22,7 @@ _FILE: Final = "stand-in.json"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The identity of a stand-in gateway, which stays the same at each start.
+    """The lasting identity of a stand-in gateway: it is the same at each start.
 
     `epoch`: the beginning of the history, in unix seconds. Port 0 means any port.
     """

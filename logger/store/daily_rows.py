@@ -93,8 +93,8 @@ def ack(connection: sqlite3.Connection, lease: Lease, refused_lines: int) -> Non
 def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -> tuple[int, int | None]:
     """Mark up to `limit` rows as waiting to be sent. Only rows with ids greater than `after` are marked.
 
-    A row is left out if its day was over in every time zone at `since` (unix seconds). Returns the number of marked
-    rows, and the last id, from which to continue (None at the end).
+    Rows of days that had ended in every time zone before `since` (unix seconds) are left out. Returns the number of
+    marked rows, and the last id, from which to continue (None at the end).
     """
     ids = connection.execute(
         "SELECT id FROM daily WHERE id > ? AND day >= ? ORDER BY id LIMIT ?",
@@ -107,7 +107,7 @@ def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -
 def read_sent(connection: sqlite3.Connection, since: int, after: int, max_lines: int) -> Sent | None:
     """Read undamaged delivered rows with ids greater than `after`; None at the end.
 
-    A row is left out if its day was over in every time zone at `since` (unix seconds).
+    Rows of days that had ended in every time zone before `since` (unix seconds) are left out.
     """
     found = connection.execute(
         "SELECT id, line FROM daily WHERE id > ? AND day >= ? AND NOT dirty ORDER BY id LIMIT ?",

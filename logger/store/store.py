@@ -265,8 +265,8 @@ class Store:
     def replay_daily(self, since: int, after: int = 0) -> tuple[int, int | None]:
         """Let some daily rows wait for delivery again: rows with ids greater than `after`.
 
-        A row is left out if its day was over in every time zone at `since` (unix seconds). Returns the number of rows
-        that wait again, and the value of `after` for the next call; None at the end.
+        Rows of days that had ended in every time zone before `since` (unix seconds) are left out. Returns the number
+        of rows that wait again, and the value of `after` for the next call; None at the end.
         """
         return self._file.write(daily_rows.replay, since, after, STEP)
 

@@ -80,8 +80,7 @@ class PricePeriod:
 class Tariff:
     """All periods, oldest first.
 
-    `price_path`: the file or folder with the prices of periods whose prices change by the hour; empty if no period
-    has such prices.
+    `price_path`: the file or folder with the prices that change by the hour; empty if no period has such prices.
     """
 
     periods: tuple[PricePeriod, ...] = ()

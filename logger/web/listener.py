@@ -75,10 +75,10 @@ def count_most_connections() -> int:
 
 
 class GuardedConnection(H11Protocol):
-    """One connection.
+    """The connection of one visitor.
 
-    The connection is closed in three cases: there are too many connections, its request takes too long, or its
-    visitor does not read the answer in time.
+    The connection is closed in three cases: too many connections are open, a request takes too long, or the visitor
+    does not read the answer in time.
     """
 
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:

@@ -82,7 +82,10 @@ class LiveStreams:
                 sent_at = loop.time()
 
     def _write(self, site: ShownSite, language: Language, known: ShownParts, shown: ShownParts) -> bytes:
-        """Return a message with the parts in `shown` that differ from `known`, the parts that the visitor has."""
+        """Return a message with the changed parts of the page.
+
+        `known`: the parts that the visitor has. `shown`: the present parts.
+        """
         step = self._written.get((site.number, language, known is _NOTHING), _Step)
         if step.known is not known or step.shown is not shown:
             changed = {name: text for name, text in shown.parts.items() if known.parts.get(name) != text}

@@ -78,7 +78,7 @@ class Answers:
 
     @property
     def buckets(self) -> dict[Role, str]:
-        """Return role → bucket. The bucket is empty without an option for it."""
+        """Return role → bucket. The bucket is empty if no option names it."""
         return dict(zip(ROLES, (self.bucket, self.bucket_devices, self.bucket_daily), strict=True))
 
     @property
