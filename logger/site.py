@@ -13,10 +13,11 @@ class Site:
 
     `name`: the `site` tag, empty for none. `zone`: the IANA time zone that decides when days begin, empty while
     unknown. `system_zone`: this machine's time zone, used when the gateway reports none. `max_w`: the greatest power
-    in W that can flow; if None, the size of the site decides. `totals_s`, `devices_s`: seconds between polls.
-    `layout_file`, `tariff_file`: the paths of panel layout and tariff, empty for none. `panel_alert_percent`: a panel
-    that stays below this percentage of its group's median raises an event; 0 disables these events. `offset_s`: the
-    seconds between a tick's time and its poll, so that many gateways are not polled at the same time.
+    in W that can flow; if None, the size of the site decides. `totals_s`, `devices_s`: the seconds between the ticks
+    of the role `totals` and of the role `devices`. `layout_file`, `tariff_file`: the paths of panel layout and
+    tariff, empty for none. `panel_alert_percent`: a panel that stays below this percentage of its group's median
+    raises an event; 0 disables these events. `offset_s`: the seconds between a tick's time and its poll, so that many
+    gateways are not polled at the same time.
     """
 
     name: str = ""

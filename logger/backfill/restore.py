@@ -132,7 +132,7 @@ async def rebuild(
 def _list_lost_bands(tags: RowTags, day: str, states: Sequence[EnergyState]) -> tuple[DayRow, ...]:
     """Make rows of zeros for the price bands that a day lost when the tariff changed.
 
-    These are the bands that have a stored row of the day, but no energy on this day in any of the `states`.
+    A lost band has a stored row of the day, but no energy on this day in any of the `states`.
     """
     known = {band for state in states for each in state.days if each.date == day for band in each.bands}
     reading = Reading("envoy_day", tags.site, tags.row.fields, tags.row.time, "daily")

@@ -21,7 +21,8 @@ class RowTags:
 
     `row`: the site's row. `inverters`: by serial, the tags of each inverter's row. `inverter_fields`: by serial, the
     fields of each inverter's row. `bands`: the price bands that have a row. `is_elsewhere`: the only row of the site
-    begins at midnight of another time zone. `is_double`: the site has a row at its own midnight and a second row.
+    begins at midnight of another time zone. `is_double`: the site has a row at midnight of its present time zone, and
+    a second row of the same day.
     """
 
     row: Point

@@ -193,7 +193,8 @@ async def _choose_serials(
 ) -> list[str]:
     """Return the serials of the gateways to rebuild.
 
-    These are the named gateway, else the gateways of the settings, else the only gateway in the store or in InfluxDB.
+    If a gateway is named, return its serial. Otherwise return the serials of the gateways of the settings. If the
+    settings lack a serial, return the only serial in the store or in InfluxDB.
     """
     if named:
         return [named]

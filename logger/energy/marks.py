@@ -92,7 +92,7 @@ def _move(
     If the quantity can fall, the mark gets these figures. If the quantity can only rise, there are three cases. If
     `today` is too low to be true, although the inverters have reported, the mark keeps its figures, and its
     `short_at` becomes this tick. If `today` is plausible again, at least 24 hours after `short_at`, a new mark begins
-    with the figures of this tick. Otherwise the mark gets each figure that is higher than its own.
+    with the figures of this tick. Otherwise the mark gets each figure that is higher than the mark's figure.
     """
     if not is_rising(quantity, state.wiring):
         return replace(known, at=tick.at, ever_wh=ever, today_wh=today), ()

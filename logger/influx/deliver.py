@@ -53,10 +53,11 @@ async def deliver(
     """Write batches to the bucket of `role`. Each batch must be valid gzip of lines that end in a newline.
 
     After MOST_REQUESTS requests or MOST_S seconds no further batch is begun, provided that at least one batch is
-    finished. `search`: how to find lines that the server answers with 500 again and again. With "batches", a batch
-    that gets status 500 when it is sent alone is left out of `done`, and the other batches are delivered, unless
-    `_HOPELESS` batches fail before one is delivered. With "lines", a line that gets status 500 twice when it is sent
-    alone is refused, provided that the server accepted other lines of this delivery.
+    finished. `search`: how to find lines that the server answers with 500 again and again. With "batches", a failed
+    request is divided into single batches. A single batch that gets status 500 is left out of `done`, and the other
+    batches are delivered. But if `_HOPELESS` batches have failed and no batch is delivered, the search ends. With
+    "lines", a failed batch is divided into single lines. A single line that gets status 500 twice is refused, if the
+    server accepted other lines of this delivery.
     """
     sending = _Sending(writer, role, batches, clock, search)
     outcome = await sending.send(range(len(batches)))

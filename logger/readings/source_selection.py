@@ -119,7 +119,7 @@ class Watched(Mapping[str, Document]):
 class _Found:
     """The name of a counter's best `source`, and how it was found.
 
-    `source` is empty if the counter has no source. It is None while it is unknown whether a better source has rows.
+    `source`: empty if the counter has no source; None while it is unknown whether a better source has rows.
     `paths`: the documents that were read for the choice. `fresh`: the source's document is new at this tick.
     """
 

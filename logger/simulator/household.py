@@ -152,8 +152,9 @@ def list_minutes(row: Row, number: int) -> list[tuple[float, ...]]:
 def _find_rippling(row: Row) -> tuple[int, int]:
     """Return the positions in `row` of two powers that vary together.
 
-    These are production and export if there is export, else production and charge if there is charge, else load and
-    import if there is import, else load and discharge.
+    The first power is production, if the site exports or charges. The second power is then export, if there is
+    export, else charge. Otherwise the first power is load. The second power is then import, if there is import, else
+    discharge.
     """
     if row[3] > 0:
         return 0, 3

@@ -72,7 +72,7 @@ class Simulator:
     clock is ahead. `tokens`: the maker of the tokens that the gateway accepts and the cloud gives. `slow_s`: the
     seconds for each answer to a slow path; slow paths are answered one after another. `tls`: True for https, False
     for http, None for the protocol of the model's firmware. `digest_on`: the beginnings of further paths that
-    need Digest; `/` means every path. It has no effect on `/info`, nor from firmware 7 on.
+    need Digest; `/` means every path except `/info`. From firmware 7 on `digest_on` has no effect.
     """
 
     def __init__(

@@ -79,7 +79,7 @@ def drop(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
 def ack(connection: sqlite3.Connection, lease: Lease, refused_lines: int) -> None:
     """Mark each leased row as delivered, if the row has not changed since the lease.
 
-    `refused_lines`: the number of these rows that InfluxDB refused. They are not counted as delivered.
+    `refused_lines`: the number of leased rows that InfluxDB refused. Refused rows are not counted as delivered.
     """
     for row_id, revision in zip(lease.ids, lease.revisions, strict=True):
         connection.execute("UPDATE daily SET dirty = 0 WHERE id = ? AND revision = ?", (row_id, revision))
