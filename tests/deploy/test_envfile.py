@@ -22,6 +22,7 @@ from logger.errors import SettingsError
 from logger.settings.envfile import change_env, explain_unfit
 from logger.settings.load import load_settings
 from logger.settings.texts import render_env_example
+from tests.sizes import examples
 
 ROOT = Path(__file__).parents[2]
 RECORDED = json.loads((Path(__file__).parent / "compose_dotenv.json").read_text(encoding="utf-8"))["read"]
@@ -80,7 +81,9 @@ def test_the_parsers_differ_where_we_say_they_do(systemd: Systemd) -> None:
 
 
 @settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=examples(2000),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=12))
 @example("my house")

@@ -257,7 +257,7 @@ def test_several_documents_as_html_are_said_path_by_path(site: BackgroundSimulat
         (Fault("status", status=503), "/info answered 503: the gateway starts up", "gateway if this lasts"),
         (Fault("redirect"), r"redirects /info to another address \(302\)", "check ENPHASE_GATEWAY"),
         (Fault("huge"), "/info sent more than 64 KiB", "the address is the device's own"),
-        (Fault("bomb"), "/info sent more than 64 KiB", "the address is the device's own"),
+        (Fault("bomb", size=8 << 20), "/info sent more than 64 KiB", "the address is the device's own"),
         (Fault("hang", seconds=600), r"/info gave no complete answer in [\d.]+ s", "restart the device"),
     ],
     ids=["html", "garbage", "empty", "reset", "cut", "503", "redirect", "huge", "bomb", "hang"],

@@ -12,6 +12,7 @@ from line_protocol_parser import parse_line
 
 from logger.influx.line_protocol import encode
 from logger.model import Reading, Value
+from tests.sizes import examples
 
 TEXT = st.text(max_size=30)
 SHARP = st.text(alphabet="ab ,=\\\"'#\néø\t", max_size=12)  # what escaping is about
@@ -153,7 +154,7 @@ def test_half_a_surrogate_pair_does_not_stop_the_others() -> None:
     st.dictionaries(OURS, VALUE, min_size=1, max_size=4),
     st.integers(0, 2**32),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(1500), deadline=None)
 def test_whatever_is_encoded_reads_back_the_same(
     measurement: str, tags: dict[str, str], fields: dict[str, Value], time: int
 ) -> None:

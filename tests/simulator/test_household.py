@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from logger.simulator.household import Household, SiteState
 from logger.simulator.site_facts import Battery, Energy
 from tests.simulator.ask import NIGHT, NOON
+from tests.sizes import examples
 
 DAY = 86400.0
 SITE = Household(epoch=NOON - 40 * DAY)
@@ -29,7 +30,7 @@ def powers(state: SiteState) -> tuple[float, ...]:
     return (state.production_w, state.house_w, state.import_w, state.export_w, state.charge_w, state.discharge_w)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(times, st.floats(0, 3 * DAY))
 def test_energy_is_conserved_between_any_two_moments(start: float, span_s: float) -> None:
     flown = SITE.energy(start, start + span_s)
@@ -37,7 +38,7 @@ def test_energy_is_conserved_between_any_two_moments(start: float, span_s: float
     assert all(part >= -1e-6 for part in astuple(flown))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(times)
 def test_powers_balance_and_none_is_negative(now: float) -> None:
     state = SITE.at(now)
