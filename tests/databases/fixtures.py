@@ -50,10 +50,14 @@ def victoria_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve
 
 
 @pytest.fixture
-def influx1(influx1_session: Influx1) -> Influx1:
-    """A running InfluxDB 1.x without authentication."""
+def influx1(influx1_session: Influx1) -> Iterator[Influx1]:
+    """A running InfluxDB 1.x without authentication; what a test made in it goes, because open shards cost time."""
     _again(influx1_session)
-    return influx1_session
+    before = influx1_session.databases()
+    yield influx1_session
+    if influx1_session.running:
+        for name in influx1_session.databases() - before:
+            influx1_session.drop(name)
 
 
 @pytest.fixture

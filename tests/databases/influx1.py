@@ -122,6 +122,14 @@ bind-address = "127.0.0.1:0"
                 f"REPLICATION 1{'' if policy else ' DEFAULT'}"
             )
 
+    def databases(self) -> set[str]:
+        """The names of its databases."""
+        (found,) = self.query("SHOW DATABASES")
+        assert isinstance(found, dict)
+        rows = found.get("values", [])
+        assert isinstance(rows, list)
+        return {str(name) for row in rows if isinstance(row, list) for name in row}
+
     def drop(self, bucket: str) -> None:
         database, _, policy = bucket.partition("/")
         self.query(f'DROP RETENTION POLICY "{policy}" ON "{database}"' if policy else f'DROP DATABASE "{database}"')
