@@ -245,8 +245,8 @@ def _sane(kept: httpx.Cookies) -> bool:
 def _share_of(bound: asyncio.Timeout) -> float | None:
     """Return the seconds that connecting and the TLS handshake may take together; None without a limit.
 
-    The seconds are fewer than those left for the whole request. So a connection that cannot be made fails first, and
-    the error can say that no connection was made.
+    This is less than the time that is left for the whole request. So a connection that cannot be made fails first,
+    and the error can say that no connection was made.
     """
     when = bound.when()
     return None if when is None else max(0.001, 0.9 * (when - asyncio.get_running_loop().time()))

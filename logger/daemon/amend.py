@@ -95,7 +95,10 @@ class StateApi:
         return len(events)
 
     async def put_hours(self, gateway: str, hours: Hours) -> int:
-        """Store points of past hours. Return their number. In InfluxDB they replace points of the same hours."""
+        """Store points of past hours. Return their number.
+
+        In InfluxDB each point replaces the earlier point of the same hour.
+        """
         newest = max(hour.time for hour in hours)
         await self._store.call(Store.put, Commit(gateway, newest, pack(hours)))
         self._on_change()

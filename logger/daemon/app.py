@@ -123,7 +123,7 @@ async def open_recorder(
 def _stop_on_signals() -> Iterator[asyncio.Event]:
     """Yield an event that the first SIGTERM or SIGINT sets. A second signal ends the process immediately.
 
-    The signals are handled already before the store is open. A container's first process would otherwise ignore them.
+    The signals are handled before the store is open, because a container's first process ignores unhandled signals.
     """
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()

@@ -185,8 +185,8 @@ class Poller:
     ) -> EndpointState | None:
         """Return the next due endpoint of a lane; None if no endpoint is left. `asked`: the paths already requested.
 
-        Silent endpoints come last. Endpoints that refused the credentials come before them, and all other endpoints
-        come first. If an endpoint refuses the credentials, no further endpoint of its lane is requested at this tick.
+        Silent endpoints come last, after the endpoints that refused the credentials. All other endpoints come first.
+        If an endpoint refuses the credentials, no further endpoint of its lane is requested at this tick.
         """
         quiet = self._zone.is_quiet(self._clock.time())
         due = [

@@ -25,7 +25,7 @@ from logger.store.store import Store
 from logger.store.thread import StoreCalls
 
 WINDOW_S: Final = 8 * 86400
-"""The points that were delivered in the last eight days (in seconds) are sent again.
+"""Eight days in seconds. Points that were delivered in the last eight days are sent again.
 
 InfluxDB may lose points until it begins a new shard of its data, by default after a week. The eighth day covers
 points that were delivered late.

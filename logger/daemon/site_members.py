@@ -116,7 +116,7 @@ class SiteShare:
     def add_sums(self, tick: int, result: TickResult) -> TickResult:
         """Add the site's points and day rows to the result of one gateway's tick. Return the new result.
 
-        The points are those that are complete now. The day rows are those that changed and are not stored yet.
+        Add only points that are complete now, and day rows that changed and are not stored yet.
         """
         if self.members is None:
             return result

@@ -64,8 +64,8 @@ def fold_days(state: EnergyState, days: Sequence[Day]) -> Mapping[str, Period]:
 def empty_months(state: EnergyState, dates: Collection[str]) -> EnergyState:
     """Set the sums of the months of these dates to zero.
 
-    The state now stores these days as single days. If the sums also contained them, they would count twice. Later
-    `restore_periods` computes the sums of the months again, without the days that are stored as single days.
+    The state now stores these days as single days. If the sums also contained the days, the days would count twice.
+    Later `restore_periods` computes the sums of the months again, without the days that are stored as single days.
     """
     months = {keys_of(day)[0] for day in dates}
     periods = {key: Period(p.start, p.tags) if key in months else p for key, p in state.periods.items()}

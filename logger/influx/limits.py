@@ -19,7 +19,7 @@ _OF_ONE_LINE: Final = re.compile(r"\b(line|key|entry|string|value)s? (size|lengt
 _LASTING: Final = re.compile(
     r"max-(series|values)|cardinality|databases|tables|columns|\bplan\b|\borg|namespace|service limit|limited_", re.I
 )
-"""Words for a limit that lasts until a person changes it, even if the status is that of a server fault (5xx)."""
+"""Words for a limit that lasts until a person changes it, even if the status means a server fault (5xx)."""
 _PASSING: Final = re.compile(r"memory|concurren|\brate\b", re.I)
 """Words in an answer about a limit that a busy server or proxy reaches for a short time, until the load falls."""
 _USAGE: Final = "click your organisation's name at the top of InfluxDB Cloud, then Usage"

@@ -48,7 +48,7 @@ def _collect(values: list[float], value: Value | None) -> None:
 def _span_of_best(values: Mapping[str, list[float]]) -> tuple[float, float] | None:
     """Return the least and the greatest value of one meter; None if no meter has a value.
 
-    The meter is the first one of `_METERS` that has values. If none of them has values, it is any other meter.
+    The meter is the first meter in `_METERS` that has values, else any other meter that has values.
     """
     for meter in (*_METERS, *values):
         if found := values.get(meter):

@@ -90,7 +90,7 @@ class Extraction:
         return found
 
     def sources(self) -> Sources:
-        """Return the sources, including those chosen during this extraction."""
+        """Return the sources, including the sources that this extraction chose."""
         return replace(self._before, fields=self._fields, counters=self._counters)
 
     # --- the site -----------------------------------------------------------------------------------------------

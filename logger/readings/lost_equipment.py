@@ -48,7 +48,7 @@ def has_lost_batteries(equipment: Equipment, view: View) -> bool:
 
 
 def leave_out_batteries(totals: Mapping[str, Value], read_from: ReadFrom) -> dict[str, Value]:
-    """Return the totals without the fields about batteries, except those that the storage meter gives."""
+    """Return the totals. Leave out the fields about batteries, unless the storage meter gives them."""
     by_meter = {name for name, (rowset, _) in read_from.items() if rowset.name == _BY_METER}
     return {name: value for name, value in totals.items() if not name.startswith("batter") or name in by_meter}
 

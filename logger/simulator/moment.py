@@ -70,7 +70,7 @@ class Moment:
         return int(self.site.start) - 400 * 86400
 
     def database(self) -> DatabaseFigures:
-        """Return the figures in the interval database: they belong to the time of its last renewal."""
+        """Return the figures in the interval database, as they were when the database was last renewed."""
         at = max(self.now // self.generation.refresh_s * self.generation.refresh_s, self.site.start)
         midnight = self.site.midnight(at)
         return DatabaseFigures(

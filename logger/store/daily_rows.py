@@ -91,7 +91,7 @@ def ack(connection: sqlite3.Connection, lease: Lease, refused_lines: int) -> Non
 
 
 def replay(connection: sqlite3.Connection, since: int, after: int, limit: int) -> tuple[int, int | None]:
-    """Mark up to `limit` rows as waiting to be sent. Only rows with ids greater than `after` are marked.
+    """Mark at most `limit` rows as waiting to be sent. Only rows with ids greater than `after` are marked.
 
     Rows of days that had ended in every time zone before `since` (unix seconds) are left out. Returns the number of
     marked rows, and the last id, from which to continue (None at the end).

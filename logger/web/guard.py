@@ -168,7 +168,7 @@ _HEADERS: Final = [(name.encode(), value.encode()) for name, value in HEADERS.it
 def _read_headers(raw: Iterable[tuple[bytes, bytes]]) -> Mapping[str, str]:
     """Return the headers of a request.
 
-    If a header occurs several times, its values are joined, so that all of them are checked.
+    If a header occurs several times, its values are joined, so that all values are checked.
     """
     found: dict[str, str] = {}
     for name, value in raw:
