@@ -105,7 +105,7 @@ class StateApi:
         return len(hours)
 
     async def restore_past(self, gateway: str, parts: dict[str, str]) -> int:
-        """Put the days of an earlier state, given as `parts`, before the days of the present state.
+        """Put the days of an earlier state (`parts`) before the days of the present state.
 
         Return the number of rows that were made.
         """

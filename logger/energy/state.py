@@ -221,7 +221,7 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The lifetime energy of a quantity that is a sum of several counters, and its energy on the `day`.
+    """Two energies of a quantity that is a sum of several counters: its lifetime energy, and its energy on the `day`.
 
     If the quantity can only rise, both are the highest figures since this mark began. `at`: the last tick at which
     all counters had moved. `of`: the names of the counters. `short_at`: the last tick at which the counters gave a

@@ -33,13 +33,13 @@ each minute does not wake up only for this check, and the broker never waits lon
 or a ping.
 """
 _PATIENCE_S: Final = 10.0
-"""Greatest number of seconds to wait for the broker while it receives nothing."""
+"""If the broker does not react for this many seconds, waiting for the broker ends with an error."""
 _AT_MOST_ONCE: Final = 0
 _AT_LEAST_ONCE: Final = 1
 
 
 class BrokerLink:
-    """One connection to the broker, which is used once.
+    """One connection to the broker. The connection is used only once.
 
     `answer`: the broker's answer to the sign-in, None before the answer. `is_lost`: True after the connection was
     lost.

@@ -54,7 +54,7 @@ def leave_out_batteries(totals: Mapping[str, Value], read_from: ReadFrom) -> dic
 
 
 def keep_wiring(tick: Tick) -> Tick:
-    """Return the tick as it is used while the batteries are missing from the documents.
+    """Return the tick with the changes that are needed while the batteries are missing from the documents.
 
     The number of batteries becomes unknown, so that the site's wiring does not change. The counters `charged` and
     `discharged` are left out unless a meter measures them.

@@ -61,8 +61,8 @@ class SiteFacts:
     The first document takes about 0.4 ms for each day since the beginning, because the energies of all these days are
     computed.
 
-    `second_system`: the part of the production that comes from inverters of another make, which no CT measures. These
-    inverters feed in on the house's side of the net CT. `sun_phase`: the only phase with production; 0 if the
+    `second_system`: the part of the production that no CT measures, because it comes from inverters of another make.
+    These inverters feed in on the house's side of the net CT. `sun_phase`: the only phase with production; 0 if the
     production is equal on all phases.
     """
 

@@ -105,7 +105,7 @@ def find_holder_socket(folder: Path) -> Path | None:
 
 
 def prepare(folder: Path) -> None:
-    """Make `folder` if it is missing, readable only by its owner. Raises StateError if `folder` cannot be written."""
+    """Make `folder`, for its owner only, if it is missing. Raises StateError if `folder` cannot be written."""
     try:
         if not folder.exists():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

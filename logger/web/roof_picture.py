@@ -9,7 +9,10 @@ from logger.web.markup import Markup, el, join
 from logger.web.wording import NONE, Wording
 
 _BOUNDS: Final = (0.6, 0.75, 0.85, 0.92, 0.97, 1.03)
-"""The ratios of an inverter's energy to its group's median at which the colour changes, in ascending order."""
+"""The ratios at which the colour changes, in ascending order.
+
+A ratio is an inverter's energy divided by the median energy of the inverter's group.
+"""
 _MOST: Final = 30
 """The greatest number of columns, and of rows, in a grid of the style sheet."""
 _FRESH_S: Final = 3600
