@@ -243,7 +243,7 @@ def _sane(kept: httpx.Cookies) -> bool:
 
 
 def _share_of(bound: asyncio.Timeout) -> float | None:
-    """Return the seconds that connecting and the TLS handshake may take together; None without a limit.
+    """Return the seconds that connecting and the TLS handshake may take together; None if there is no limit.
 
     This is less than the time that is left for the whole request. So a connection that cannot be made fails first,
     and the error can say that no connection was made.

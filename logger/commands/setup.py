@@ -211,7 +211,7 @@ async def _set_up(
 async def await_server(target: Target, given: list[SignIn], clock: Clock, wait_s: float) -> Server:
     """Detect the server. While no server answers, try again each second, for at most `wait_s` seconds.
 
-    Raises the errors of `detect_server`.
+    For `given` and the errors see `detect_server`.
     """
     end = clock.monotonic() + wait_s
     while True:

@@ -204,7 +204,7 @@ def replace_days(live: EnergyState, past: EnergyState, dates: Collection[str]) -
 def list_rows(state: EnergyState, dates: Iterable[str]) -> list[DayRow]:
     """Make the rows of the given dates.
 
-    A date gets no row if the state has no such day, or if the day has no length.
+    A date gets no row if the state has no such day, or if the day has no length. A row without an energy is left out.
     """
     days = {day.date: day for day in state.days}
     rows = [

@@ -95,7 +95,7 @@ class Connector:
     async def _connect_by_tls(self, base: str) -> Connection:
         """Connect over https, and check the certificate as LOGGER_TLS requires.
 
-        Raises CertificateError if the certificate is not accepted.
+        `base`: the gateway's https URL without a path. Raises CertificateError if the certificate is not accepted.
         """
         mode, host = self._access.tls, self._access.host
         if mode == "verify":

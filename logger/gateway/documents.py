@@ -190,7 +190,10 @@ def read_info(answer: Answer, host: str, received_at: float) -> GatewayInfo:
 
 
 def _not_a_gateway(host: str, found: str, text: str) -> NotAGatewayError:
-    """Return the error for an address at which something other than a gateway answers."""
+    """Return the error for an address at which something other than a gateway answers.
+
+    `found`: what `/info` gave instead, such as a status. `text`: the text of the answer.
+    """
     return NotAGatewayError(
         f"{host} is not an Enphase gateway: /info gave {found}{_quote(text)}",
         "check ENPHASE_GATEWAY; the gateway's own page at this address shows its serial number.",

@@ -46,7 +46,10 @@ class Trust:
         return new
 
     async def pin_successor(self, base: str, old: Pin) -> Pin | None:
-        """Pin the gateway's renewed certificate if mode `pin` accepts it without a person. Otherwise return None."""
+        """Pin the gateway's renewed certificate in place of the pin `old`, and return the new pin.
+
+        Return None if mode `pin` does not accept the certificate without a person.
+        """
         if self._access.tls != "pin" or not pins.may_rotate(old, self._access.host, self._clock.time()):
             return None
         try:

@@ -32,7 +32,7 @@ _DATABASES: Final = TypeAdapter(list[dict[str, JsonValue]])
 
 @dataclass(frozen=True, slots=True)
 class _Retention:
-    """A database, and for how many nanoseconds it keeps data; None without a limit."""
+    """A database, and the number of nanoseconds for which it keeps data; None if it keeps data for ever."""
 
     database_name: str
     retention_period_ns: int | None = None

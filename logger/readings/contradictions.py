@@ -240,7 +240,7 @@ def _describe_today(energy: EnergyState) -> SiteWarning:
 
 
 def _suggest_causes(short: Shortfall, view: View) -> Iterator[str]:
-    """Yield the possible causes of a negative power of the house, in words, the most likely cause first."""
+    """Yield the possible causes of a negative power of the house (`short`), in words, the most likely cause first."""
     production = short.of.get(PRODUCTION_W, 0.0)
     if NET_W not in short.of:
         yield "the consumption CT is reversed"

@@ -32,7 +32,7 @@ _FEWEST: Final = 20
 _APART: Final = 0.2
 _SUNNY_W: Final = 200.0
 _SUNNY_SHARE: Final = 0.1
-"""The sun counts as shining if the production is at least this share of all inverters' greatest power together."""
+"""The sun counts as shining if the production is at least this share of the greatest power of all inverters."""
 _NOTHING: Final = 0.05
 """A CT that shows less than this share of the inverters' power counts as measuring nothing."""
 _ALIKE: Final = 0.1
@@ -58,7 +58,7 @@ class CtSample:
 
 
 def take_sample(at: int, totals: Mapping[str, Value], read_from: ReadFrom, view: View) -> CtSample | None:
-    """Take a sample at a tick; None without a production CT, or if no new list of inverters arrived."""
+    """Take a sample at a tick; None if no production CT gives the power, or if no list of inverters is new."""
     watts, source = totals.get(PRODUCTION_W), read_from.get(PRODUCTION_W)
     if not isinstance(watts, float) or source is None or source[0].name not in _BY_CT:
         return None

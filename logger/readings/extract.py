@@ -228,7 +228,7 @@ def _by_identity(rowset: Rowset, rows: Sequence[Row], duplicates: set[str]) -> d
 def _list_devices(measurement: Measurement, named: _Named) -> list[Identity]:
     """List the devices that exist.
 
-    The rowsets of a measurement are in groups. From each group come the devices of its first rowset with devices.
+    The rowsets of a measurement are in groups. In each group, the first rowset that has devices gives the devices.
     """
     identities: dict[Identity, None] = {}
     for group in measurement.listed_by or tuple((rowset,) for rowset in measurement.rowsets):

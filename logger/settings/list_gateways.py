@@ -45,7 +45,7 @@ def list_gateways(settings: Settings, inputs: Inputs) -> tuple[Settings, ...] | 
 
 
 def _apply_entry(settings: Settings, entry: GatewayEntry) -> Settings:
-    """Return the settings of one gateway: the common settings, changed by its table."""
+    """Return the settings of one gateway: the common settings, changed by the gateway's table."""
     values = {**entry.values, **{name: SecretStr(secret) for name, secret in entry.secrets.items()}}
     changed: dict[type[Group], dict[str, object]] = {Enphase: {"serial": ""}, RecorderSettings: {}}
     for group, found in changed.items():

@@ -131,7 +131,8 @@ def inspect_settings(
 ) -> tuple[Settings, tuple[Problem, ...]]:
     """Read and check every setting. Return the settings, and all problems.
 
-    A wrong value is replaced by its default.
+    A wrong value is replaced by its default. `environ`: the variables to read in place of the environment. `require`:
+    the variables that must be set. `further`: a function that finds more problems.
     """
     inputs = Inputs(read_variables() if environ is None else environ, env_file)
     _read_env_file(inputs)

@@ -197,7 +197,10 @@ class Store:
         self._mark(mark)
 
     def _mark(self, mark: Callable[[sqlite3.Connection, bool], None]) -> None:
-        """Mark rows as delivered. If the disk has no space for the marks, delete the delivered rows."""
+        """Mark rows as delivered. If the disk has no space for the marks, delete the delivered rows.
+
+        `mark`: writes the marks, or deletes the rows if its second argument is False.
+        """
         try:
             self._file.write(mark, True)
         except StoreFullError:

@@ -62,7 +62,7 @@ def parse_prices(text: str) -> tuple[dict[int, tuple[float, float | None]], list
     """Parse the lines of one price file. Return (buy, sell) by unix time, and the problems with their line numbers.
 
     The first line may be a header. With a wrong header no line is used. A last line without a newline is left out,
-    because it is still being written. If two lines give a price for one time, the later line applies.
+    because it is still being written. If two lines give a price for the same time, the later line applies.
     """
     found: dict[int, tuple[float, float | None]] = {}
     problems: list[str] = []

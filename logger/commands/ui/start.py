@@ -39,7 +39,8 @@ def inspect(
 ) -> tuple[Settings, tuple[Problem, ...]]:
     """Load the settings. Return the settings, with defaults in place of wrong values, and every problem.
 
-    Prints a note if the settings are read from the file of the installed service.
+    For `require` and `further` see `begin`. Prints a note if the settings are read from the file of the installed
+    service.
     """
     if env_file == places.INSTALLED:
         click.echo(f"settings: {env_file}", err=True)
