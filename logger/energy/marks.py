@@ -144,9 +144,9 @@ def _is_coarse(source: Source | None) -> bool:
 
 
 def _has_moved(name: str, counter: Counter, tick: Tick, since: int) -> bool:
-    """Return True if a counter has risen since the tick `since`, or if no energy can flow through it now.
+    """Return True if a counter has risen since the tick `since`, or would have risen if energy had flowed.
 
-    No energy can flow if the counter has not risen for `resolution_s` of its source (0 for most meters).
+    A counter rises at most `resolution_s` seconds (see `Source`) after the energy has flowed.
     """
     resolution_s = tick.sources.get(name, Source()).resolution_s
     return not resolution_s or counter.rose_at > since or tick.at - counter.rose_at >= resolution_s
