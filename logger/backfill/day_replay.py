@@ -189,9 +189,9 @@ class DayReplay:
 
 
 def _restore_site_tags(readings: Sequence[Reading], tags: RowTags) -> list[Reading]:
-    """Return the rows of a day with the tags of the rows that were first written for the day.
+    """Give the replayed rows of a day the tags of the day's stored rows. `tags`: the tags of these stored rows.
 
-    A price band that no longer exists gets zeros.
+    If a price band has a stored row and no replayed row, add a row of zeros for this band.
     """
     found = []
     for reading in readings:

@@ -127,7 +127,7 @@ def _keep_earlier(file: NewFile, now: float) -> NewFile | None:
 def _move_into(folder: Path, place: Path, names: list[str], now: float) -> list[Path]:
     """Move the extracted files into the state folder, the store last.
 
-    An earlier store is kept under a new name. Return its new path; an empty list without an earlier store.
+    An earlier store is kept under a new name. Return the path of the kept store; an empty list if no store is kept.
     """
     for name in names:
         new = folder / (name if name != FILE else f".{FILE}.restored")

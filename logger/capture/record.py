@@ -1,7 +1,8 @@
 """Records a gateway once: requests every known path, and writes the anonymised answers into a folder.
 
-The folder has a file for each answer's body, `manifest.json` and `unknown-keys.txt`. The manifest gives the file,
-status, content type and seconds of each path's answer. `unknown-keys.txt` lists the keys from which no field is read.
+The folder has a file for each answer's body, `manifest.json` and `unknown-keys.txt`. For each path, the
+manifest gives the answer's file, status and content type, and the seconds that the gateway took to answer.
+`unknown-keys.txt` lists the keys from which no field is read.
 """
 
 from __future__ import annotations

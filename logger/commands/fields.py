@@ -82,7 +82,7 @@ def _describe_way(one: Explained, found: one_poll.Poll, bucket: str) -> list[str
     if (used := one.source) is not None:
         text += _describe_source(used, found)
     elif f.made_of:
-        text.append(f"made of    {f.made_of}")
+        text.append(f"from       {f.made_of}")
     text += _describe_writing(one, bucket)
     if one.candidates:
         text += ["", "sources in order:", *_describe_candidates(one.candidates)]

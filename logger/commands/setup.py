@@ -135,11 +135,11 @@ def command(
 ) -> None:
     """Make on InfluxDB: buckets, a token that may only write, and a token that may only read.
 
-    On 2.x, it also makes the organisation, and the first user of a new server. On 1.x, it makes databases with
-    retention policies instead of buckets, and users instead of tokens. On 3.x, it makes only databases. It needs
-    INFLUXDB_URL, and on 2.x INFLUXDB_ORG. It also needs an administrator, unless the server accepts everybody. A
-    second run only adds what is missing, and corrects what is wrong. It replaces a working token of Grafana only if
-    --read-token-file names a file without this token.
+    On 2.x, this command also makes the organisation, and the first user of a new server. On 1.x, it makes databases
+    with retention policies instead of buckets, and users instead of tokens. On 3.x, it makes only databases. The
+    command needs INFLUXDB_URL, and on 2.x INFLUXDB_ORG. It also needs an administrator, unless the server accepts
+    everybody. A second run only adds what is missing, and corrects what is wrong. A working token of Grafana is
+    replaced only if --read-token-file names a file without this token.
     """
     configured = begin(env_file, require=["INFLUXDB_URL"])
     handovers: dict[Purpose, Handover] = {

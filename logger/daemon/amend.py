@@ -138,7 +138,7 @@ class StateApi:
         """Compute again the sums of the months that contain these days.
 
         Make the rows of these months and of their years. Return the number of these rows. `days`: ISO date → the sums
-        of that day. If the store has a row of a day, the row's figures are used.
+        of that day. If the store has a row of a day, this row's figures are used instead.
         """
         begin, end = (f"{day[:-2]}{place}" for day, place in ((min(days), "01"), (max(days), "31")))
         stored = await self._store.call(Store.read_rows, gateway, "envoy_day", begin, end)

@@ -75,7 +75,7 @@ class TokenSession:
         return answer
 
     async def _recover(self, connection: Connection, endpoint: Endpoint) -> tuple[Answer, Token]:
-        """Find the cause of a 401. Return the final answer and the token of that answer."""
+        """Find the cause of a 401. Return the final answer, and the token that was sent to get this answer."""
         answer, token = await self._get_anew(connection, endpoint)  # the other lane may have renewed the token
         if answer.status != 401:
             return answer, token

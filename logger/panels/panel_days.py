@@ -205,7 +205,7 @@ def _split_by_day(rise: Increment, power_w: float, interval_s: int, zone: str) -
 
     The energy of the report's own interval follows from the report's power, and belongs to the day of the report. All
     other energy of the rise flowed at an unknown time between the previous report and this interval. If midnight lies
-    between them, this other energy is split in proportion to time and marked as estimated.
+    in that time, the other energy is split in proportion to time, and marked as estimated.
     """
     own_s = min(interval_s or rise.until - rise.since, rise.until - rise.since)
     explained = min(rise.wh, power_w * own_s / 3600 + 1.0)

@@ -13,11 +13,11 @@ _MONEY: Final = (
     Field("currency", "The currency of `cost`, `income` and `saved`. Absent if the amounts have several currencies.",
         kind="string", made_of="the tariff file"),
     Field("cost", "The cost of the import, with tiers and standing charge.",
-          made_of="the tariff's price at each tick"),
-    Field("income", "The income from the export.", made_of="the tariff's price at each tick"),
+          made_of="the energy and the tariff's price at each tick"),
+    Field("income", "The income from the export.", made_of="the energy and the tariff's price at each tick"),
     Field("saved",
           "The cost that the house would have without sun and battery, minus the actual cost, plus the income.",
-        made_of="the tariff's price at each tick"),
+        made_of="the energy and the tariff's price at each tick"),
 )
 """The fields for money, in the tariff's currency; absent without a tariff file."""
 

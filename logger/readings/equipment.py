@@ -61,7 +61,8 @@ def notice_equipment(equipment: Equipment, snapshot: Snapshot) -> tuple[Equipmen
     """Update the equipment from the snapshot. Return the equipment, and True if sources must be chosen again.
 
     Changed firmware is confirmed immediately. Changed hardware is confirmed after it has been listed for half an
-    hour, so neither one odd answer nor the empty lists of a gateway that starts with new firmware have an effect.
+    hour. So a single odd answer has no effect. The empty lists of a gateway that starts with new firmware have no
+    effect either.
     """
     known, doubted = equipment.known, equipment.doubted
     seen = _list_installed(snapshot)

@@ -42,8 +42,8 @@ _HEAD: Final = """\
 
 This page lists every field. The page is made from the table in `logger/readings/table.py`; `envoy-logger fields` \
 prints the same table. If a field has several sources, the recorder tries them in the given order. A later source is \
-used only if the gateway surely lacks all earlier sources. A line that begins with `=` states how the value is \
-computed if no source gives the value. If a value is missing or implausible, the field is left out.
+used only if the gateway surely lacks all earlier sources. A line that begins with `from:` states from what \
+the value is computed if no source gives the value. If a value is missing or implausible, the field is left out.
 
 Points of one gateway have the tag `gateway` (the gateway's serial number), and the tag `site` if you name the site. \
 Points of a site of several gateways (`envoy_site`, `envoy_site_day`) have only the tag `site`. Points of \
@@ -64,7 +64,7 @@ def sources_of(field: Field) -> list[str]:
     For a field that can be computed, the last entry states how the field is computed.
     """
     found = [f"{key.rowset.where}: {key.name}" for key in field.keys]
-    return [*found, f"= {field.made_of}"] if field.made_of else found
+    return [*found, f"from: {field.made_of}"] if field.made_of else found
 
 
 def find(name: str) -> list[tuple[Measurement, Field]]:

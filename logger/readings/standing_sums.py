@@ -56,9 +56,9 @@ class Roof:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The figures of a gateway's sum at their last change: power in W, and lifetime energy in Wh.
+    """One of the gateway's sums over the inverters: power in W, and lifetime energy in Wh.
 
-    `since`: the time of this change. `roof_w`: the power of the roof at this time, in W.
+    `since`: the time at which the sum last changed. `roof_w`: the power of the roof at this time, in W.
     """
 
     watts: float

@@ -189,7 +189,7 @@ class RecorderSettings(Group):
         None,
         gt=0,
         allow_inf_nan=False,
-        description="The greatest power of the site, in W; faster increases of a counter are "
+        description="The greatest power of the site, in W. A counter that rises faster is "
         "not believed at first. Empty: 25 kW for each phase (three phases if their number is unknown), or 500 W "
         "for each inverter if that is more.",
     )

@@ -1,7 +1,7 @@
 """Define the sources of settings: environment, `.env`, secret files, folders of secret files.
 
-The sources of pydantic-settings are not used. They also read names in small letters, replace `$` in `.env`, stop at
-the first unreadable file, and do not record the origin of a value.
+The sources of pydantic-settings are not used, because they accept names in small letters, replace `$` in `.env`, stop
+at the first unreadable file, and do not record the origin of a value.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ def read_sent(connection: sqlite3.Connection, since: int, after: int, max_lines:
 
 
 def read(connection: sqlite3.Connection, gateway: str, since_day: str) -> list[DailyRow]:
-    """Read the current rows of a gateway from `since_day` on, in the order of their days."""
+    """Read a gateway's current rows of the day `since_day` and of all later days, in the order of their days."""
     return [
         DailyRow(m, s, d, line, bool(final))
         for m, s, d, stored, final in connection.execute(

@@ -119,7 +119,7 @@ class Store:
         return self._file.read(state_rows.read_recent, gateway, since)
 
     def read_daily(self, gateway: str, since_day: str) -> list[DailyRow]:
-        """Read the current daily rows of a gateway from `since_day` on."""
+        """Read a gateway's current daily rows of the day `since_day` and of all later days."""
         return self._file.read(daily_rows.read, gateway, since_day)
 
     def read_rows(self, gateway: str, measurement: str, since_day: str, until_day: str) -> list[DailyRow]:

@@ -52,7 +52,7 @@ class Prices:
         return any(period.tiers for period in self.tariff.periods)
 
     def list_slots(self, since: int, until: int, zone: str) -> Iterator[Slot]:
-        """Yield the time spans with one price between two unix times, in order. Omit times without a tariff."""
+        """Cut the time from `since` to `until` into spans of one price each. Omit times without a tariff."""
         day = datetime.fromtimestamp(since, UTC).astimezone(ZoneInfo(zone)).date()
         while first_instant(day.isoformat(), zone) < until:
             period = self.tariff.period_on(day)

@@ -123,7 +123,7 @@ async def answer_events(question: Question) -> Json:
 
 
 async def answer_status(question: Question) -> Json:
-    """Answer with the recorder's own state, without serials of gateways and the other keys of `_SECRETIVE`."""
+    """Answer with the recorder's own state. Leave out the keys of `_SECRETIVE`, such as the serials of gateways."""
     figures = await question.recorder.store.call(Store.read_figures)
     return _without(mask_all(describe(question.recorder, figures, question.clock)), _SECRETIVE)
 

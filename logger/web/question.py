@@ -15,7 +15,7 @@ from logger.web.shown_sites import ShownSite
 
 
 class QuestionError(EnvoyLoggerError):
-    """A request to the API that makes no sense."""
+    """The request to the API makes no sense."""
 
 
 @dataclass(frozen=True, slots=True)

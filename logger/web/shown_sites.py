@@ -114,7 +114,7 @@ class ShownSite:
         return None
 
     async def read_curve(self) -> list[tuple[int, dict[str, float]]]:
-        """Return the recent figures of each tick of today, oldest first."""
+        """Return the points of today's curve: tick and values of each, oldest first."""
         serial, scope = await self.find_serial(), await self.make_scope()
         return await self.store.call(Store.read_recent, serial, scope.since) if serial else []
 

@@ -22,7 +22,10 @@ def data_devices(view: View, kind: str) -> Rows:
 
 @lru_cache(maxsize=8)
 def _list_reports(document: Document, kind: str) -> Rows:
-    """List active devices of one kind with a last reading. The result is cached, because it is often needed."""
+    """List the active devices of one kind that have a last reading.
+
+    The result is cached, because a tick needs the same rows many times.
+    """
     data = _read_whole(document)
     if not data:
         return data
@@ -36,7 +39,10 @@ def _list_reports(document: Document, kind: str) -> Rows:
 
 
 def _read_whole(document: Found[Document]) -> Rows:
-    """Return device data as a single row; ABSENT if it is empty, as on a gateway without device data (Q-C14)."""
+    """Return device data as a single row; ABSENT if the document is empty.
+
+    A gateway without device data gives an empty document (Q-C14).
+    """
     is_empty = not isinstance(document, Missing) and document.body in ([], {})
     return ABSENT if is_empty else whole_of(document)
 
@@ -70,13 +76,13 @@ def is_data_cut(view: View) -> bool:
 def device_data_inverters(view: View) -> Rows:
     """Select the active inverters of the newest device data, fresh or not.
 
-    Select no inverter if one can be missing from the document.
+    Select no inverter if the document may lack an inverter.
     """
     return select_data_inverters(view.find_fact(paths.DEVICE_DATA))
 
 
 def select_data_inverters(document: Found[Document]) -> Rows:
-    """Select the active inverters of one document of device data; none if an inverter can be missing from it."""
+    """Select the active inverters of one document of device data; none if the document may lack an inverter."""
     data = _read_whole(document)
     if not data:
         return data

@@ -170,7 +170,7 @@ def count_listed(view: View) -> int:
 
 
 def find_last_report(view: View) -> float | None:
-    """Return when an inverter last reported, in unix seconds of our clock; None if no report is known.
+    """Return the time of the newest report of any inverter, in unix seconds of our clock; None if no report is known.
 
     The documents need not be fresh. A report ahead of the gateway's clock counts as a report of the present time.
     """
