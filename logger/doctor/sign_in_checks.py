@@ -69,7 +69,10 @@ def _judge_token(access: Access, info: GatewayInfo, token: Token, now: float) ->
 def _explain_no_token(
     access: Access, info: GatewayInfo, error: EnvoyLoggerError, now: float, *, tried: bool
 ) -> CheckResult:
-    """Make the result for a missing token: why no token could be fetched, or that the recorder will sign in."""
+    """Make the result for a missing token: why no token could be fetched, or that the recorder will sign in.
+
+    `error`: the reason for the missing token. `tried`: whether this check tried to sign in.
+    """
     if tried or not access.has_account or isinstance(error, StateError):
         return fail(SIGN_IN, error)
     try:

@@ -49,8 +49,8 @@ class SiteMember:
 def sum_totals(site: str, tick: int, members: Sequence[SiteMember]) -> Reading:
     """Make the point of a site at a tick.
 
-    If a gateway did not answer, the point has no sums. It has only the numbers of gateways and the names of the
-    gateways that are missing.
+    If a gateway did not answer, the point has no sums. The point then has only the number of gateways, the number of
+    gateways that answered, and the names of the other gateways.
     """
     heard = [each for each in members if each.is_heard]
     missing = [each.name for each in members if not each.is_heard]

@@ -210,6 +210,7 @@ def _stood_wh(counter: Counter, bounds: Bounds) -> float:
 def _accept(counter: Counter, wh: float, tick: int, rollovers: int) -> Decision:
     """Accept a value that continues the counter. Confirm or reject the held values.
 
+    `rollovers`: how often the counter rolled over since its last accepted value.
     The held values are confirmed if nothing rolled over, and if the values never fall: from the last accepted value,
     through the held values, to the new value.
     """

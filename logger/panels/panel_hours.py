@@ -49,7 +49,7 @@ def close_hours(
 ) -> tuple[PanelState, list[Reading]]:
     """Make the points of the hours that later reports cannot change. Remove these hours from the state.
 
-    `until`: the present time in unix seconds.
+    `until`: the present time in unix seconds. `devices_s`: the seconds between two polls of the inverters.
     """
     wait_s = 2 * (state.interval_s + devices_s)
     points: list[Reading] = []

@@ -134,7 +134,8 @@ def describe_retention(seconds: int | None) -> str:
 def plan_retention(subject: str, has: int, asked: int | None, *, shorten: bool) -> tuple[Step, int | None]:
     """Decide whether to change a bucket's retention from `has` to `asked` seconds; 0 means without limit.
 
-    Return the step of `setup`, and the seconds to set. None means that the retention is not changed.
+    `subject`: the bucket in words. `shorten`: whether the retention may become shorter and so delete data. Return the
+    step of `setup`, and the seconds to set. None means that the retention is not changed.
     """
     if asked is None or asked == has:
         return Step("exists", subject, describe_retention(has)), None

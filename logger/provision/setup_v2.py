@@ -103,7 +103,8 @@ def _set_up_as(
 ) -> SetupResult:
     """Sign in, and create the items of the plan that InfluxDB lacks.
 
-    `made`: name → id of the buckets that were made together with the server's first user.
+    `made`: name → id of the buckets that were made together with the server's first user. `admin_token`: the token
+    of this first user; empty if the server had a user before.
     """
     sign_in = {"token": admin.token} if admin.token else {"username": admin.username, "password": admin.password}
     with V2Client(url, refuse, timeout_s=_TIMEOUT_S, org=plan.org, **sign_in) as client:

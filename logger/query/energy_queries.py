@@ -63,7 +63,10 @@ _POWERS: Final = (
 
 
 def _list_spans(points: Sequence[Point], label: str, title: str) -> AnswerTable:
-    """Make a table with a row for each of the `points`: for each day, month or year."""
+    """Make a table with a row for each of the `points`: for each day, month or year.
+
+    `label`: the tag or field with the day, month or year. `title`: the title of the column with this text.
+    """
     rows: list[tuple[Cell, ...]] = []
     every: list[list[float | None]] = []
     for point in points:

@@ -104,7 +104,10 @@ def read_stored(row: Row, view: View) -> float | None:
 
 
 def find_beyond(row: Row, stored_wh: float | None) -> str:
-    """Return a text if more energy is reported than the IQ Batteries can hold; empty if the energy fits."""
+    """Return a text if more energy is reported than the IQ Batteries can hold; empty if the energy fits.
+
+    `stored_wh`: the reported energy of the IQ Batteries.
+    """
     known = (row.number(key) for key in ("Enc_max_available_capacity", "Enc_commissioned_capacity"))
     most_wh = max((wh for wh in known if wh), default=0.0)
     is_beyond = stored_wh is not None and 0 < most_wh * _FULL < stored_wh

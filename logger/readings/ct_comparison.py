@@ -106,7 +106,10 @@ def compare_sources(samples: Sequence[CtSample], most_w: float | None, wiring: W
 
 
 def _judge_first(first: CtSample, sunny_w: float, wiring: Wiring) -> dict[str, SiteWarning]:
-    """Return a site warning if the production CT shows nothing while the sun shines."""
+    """Return a site warning if the production CT shows nothing while the sun shines.
+
+    `sunny_w`: the sun counts as shining if all inverters together produce at least this power in W.
+    """
     is_missing = first.inverters_w >= sunny_w and first.ct_w < _NOTHING * first.inverters_w
     return _describe("", first, wiring) if is_missing else {}
 

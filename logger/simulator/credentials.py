@@ -40,7 +40,10 @@ class TokenMaker:
         user: str = "owner",
         username: str = "owner@example.org",
     ) -> str:
-        """Sign a token for the gateway `serial`, valid from `now` (unix seconds) for `lifetime_s`."""
+        """Sign a token for the gateway `serial`, valid from `now` (unix seconds) for `lifetime_s`.
+
+        `user`: the kind of user, owner or installer. `username`: the e-mail address of the account.
+        """
         claims = {
             "aud": serial,
             "iss": "Entrez",

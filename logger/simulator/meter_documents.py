@@ -191,6 +191,6 @@ def _report(moment: Moment, flow: Flow, phases: int, volts: float) -> dict[str, 
 
 
 def _volts(moment: Moment, place: int) -> float:
-    """Return the voltage of a phase to neutral in V, with small variations."""
+    """Return the voltage of a phase to neutral in V, with small variations. `place`: the phase, counted from 0."""
     nominal = 120.0 if moment.site.phases == 2 else 231.0
     return nominal * (1 + 0.008 * math.sin(moment.now / 701 + 2.1 * place))

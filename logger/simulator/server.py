@@ -164,7 +164,10 @@ class Simulator:
         self.expire_sessions()
 
     def new_certificate(self, *, days: float = 365, age_days: float = 0) -> None:
-        """Renew the gateway's certificate. Open connections continue with the old certificate."""
+        """Renew the gateway's certificate. Open connections continue with the old certificate.
+
+        The new certificate is valid from `age_days` before now to `days` after now.
+        """
         self.use_certificate(
             make_certificate(self.model.serial, now=self._clock.time(), days=days, age_days=age_days)
         )

@@ -43,7 +43,7 @@ def _set(connection: sqlite3.Connection, gateway: str, row: DailyRow, *, is_news
 
 
 def lease(connection: sqlite3.Connection, max_lines: int) -> tuple[Lease | None, list[int]]:
-    """Lease the daily rows of one gateway that were not delivered yet, the oldest days first.
+    """Lease undelivered daily rows of one gateway, the oldest days first.
 
     Each row is one batch with tick 0. Return the lease, and the ids of the damaged rows.
     """

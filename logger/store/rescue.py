@@ -39,9 +39,9 @@ _EVER: Final = (
 
 
 def carry_over(connection: sqlite3.Connection, folder: Path) -> list[str]:
-    """Copy the readable rows of each damaged file that is not copied yet, the newest file first.
+    """Copy the readable rows of each damaged file, the newest file first.
 
-    Returns lines for the recorder's log.
+    A file that was copied before is left out. Returns lines for the recorder's log.
     """
     notes = []
     for path in sorted(damage.list_set_aside(folder), reverse=True):
@@ -83,7 +83,8 @@ def _open_damaged(path: Path) -> Iterator[sqlite3.Connection]:
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, columns: str, order: str) -> int:
     """Copy the readable rows of a table. Return the number of copied rows.
 
-    The rows are read forwards up to the damage, and then backwards from the last row.
+    The rows are read forwards up to the damage, and then backwards from the last row. `columns`: the columns to copy,
+    separated by commas. `order`: the order of the rows in SQL, with a gap for the direction.
     """
     marks = ", ".join("?" * (columns.count(",") + 1))
     count = 0

@@ -144,9 +144,8 @@ class Store:
         """Lease undelivered rows of a role: the rows of the newest tick, or the oldest rows; None if nothing waits.
 
         `after`: the `end` of an earlier lease that is not acknowledged yet; only rows after this end are leased. If
-        `after` is not given, the rows of a lease that is not acknowledged are leased again. Damaged rows are moved
-        to the refused lines. If the rows of many delivered leases are not marked delivered yet, these rows are marked
-        first.
+        `after` is not given, the rows of unacknowledged leases are leased again. Damaged rows are moved to the
+        refused lines. If the rows of many delivered leases are not marked delivered yet, these rows are marked first.
         """
         if self._pending.are_many():
             self._mark_pending()

@@ -131,7 +131,10 @@ class StoreFile:
     # -- limits and room ----------------------------------------------------------------------------------------
 
     def _make_room(self, *, may_drop: bool) -> Iterator[None]:
-        """Free some space at each step of the iterator, with the least valuable data first."""
+        """Free some space at each step of the iterator, with the least valuable data first.
+
+        `may_drop`: whether undelivered rows may be deleted if nothing else helps.
+        """
         at_cap = _is_near_cap(self._connection)
         if not at_cap and self.ballast.release():
             self.notes.append(

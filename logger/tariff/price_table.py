@@ -48,9 +48,9 @@ class PriceTable:
     def _end_of(self, place: int) -> int:
         """Return the end of a price in unix seconds: when the next price begins, or earlier if prices are missing.
 
-        A price lasts at most as long as the longer of its two neighbours, and at most an hour. Without neighbours it
-        lasts an hour. So the price of a quarter of an hour does not apply for longer if the following prices are
-        missing.
+        `place`: the index of the price in the table. A price lasts at most as long as the longer of its two
+        neighbours, and at most an hour. Without neighbours it lasts an hour. So the price of a quarter of an hour
+        does not apply for longer if the following prices are missing.
         """
         times = self.times[max(0, place - 1) : place + 3]
         steps = [after - before for before, after in pairwise(times) if before != self.times[place]]

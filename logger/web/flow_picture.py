@@ -104,7 +104,7 @@ def _describe(flow: Branch) -> str:
 def _draw_line(flow: Branch, greatest: float) -> Markup:
     """Draw the line from one branch to the middle of the picture.
 
-    Dots move along the line in the direction of the flow.
+    Dots move along the line in the direction of the flow. `greatest`: the greatest power of all branches, in W.
     """
     share = abs(flow.inward_w) / greatest if greatest else 0.0
     if abs(flow.inward_w) < _STILL_W:
@@ -120,7 +120,10 @@ def _draw_wire(kind: str) -> Markup:
 
 @cache
 def _frame_current(kind: str, way: str, speed: int) -> Frame:
-    """Draw a line with moving dots. The width of the line is written later."""
+    """Draw a line with moving dots. The width of the line is written later.
+
+    `way`: "in" for dots that move towards the middle of the picture, "out" for the other direction. `speed`: 1 to 4.
+    """
     dots = el("path", d=_find_path(kind), class_=f"current {kind} {way} s{speed}", stroke_width=GAP)
     return Frame(join(_draw_wire(kind), dots))
 
@@ -138,7 +141,10 @@ def _draw_node(flow: Branch) -> Markup:
 
 @cache
 def _frame_node(kind: str, lines: int) -> Frame:
-    """Draw the circle and the symbol of a branch. The texts of the branch are written later."""
+    """Draw the circle and the symbol of a branch. The texts of the branch are written later.
+
+    `lines`: the number of these texts.
+    """
     x, y = _PLACES[kind]
     texts = zip(("watts", "name", "note")[:lines], (6, 25, 42), strict=False)
     return Frame(

@@ -11,7 +11,7 @@ from logger.readings.rows import ABSENT, UNKNOWN, Found, Missing, Row, Rows, Vie
 
 
 def inventory_of(document: Found[Document], kind: str, *, counting: bool = False) -> Rows:
-    """Select devices of one kind that are not deleted.
+    """Select the devices of one kind, except deleted devices.
 
     `counting`: return UNKNOWN if the inventory does not show for each device whether the device is deleted.
     """
