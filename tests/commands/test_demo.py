@@ -21,14 +21,17 @@ from tests.endtoend.points import as_points, stored
 from tests.endtoend.recorder import environment
 from tests.waiting import LONGEST_S, wait_until
 
+SHORT = "tests.commands.short_demo"
+"""The demo without most of its invented past, which costs seconds."""
+
 
 @contextlib.contextmanager
 def demo(
-    home: Path, *, program: str = "logger", terminal: bool = False, settings: Mapping[str, str] | None = None
+    home: Path, *, module: str, terminal: bool = False, settings: Mapping[str, str] | None = None
 ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """A demo in a process group of its own, and the file that takes what it shows."""
     shown = home / "shown"
-    command = [sys.executable, "-m", program, "demo", "--state-dir", str(home / "demo")]
+    command = [sys.executable, "-m", module, "demo", "--state-dir", str(home / "demo")]
     outside = environment(home, {"TERM": "xterm", "COLUMNS": "100", "LINES": "40", **(settings or {})})
     with shown.open("wb") as file:
         if terminal:
@@ -80,7 +83,7 @@ def wait_until_shown(shown: Path, pattern: str) -> str:
 def test_a_terminal_shows_invented_data_speed_and_how_to_stop_and_an_interrupt_ends_both_processes(
     tmp_path: Path,
 ) -> None:
-    with demo(tmp_path, program="tests.commands.short_demo", terminal=True) as (process, shown):
+    with demo(tmp_path, module=SHORT, terminal=True) as (process, shown):
         wait_until_shown(shown, r"stored +\d+ points of [2-9]\d* minutes")
         stand_in = stand_in_of(process)
         assert not is_gone(stand_in)
@@ -111,8 +114,11 @@ def test_it_ends_by_itself_after_the_seconds_that_are_asked_for(
     assert done.out.splitlines()[-1].startswith("Stopped.")
 
 
+@pytest.mark.parametrize(
+    "module", [SHORT, pytest.param("logger", marks=pytest.mark.long)], ids=["short past", "whole"]
+)
 def test_a_pipe_gets_one_line_now_and_then_and_real_settings_are_never_touched_and_ctrl_c_ends_both_processes(
-    tmp_path: Path, fake_influx2: Fake2
+    tmp_path: Path, fake_influx2: Fake2, module: str
 ) -> None:
     buckets = fake_influx2.fresh_buckets()
     fake_influx2.fake.forget_scripts()
@@ -127,7 +133,7 @@ def test_a_pipe_gets_one_line_now_and_then_and_real_settings_are_never_touched_a
     )
     (tmp_path / "token").write_text(fake_influx2.admin_token)
     with demo(
-        tmp_path,
+        tmp_path, module=module,
         settings=target | {"LOGGER_STATE_DIR": str(real), "INFLUXDB_TOKEN_FILE": str(tmp_path / "token"),
                            "CREDENTIALS_DIRECTORY": str(tmp_path)},
     ) as (process, shown):  # fmt: skip
