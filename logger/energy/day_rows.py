@@ -69,8 +69,8 @@ def day_rows(day: Day, state: EnergyState) -> list[DayRow]:
 def row_of_day(day: Day, state: EnergyState) -> DayRow:
     """Make the row of `envoy_day` for one day of a state.
 
-    If the day is open and a quantity has a `Mark`, its energy is the mark's energy of today, not the sum of its
-    counters' rises.
+    On the open day the energy of a quantity with a `Mark` is the mark's energy of today. Any other energy is the sum
+    of the rises of the quantity's counters.
     """
     return make_day_row(day, state.wiring, state.marks if day == state.today else _NO_MARKS)
 

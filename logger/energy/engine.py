@@ -150,7 +150,7 @@ class _Entry:
             self.unbalanced = Unbalanced()
 
     def balance(self) -> None:
-        """Balance import and export over the phases, if both were accepted at this tick.
+        """Balance import and export over the phases, if a value of each was accepted at this tick.
 
         The first balance also includes the open day's energy that was counted before the phases were known. The cost
         of that energy is already booked.

@@ -3,7 +3,8 @@
 An hour is written once, as soon as each counter has an accepted value from after the hour, but at the latest two
 hours after the hour. A counter without such a value has no known energy in the hour. If a rise took longer than
 20 minutes and did not begin and end in the same hour, its energy is added to no hour. The counter's energy is then
-unknown in all hours of the rise. So an hour that was not polled has no point, and its energy is only in the day.
+unknown in all hours of the rise. So an hour that was not polled has no point. The energy of such an hour is only in
+the day.
 """
 
 from __future__ import annotations

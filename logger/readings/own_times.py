@@ -1,8 +1,8 @@
 """Judge from the time in a reading whether the reading can still be believed. Pure.
 
 A gateway may answer for hours with a meter's row or a battery's report that is no longer renewed. A reading is
-doubted in two cases. First, its time has not changed for some minutes although the gateway's clock runs. Second, the
-reading is older than twice the interval at which its device reports.
+doubted in two cases. First, the reading's time has not changed for some minutes although the gateway's clock runs.
+Second, the reading is older than twice the interval at which the device reports.
 """
 
 from __future__ import annotations
