@@ -137,7 +137,7 @@ class Wire:
         """Send a call. If the server challenges the call, sign it and send it again.
 
         The call is signed at once if the server has challenged an earlier call for this path. A second challenge is
-        answered only if it calls the last nonce stale. Without `digest` nothing is signed.
+        answered only if it says that the last nonce is stale. Without `digest` nothing is signed.
         """
         if digest is None:
             return await self._send(call, where)

@@ -272,7 +272,8 @@ ENERGY: Final = Board(
                 ),
                 columns(
                     "Money each month",
-                    "Savings (including the income) above zero, and cost below zero, in each month.",
+                    "Savings and cost of each month. The savings (including the income) are above zero, the cost is "
+                    "below zero.",
                     (16, 9),
                     DayCurve(Rows("envoy_month", _BARS)),
                     time_from=_YEAR,
@@ -293,8 +294,8 @@ ENERGY: Final = Board(
                 ),
                 columns(
                     "Money each day",
-                    "Savings (including the income) above zero, and cost below zero, of each local day in the time "
-"shown.",
+                    "Savings and cost of each local day in the time shown. The savings (including the income) are "
+                    "above zero, the cost is below zero.",
                     (12, 7),
                     DayCurve(_days(*_BARS)),
                     looks=_BELOW,

@@ -154,8 +154,8 @@ GRID: Final = Board(
                 ),
                 columns(
                     "Highest power each month",
-                    "The greatest mean power over a quarter of an hour in each month: from the grid above "
-                    "zero, to the grid below zero.",
+                    "The greatest mean power over a quarter of an hour in each month. Power from the grid is above "
+                    "zero, power to the grid is below zero.",
                     (12, 8),
                     DayCurve(Rows("envoy_month", ("peak_import_w", "peak_export_w"))),
                     time_from="400d",

@@ -48,8 +48,8 @@ class Rebuilt:
     keep their figures. `added`: the replay that only adds missing fields to rows that an earlier version wrote.
     `days`: the sums of every day with a row, from which the months are computed. `elsewhere`: the days whose only row
     begins at midnight of another time zone; these days get no second row. `double`: the days with two rows, which
-    begin at the midnights of two time zones. `lost`: rows of zeros for the first day of the live state. They replace
-    the stored rows of the price bands that this day lost when the tariff changed.
+    begin at the midnights of two time zones. `lost`: for each price band that the first day of the live state lost
+    when the tariff changed, a row of zeros that replaces the stored row of this band.
     """
 
     earlier: Replayed | None = None

@@ -32,7 +32,10 @@ def list_unread_keys(bodies: Mapping[str, Json]) -> list[str]:
 
 
 def _find_keys(body: Json, above: str) -> Iterator[tuple[str, str, Json]]:
-    """Find every key with its place. A key that is a number belongs to a device and is written as `*`."""
+    """Find every key with its place. A key that is a number belongs to a device and is written as `*`.
+
+    `above`: the place of `body`.
+    """
     if isinstance(body, list):
         for item in body:
             yield from _find_keys(item, f"{above}[]")

@@ -235,7 +235,7 @@ def _choose(query: NamedQuery, asked: Asked, configured: Settings, known: list[s
 
 
 def _note_numbers(query: NamedQuery, asked: Asked) -> tuple[str, ...]:
-    """Return one note for each number option of the query: the number used, and its meaning. A 0 gets no note."""
+    """Return one note for each number that an option sets: the number and its meaning. A 0 gets no note."""
     return tuple(
         f"Computed with --{name} {asked.numbers[name]:g}: {meaning}."
         for name, (_, meaning) in query.numbers.items()

@@ -90,7 +90,7 @@ class Clocks:
         """Return True if `tick` may be stored.
 
         Return False while a clock that was set back by up to ten minutes repeats stored ticks. After a longer step
-        back, record an event and return True.
+        back, record an event and return True. `last`: the last stored tick.
         """
         if tick > last:
             self._changes.end(

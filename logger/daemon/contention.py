@@ -1,4 +1,4 @@
-"""Measure a gateway's answer times, to find out whether slow requests delay fast requests or all answers are slow."""
+"""Measure a gateway's answer times, to find two faults: slow requests delay fast requests; all answers are slow."""
 
 from __future__ import annotations
 
@@ -99,9 +99,10 @@ class Contention:
             self._choose_lanes(now)
 
     def _choose_lanes(self, now: float) -> None:
-        """After several delayed answers, let slow and fast requests take turns for a limited time.
+        """If two of the last 12 answers were delayed, let slow and fast requests take turns for a limited time.
 
-        This time doubles with each repetition. After 12 answers in a row without a delay, the time is short again.
+        With each repetition this time doubles, up to a day. After 12 answers in a row without a delay, the time is
+        short again.
         """
         if sum(self._delayed) >= _DELAYED_ENOUGH:
             self._two_lanes_at = now + self._pause_s

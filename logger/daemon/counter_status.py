@@ -14,9 +14,10 @@ from logger.readings.source_selection import Sources
 def describe_energy(state: EnergyState, sources: Sources) -> dict[str, Json]:
     """Describe an energy state as JSON for `status`. Energies in Wh, times in unix seconds.
 
-    The `state` of a counter is "pinned", "provisional" (another source may still prove better), "balanced" (computed
-    from import and export) or "integrated" (there is no counter, so energy is integrated from power). `integrated`
-    lists the quantities that are integrated from power, wholly or in part. `counting` is the content of a `Counting`.
+    In `counters`, the key `state` of each counter is "pinned", "provisional" (another source may still prove better),
+    "balanced" (computed from import and export) or "integrated" (there is no counter, so energy is integrated from
+    power). The key `integrated` lists the quantities that are integrated from power, wholly or in part. The key
+    `counting` holds the fields of a `Counting`.
     """
     today = state.today.energy if state.days else {}
     return {

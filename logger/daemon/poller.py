@@ -160,7 +160,10 @@ class Poller:
                 state.move_times(jump_s)
 
     def _plan_states(self, info: GatewayInfo, earlier: dict[str, EndpointState]) -> dict[str, EndpointState]:
-        """Make a new state for each endpoint that this gateway can have and that readings use."""
+        """Make a new state for each endpoint that this gateway can have and that readings use.
+
+        `earlier`: the states before, by path. The new states take over only which paths have ever answered.
+        """
         answered = {path for path, state in earlier.items() if state.has_answered or state.answered_before}
         return {
             endpoint.path: EndpointState(endpoint, self._intervals, answered_before=endpoint.path in answered)

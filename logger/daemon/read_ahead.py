@@ -13,7 +13,7 @@ from logger.store.thread import StoreCalls
 class ReadAhead:
     """Reads the next lease of each role while the present lease is delivered.
 
-    Rows that are delivered after this reading began are remembered, so that no row is sent twice.
+    The ids of the rows that are delivered in the meantime are remembered, so that no row is sent twice.
     """
 
     def __init__(self, store: StoreCalls) -> None:

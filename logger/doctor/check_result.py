@@ -38,7 +38,7 @@ def good(name: str, text: str, took_s: float | None = None) -> CheckResult:
 
 
 def note(name: str, text: str, cure: str = "") -> CheckResult:
-    """Make the result of a check of something that works now, but may stop working.
+    """Make the result of a check that found something that works now, but may stop working.
 
     `cure`: what to do so that it continues to work; empty if nothing needs to be done.
     """
@@ -46,7 +46,7 @@ def note(name: str, text: str, cure: str = "") -> CheckResult:
 
 
 def bad(name: str, text: str, cure: str, exit_code: int = 78) -> CheckResult:
-    """Make the result of a check of something that does not work. `cure`: how to repair it."""
+    """Make the result of a check that found a fault. `cure`: how to repair the fault."""
     return CheckResult(name, "bad", text, cure, exit_code)
 
 

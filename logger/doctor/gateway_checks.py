@@ -131,7 +131,10 @@ def _places_of(access: Access) -> list[tuple[str, int]]:
 
 
 async def _check_identity(access: Access, aside: Access, clock: Clock, steps: _Steps) -> GatewayInfo | None:
-    """Request the gateway's `/info`, without sending a secret. Report the certificate and the firmware."""
+    """Request the gateway's `/info`, without sending a secret. Report the certificate and the firmware.
+
+    `aside`: `access` without credentials, and with a temporary state folder.
+    """
     pin, gateway = None, Gateway(aside, clock)
     try:
         pin = pins.load(access.state_dir, access.expected_serial, access.host)

@@ -83,10 +83,11 @@ class _Costs:
                 self._enter(slot, Portion(name, share.wh, self._sign(name), booking.is_estimated))
 
     def _name_on_bill(self, period: PricePeriod, name: str) -> str | None:
-        """Return the name of a counter's energy in the price bands; None if this energy is not booked.
+        """Return the name under which a counter's energy is booked in the price bands; None if it is not booked.
 
-        Energy from or to the grid is named import or export. If the load is also computed from another counter, the
-        energy of this counter has the counter's name. No other energy is booked.
+        The grid's energy is booked as import or export: the balanced energy if `period` is balanced and the site has
+        several phases, else the energy of the gateway's counters. The energy of any other counter from which the load
+        is computed, such as `production`, is booked under the name of this counter.
         """
         on_bill = _BALANCED if period.is_balanced and is_balanced(self._state.wiring) else _GRID
         if name in on_bill:

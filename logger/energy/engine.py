@@ -66,7 +66,10 @@ NO_PRICES: Final = Prices()
 
 
 def account(before: EnergyState, tick: Tick, prices: Prices = NO_PRICES) -> Accounted:
-    """Account for one tick: add the tick's energy and money to the state, and make the rows and the energy fields."""
+    """Account for one tick: add the tick's energy and money to the state, and make the rows and the energy fields.
+
+    `before`: the energy state before the tick.
+    """
     opened, events = open_day(before, tick)
     entry = _Entry(opened, tick, was_balanced=is_balanced(before.wiring))
     entry.balance_earlier()

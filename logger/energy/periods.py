@@ -130,7 +130,7 @@ def last_day(key: str) -> str:
 
 
 def make_period_row(key: str, period: Period, *, final: bool) -> DayRow:
-    """Make the row of a month or a year. The store files the row under the last day of that month or year."""
+    """Make the row of a month or a year. The row is stored under the last day of that month or year."""
     kind = "month" if is_month(key) else "year"
     fields: dict[str, Value] = {f"local_{kind}": key, "days": period.days, **period.peaks}
     fields |= {name: v for name, v in period.sums.items() if name not in MONEY or len(period.currencies) == 1}

@@ -76,9 +76,9 @@ def learn(certificate: bytes, serial: str, address: str, now: float) -> Pin:
 
 
 def may_rotate(old: Pin, address: str, now: float) -> bool:
-    """Return True if a new certificate is expected.
+    """Return True if a new certificate is expected in place of the certificate of the pin `old`.
 
-    The pinned certificate must be near its end, and the address must be unchanged.
+    The certificate of `old` must be near its end, and the gateway's address must be unchanged.
     """
     return abs(now - old.not_after) <= _ROTATION_S and old.address == address
 

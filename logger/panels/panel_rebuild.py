@@ -189,7 +189,10 @@ def _add_days(known: PanelDays, earlier: PanelDays) -> PanelDays:
 
 
 def _add_day(known: PanelDay | None, earlier: PanelDay | None) -> PanelDay:
-    """Join two parts of an inverter's day that were counted by two states."""
+    """Join the two parts of an inverter's day.
+
+    `known`: the part that the live state counted. `earlier`: the part that the past state counted.
+    """
     if known is None or earlier is None:
         return known or earlier or PanelDay()
     return PanelDay(

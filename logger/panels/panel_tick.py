@@ -38,7 +38,8 @@ def account_for_panels(
     """Add the energy of the new points of `envoy_inverter` to the days. Make the changed day rows. Judge the panels.
 
     A row is due every 15 minutes until its day is closed, and again when a late report changes a closed day.
-    `installed`: all inverters of the site, empty if no list of the inverters arrived.
+    `before`: the panel state before the tick. `installed`: all inverters of the site, empty if no list of the
+    inverters arrived.
     """
     state, events = notice_interval(before, points, tick)
     state = add_reports(state, points, tick, tick, site)

@@ -129,7 +129,10 @@ class Contradictions:
 
 
 def _keep_samples(samples: Sequence[Sample], new: Sample | None, compared_s: int) -> tuple[Sample, ...]:
-    """Return the samples of the last `compared_s` seconds, and the new sample."""
+    """Return the samples of the last `compared_s` seconds, and the sample `new`.
+
+    Return all samples if `new` is None.
+    """
     if new is None:
         return tuple(samples)
     return (*(sample for sample in samples if 0 <= new.at - sample.at <= compared_s), new)

@@ -209,7 +209,7 @@ def _find_keys(body: Json) -> _Keys:
 
 
 def _alike(above: str) -> str:
-    """Return the place that all objects of one list share: `devices[]` for `devices[ENCHARGE]`."""
+    """Return the place that all objects of one list share: `devices[]` if `above` is `devices[ENCHARGE]`."""
     return f"{above.rpartition('[')[0]}[]" if above.endswith("]") else above
 
 

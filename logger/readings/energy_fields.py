@@ -46,7 +46,7 @@ def _count(meaning: str, counters: str, power: str = "") -> EnergyMeaning:
 def _balance(meaning: str, name: str, other: str) -> EnergyMeaning:
     """Make an energy that is balanced over the phases at each poll.
 
-    `name`: the counter of this energy. `other`: the counter whose rise is subtracted.
+    `name`: the counter whose rises are added. `other`: the counter whose rises are subtracted.
     """
     how = (
         f"the rise of `{name}` minus the rise of `{other}`, added up over the polls at which the difference is "

@@ -42,7 +42,7 @@ class Absences:
 def follow_absences(before: Absences, written: Written, roles: Collection[Role]) -> Absences:
     """Return the absences after a tick. If the role `devices` is due, first list the expected values again.
 
-    `roles`: the roles that are due at the tick; `totals` is always due.
+    `before`: the absences before the tick. `roles`: the roles that are due at the tick; `totals` is always due.
     """
     is_due = "devices" in roles or not before.expected
     expected = tuple(list_expected(written.view, written.energy)) if is_due else before.expected

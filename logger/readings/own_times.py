@@ -131,11 +131,11 @@ class Followed:
 class OwnTimes:
     """What is known of the times of all readings.
 
-    `followed` and `doubts`: the history of each time, and the doubts about readings, by path and name. `seen_at`:
-    when each document arrived, by path. `slow`: the gaps (the seconds from one time to the next) of readings that are
-    seldom renewed, by path and name. Only `slow` is stored, so that these readings are believed immediately after a
-    restart. `is_clock_doubted`: a meter's row became old in this tick, or the gateway's clock was set. Then `/info`
-    is requested, which shows this clock.
+    `followed`: path → name of a reading → this reading's time and the history of this time. `doubts`: path → name of
+    a reading → the doubt about this reading. `seen_at`: path → when the document arrived. `slow`: path → name of a
+    reading that is seldom renewed → its gaps (the seconds from one time to the next). Only `slow` is stored, so that
+    these readings are believed immediately after a restart. `is_clock_doubted`: a meter's row became old in this
+    tick, or the gateway's clock was set. Then `/info` is requested, which shows the gateway's clock.
     """
 
     followed: Mapping[str, Mapping[str, Followed]] = field(default_factory=dict)

@@ -27,10 +27,11 @@ _WELL: Final = ("normal", "not-metering", "")
 
 @dataclass(frozen=True, slots=True)
 class SiteWarning:
-    """One site warning: its message, the message at its end, its hint, and the kind of its event, if any.
+    """One site warning.
 
-    `is_daily`: the warning is given again each day, with the figures of that day. `leaves_out`: the quantities that
-    are not counted while the warning lasts.
+    `message`: the text while the warning lasts. `ended`: the text when the warning ends. `event`: the kind of the
+    event that is recorded when the warning begins; empty if none is recorded. `is_daily`: the warning is given again
+    each day, with the figures of that day. `leaves_out`: the quantities that are not counted while the warning lasts.
     """
 
     message: str

@@ -56,7 +56,10 @@ class SiteState:
 
 @dataclass(frozen=True, slots=True)
 class LastReport:
-    """An inverter's last report: unix second, energy and mean power of the report's interval."""
+    """An inverter's last report, made at the unix second `at`.
+
+    `watts`: the inverter's mean power in the interval before `at`. `energy_wh`: its energy in this interval.
+    """
 
     at: int
     watts: int

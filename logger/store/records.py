@@ -90,7 +90,7 @@ class Lease:
         return max(int(at), self.newest_tick)
 
     def select(self, numbers: Iterable[int]) -> Lease:
-        """Return a lease of some of the rows, by their positions in `batches`, to acknowledge only these rows."""
+        """Return a lease of a part of the rows. `numbers`: the positions of these rows in `batches`."""
         chosen = tuple(numbers)
         return replace(
             self,

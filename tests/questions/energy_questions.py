@@ -118,7 +118,8 @@ ENERGY_QUESTIONS: Final = (
         role="totals", within=0.01, fits=has_meters, numbers=(1,),
         note="`net_power_w` is positive while the house imports. For batteries, add `battery_power_w` (positive "
         "while the battery discharges) and `battery_charge_percent`. Normally the newest reading is about a minute "
-        "old. The query reads the last 30 minutes, so that it also finds a reading after a restart of the recorder.",
+        "old. The query reads the last 30 minutes, so that it finds a reading even shortly after a restart of the "
+        "recorder.",
     ),
     Question(
         "today",

@@ -101,7 +101,7 @@ def _ask_site(terminal: Terminal, added: Draft, before: Settings) -> None:
 
 
 def _refuse_known(before: Settings, found: FoundGateway) -> None:
-    """Raise MisuseError if the found gateway is already recorded."""
+    """Raise MisuseError if the present settings `before` already contain the found gateway."""
     for each in before.gateways:
         access = access_of(each)
         is_same_place = replace(access, address=found.address).host == access.host

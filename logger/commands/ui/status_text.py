@@ -198,9 +198,9 @@ def _describe_counters(counters: dict[str, Json]) -> list[str]:
 
 
 def _describe_requests(requests: dict[str, Json], when: str) -> list[str]:
-    """Write the numbers of sent and planned requests to the gateway; no line before the first poll.
+    """Write a line with two numbers: the requests that were sent to the gateway, and the requests that are planned.
 
-    `when`: the time span of these requests, in words.
+    There is no line before the first poll. `when`: the time span of the sent requests, in words.
     """
     asked, planned = part_of(requests, "last_hour"), requests.get("planned")
     if planned is None:

@@ -48,7 +48,7 @@ def _read_whole(document: Found[Document]) -> Rows:
 
 
 def _devices(data: Row) -> list[Row]:
-    """Return one row for each device of device data, a document with one key for each device."""
+    """Return one row for each device. `data`: the whole document as one row, with one key for each device."""
     devices = [value for value in data.values.values() if isinstance(value, dict)]
     return [Row(device, serial_of(device.get("sn")), document=data.document) for device in devices]
 
