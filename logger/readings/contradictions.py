@@ -234,8 +234,8 @@ def _describe_today(energy: EnergyState) -> SiteWarning:
     made_of = ", ".join(f"{name} {wh.wh / 1000:.1f} kWh" for name, wh in today.items() if name in _OF_TODAY)
     return SiteWarning(
         f"the energy that the house used today falls ({made_of}), which is impossible; it is left out until it has "
-        "not fallen for a day; probably something that the gateway does not measure feeds in behind the "
-        "consumption CT, such as a second PV, or a CT is reversed",
+        "not fallen for a day; probably a CT is reversed, or something that the gateway does not measure, such as a "
+        "second PV, feeds in behind the consumption CT",
         "the energy that the house used did not fall for a day",
         _CHECK_CT,
         "impossible_house",

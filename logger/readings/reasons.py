@@ -117,12 +117,12 @@ def _explain_energy(quantity: str, written: Written) -> list[str]:
             continue
         if counter is not None and counter.held:
             waits = "is not counted before it shows a value above zero, or zeros for an hour"
-            held = "does not fit the earlier values; the next polls decide whether it counts"
+            held = "does not fit the earlier values; the next polls decide whether it is accepted"
             found.append(f"counter {name} {held if counter.has_base else waits}")
         elif name in _COUNTERS:
             found += [f"counter {name}: {text}" for text in explain_field(_COUNTERS[name], view)]
     if quantity not in written.made_of:
-        return [describe_path(paths.METERS, view) or f"{paths.METERS} lists no meter that counts it"]
+        return [describe_path(paths.METERS, view) or f"{paths.METERS} lists no meter that counts this energy"]
     return found or [_explain_impossible(quantity, written)]
 
 

@@ -89,8 +89,8 @@ def describe_several(kind: str, view: View) -> str:
     """Return the reason why a kind of meter has several readings: two meters, or a meter that is listed twice."""
     eids = {row.whole("eid") for row in _list_readings(kind, view)}
     if len(eids) == 1:
-        return f"{paths.READINGS} lists the {kind} meter twice, and it is unknown which reading counts"
-    return f"{paths.METERS} lists {len(eids)} enabled {kind} meters, and it is unknown which meter counts"
+        return f"{paths.READINGS} lists the {kind} meter twice, and it is unknown which reading is right"
+    return f"{paths.METERS} lists {len(eids)} enabled {kind} meters, and it is unknown which of them to read"
 
 
 def _compare_batteries(view: View) -> str:

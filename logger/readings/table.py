@@ -52,7 +52,7 @@ def _meter_fields(
     )
 
 
-AGE = Field("inventory_age_s", "Age of the inventory from which the counts come.",
+AGE = Field("inventory_age_s", "Age of the inventory from which the numbers of devices come.",
     (formula(s.INSTALLED, "age of the inventory", v.read_inventory_age),), kind="int")
 
 TOTALS = Measurement(

@@ -101,7 +101,7 @@ AT_THE_METERS = {
     ),
     "two production meters": Situation(
         "7.6.175_with_cts",
-        "2 enabled production meters, and it is unknown which meter counts",
+        "2 enabled production meters, and it is unknown which of them to read",
         changes={"ivp_meters": repeat(0, eid=704643999), "ivp_meters_readings": repeat(0, eid=704643999)},
     ),
     "no reading of a meter": Situation(

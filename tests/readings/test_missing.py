@@ -263,7 +263,7 @@ def test_a_clock_of_the_gateway_that_cannot_be_ends_no_tick() -> None:
 @pytest.mark.parametrize(
     ("change", "name", "reason"),
     [
-        ("two meters", "production_power_w", "enabled production meters, and it is unknown which meter counts"),
+        ("two meters", "production_power_w", "enabled production meters, and it is unknown which of them to read"),
         ("two meters", "envoy_meter.power_w production", "lists 2 enabled production meters"),
         ("a row twice", "production_power_w", "lists the production meter twice"),
         ("a new kind", "meters", "/ivp/meters lists grid-2, whose number, kind or state cannot be read"),

@@ -190,6 +190,7 @@ class Draft:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise StateError(
-                f"the settings are written, but {path} cannot be removed: {error.strerror}; it is still read",
+                f"the settings are written, but {path} cannot be removed: {error.strerror}; "
+                "the recorder still reads this file",
                 f"sudo rm {shlex.quote(str(path))}",
             ) from error
