@@ -18,7 +18,7 @@ from logger.store.copies import StoreCopy, copy_store
 from logger.store.tables import FILE
 
 _KEPT: Final = ("token-*", "pin-*", "signin-*.json")
-"""The files beside the store that a backup contains: the gateway's token and certificate, and the last sign-ins."""
+"""The files in a backup besides the store: the gateway's token and certificate, and the last sign-ins."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ _CHARGE_DIFFERS: Final = 5.0
 
 
 def read_acb_state(row: Row, view: View) -> str | None:
-    """Return the state of an AC Battery (charging, discharging or idle) from its charge status.
+    """Return the state of an AC Battery (charging, discharging or idle), as the charge status gives it.
 
     Return None for any other charge status. Also return None if the power in the same report contradicts the status.
     """
@@ -52,7 +52,7 @@ def find_opposing_watts(row: Row, view: View) -> float | None:
 
 
 def read_acb_producing(row: Row, view: View) -> bool | None:
-    """Return whether an AC Battery discharges, from its charge status.
+    """Return True if the charge status of an AC Battery means that the battery discharges.
 
     The inventory's flag `producing` is not used, because that flag is also true while the battery is idle.
     """
@@ -145,7 +145,7 @@ def _read_percent(row: Row, key: str) -> float | None:
 
 
 def _weigh_own(row: Row, view: View) -> float | None:
-    """Return the mean charge of the IQ Batteries in percent, from the report of each battery.
+    """Return the mean charge of the IQ Batteries in percent, computed from the report of each battery.
 
     Return None if these reports arrived in another minute than `row`.
     """

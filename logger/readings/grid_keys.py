@@ -137,7 +137,7 @@ def read_enpower_relay(row: Row, view: View) -> bool | None:
 
 
 def _judge_relay(row: Row) -> bool | None:
-    """Return whether the relay is closed, from `mains_oper_state`.
+    """Return True if `mains_oper_state` means that the relay is closed.
 
     Return None if this key means neither closed nor open, or if `admin_state_str` contradicts it. Texts such as
     `open synchronizing` mean open.
@@ -153,7 +153,7 @@ def read_mains(row: Row) -> bool | None:
 
 
 def _read_controller(row: Row) -> bool | None:
-    """Return whether the relay is closed, from `admin_state_str`. With a connected generator the relay is open."""
+    """Return True if `admin_state_str` means that the relay is closed. It is open while a generator is connected."""
     state = row.text("admin_state_str") or ""
     if "_OPER_GEN" in state or "_OPER_OPEN" in state:
         return False

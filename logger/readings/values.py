@@ -132,13 +132,13 @@ def battery_state(power_w: float, count: int = 1) -> str:
 
 
 def read_encharge_state(row: Row, _view: View) -> str | None:
-    """Return the state of an IQ Battery (charging, discharging or idle) from its power."""
+    """Return the state of an IQ Battery: charging, discharging or idle. The battery's power decides."""
     milliwatts = row.number("real_power_mw")
     return None if milliwatts is None else battery_state(milliwatts / _MILLI)
 
 
 def read_encharge_producing(row: Row, view: View) -> bool | None:
-    """Return whether an IQ Battery discharges, from its power."""
+    """Return True if the power of an IQ Battery means that the battery discharges."""
     state = read_encharge_state(row, view)
     return None if state is None else state == "discharging"
 

@@ -142,8 +142,8 @@ def deliver(
 ) -> None:
     """Mark rows as delivered at the unix second `at`. If `at` is None, delete these rows instead.
 
-    Count the rows and their lines as delivered, without the `refused_lines` that InfluxDB refused. A row that was
-    already marked is not counted again.
+    Count the rows and their lines as delivered, except the refused lines. `refused_lines`: the number of lines that
+    InfluxDB refused. A row that was already marked is not counted again.
     """
     among = json.dumps(list(ids))
     rows, lines = connection.execute(
