@@ -92,10 +92,10 @@ async def rebuild(
 ) -> Rebuilt | None:
     """Read and replay the requested days. Return the result; None if the database lacks the gateway.
 
-    `check` is called once, before the first day is replayed, with the tags of the newest stored day row. It may raise
-    an error. `on_day` is called for each day. Rows are made for days without rows, for the requested days, and for
-    the last two days, which may be incomplete. The first day of the live state becomes complete later, when the
-    rebuilt state is joined to the live state.
+    `check` is called once, before the first day is replayed, with the tags of the newest stored day row. `check`
+    may raise an error. `on_day` is called for each day. Rows are made for days without rows, for the requested days,
+    and for the last two days, which may be incomplete. The first day of the live state becomes complete later, when
+    the rebuilt state is joined to the live state.
     """
     zone, has_live = request.site.zone, live.energy.last_tick > 0
     border = local_day(request.until_tick, zone)

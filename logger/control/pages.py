@@ -14,7 +14,7 @@ _LATER_S: Final = 3600
 
 
 async def read_stored_lines(ask: Ask, role: Role, since: int, until: int) -> AsyncIterator[bytes]:
-    """Read every line of a role with a time from `since` to before `until` (unix seconds), in the stored order."""
+    """Read a role's lines whose time is from `since` to before `until` (unix seconds), in the stored order."""
     after: int | None = 0
     while after is not None:
         lines, after = await ask(StoreApi.read_lines, role, max(0, since - _LATER_S), after)

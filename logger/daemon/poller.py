@@ -284,10 +284,10 @@ class Poller:
                     continue  # the failure is recorded; the fast lane reports an outage of the gateway
 
     def _slow_left_s(self, state: EndpointState) -> float:
-        """Return the seconds after which a request of the slow lane is cancelled; 0 if it must not begin now.
+        """Return the seconds after which a request of the slow lane is cancelled; 0 if the request must not begin.
 
-        While the slow lane and the fast lane take turns, a slow request must end before the next tick. It must not
-        begin if too little time is left.
+        While the slow lane and the fast lane take turns, a slow request must end before the next tick. If too little
+        time is left, the slow request must not begin.
         """
         if not self.requests.contention.one_lane:
             return 2.0 * state.endpoint.timeout_s

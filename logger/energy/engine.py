@@ -259,8 +259,8 @@ class _Entry:
     def close(self, held_ticks: tuple[HeldTick, ...]) -> EnergyState:
         """Return the state after this tick.
 
-        `held_ticks`: the earlier ticks at which values were held. They already contain the values that this tick
-        confirmed.
+        `held_ticks`: the earlier ticks at which values were held. Each of these ticks already contains the values
+        that the present tick confirmed.
         """
         tick, interval_s = self.tick, self.tick.site.totals_s
         is_polled = tick.is_polled and all(

@@ -14,7 +14,7 @@ from logger.tariff.band_energy import BandEnergy
 POWER: Final = "integrated from power"
 """The source of a counter that the gateway does not have. Its energy is integrated from power."""
 BALANCED: Final = "balanced over the phases"
-"""The source of a counter that this recorder computes from the rises of import and export."""
+"""The source of balanced import and export. This recorder computes both from the rises of import and export."""
 _DOUBTED_S: Final = 86400
 READ_BACK: Final = "read back"
 """The source of a counter that was rebuilt from written points. The counter's next value sets the real source."""

@@ -76,8 +76,8 @@ class CoolDown:
     def apply_credentials(self, username: str, password: str, now: float) -> CoolDown:
         """Return the state for these credentials.
 
-        If Enphase refused other credentials at the last attempt, these credentials may be tried at once. They wait
-        only if the limit of attempts in 24 hours is reached. Raises SignInRefusedError or SignInBlockedError while a
+        If Enphase refused other credentials at the last attempt, these credentials may be tried at once, unless
+        the limit of attempts in 24 hours is reached. Raises SignInRefusedError or SignInBlockedError while a
         `Stop` blocks these credentials. Attempts with other credentials do not end this block. So two processes with
         different wrong passwords cannot end each other's block.
         """

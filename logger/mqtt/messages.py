@@ -167,8 +167,8 @@ class Messages:
 def _is_told(told: _Told | None, present: _Told, rest_s: int) -> bool:
     """Return True if the state `present` need not be sent. `told`: the state that was sent last.
 
-    It need not be sent if nothing changed. If only numbers changed, it need not be sent in the first `rest_s` seconds
-    after the reading that was sent.
+    The state need not be sent if nothing changed. If only numbers changed, the state need not be sent in the first
+    `rest_s` seconds after the reading that was sent.
     """
     if told is None or (told.is_stale, told.troubles) != (present.is_stale, present.troubles):
         return False

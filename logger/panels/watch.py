@@ -40,7 +40,7 @@ _LEAST_COVERED: Final = 60.0
 _SEEN: Final = 0.8
 """An inverter with less than this share of the usual reports on a day was silent, or its reports did not arrive."""
 _AGREEING: Final = 6
-"""A new reporting interval is accepted after this many polls in a row with this interval."""
+"""A new reporting interval is accepted when this many polls in a row have shown the new interval."""
 _INTERVALS: Final = (300, 600, 900, 1200, 1800, 3600)
 
 

@@ -73,7 +73,7 @@ class Sources:
     def is_open(self, counter: str) -> bool:
         """Return True if the source of a counter is under review.
 
-        It is under review before it is pinned, and again after a change of the firmware or the meters.
+        A source is under review before it is pinned, and after a change of the firmware or the meters.
         """
         return counter not in self.pinned or counter in self.review.findings
 

@@ -68,8 +68,8 @@ def _is_later(folder: Path, name: str) -> bool:
     """Return whether the present file of the store is newer than the damaged file.
 
     Otherwise the present file is the damaged file, and must still be renamed. `name`: the new name of the damaged
-    file. The damaged file's write-ahead log was renamed first. So the present file is newer if it has a log. It is
-    also newer if its table `rescue` contains `name`, because rows were then copied from the damaged file.
+    file. The damaged file's write-ahead log was renamed first. So a present file with a log is newer. A present
+    file is also newer if its table `rescue` contains `name`, because rows were then copied from the damaged file.
     """
     if (folder / f"{FILE}-wal").exists():
         return True

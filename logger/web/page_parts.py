@@ -192,7 +192,7 @@ def _list_wrong(facts: PageFacts, words: Wording) -> Markup:
 
 
 def _list_troubles(facts: PageFacts, words: Wording) -> Iterator[Markup]:
-    """List the recorder's problems and the missing values. Their texts are the recorder's own, in English."""
+    """List the recorder's problems and the missing values. The recorder writes the texts of both in English."""
     for trouble in facts.now["troubles"]:
         cure = el("span", trouble["cure"], lang="en") if trouble["cure"] else ""
         yield _write_trouble(el("span", trouble["text"], lang="en"), cure, words)

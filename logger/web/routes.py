@@ -74,6 +74,9 @@ ROUTES: Final = (
         "limit=3",
     ),
     Route(
-        f"{API}/status", "The state of the recorder, as in `envoy-logger status --json`.", json_answers.answer_status
+        f"{API}/status",
+        "The state of the recorder, as in `envoy-logger status --json`, but without the keys `serial`, "
+        "`token_user` and `pid`.",
+        json_answers.answer_status,
     ),
 )

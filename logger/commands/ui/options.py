@@ -23,7 +23,7 @@ _UNITS_S: Final = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
 class MisuseError(click.ClickException):
-    """A combination of options that makes no sense. The hint states what to do instead."""
+    """The options make no sense together. The hint states what to do instead."""
 
     exit_code = 2
 

@@ -81,8 +81,8 @@ def living_inverters(view: View) -> Rows:
     Removed inverters stay in the list for years (Q-I3). An inverter counts as removed if its last report is 30 days
     older than the newest report of the list. The present time is not used, because all inverters can be silent for
     more than 30 days while snow covers them. Inverters with the report time 0 have not reported yet, or were removed.
-    They are counted together with all other inverters that do not count as removed. If production.json gives at least
-    this number of inverters, the inverters with the report time 0 count as installed.
+    These inverters are counted together with all other inverters that do not count as removed. If production.json
+    gives at least this number of inverters, the inverters with the report time 0 count as installed.
     """
     document = view.find_fact(paths.V1_INVERTERS)
     if isinstance(document, Missing):

@@ -141,10 +141,11 @@ def _is_half_dead(reading: Object, meter: Meter) -> bool:
 
 
 def _doubt_dead(reading: Object, meter: Meter) -> str:
-    """Return why a meter measures nothing; empty if it measures.
+    """Return why a meter measures nothing; empty if the meter measures something.
 
-    It measures nothing if every voltage is below 30 V, or if it gives no voltage while its power and energies are
-    zero. A gateway is supplied by the phases that it measures, so at least one of these phases has voltage.
+    A meter measures nothing if every voltage is below 30 V, or if the meter gives no voltage while its power and
+    energies are zero. A gateway is supplied by the phases that it measures, so at least one of these phases has
+    voltage.
     """
     channels = objects(reading.get("channels")) or []
     phases = [reading, *channels[: meter.phases]]
