@@ -44,12 +44,13 @@ class Rebuilt:
 
     A replay computes past days again from the readings in the database. `earlier`: the replay of the time before the
     live state began; None if the database has no data of that time. `again`: with the option `--again`, the replay of
-    closed days of the live state. `left_out`: without `--again`, the requested closed days of the live state, which
-    keep their figures. `added`: the replay that only adds missing fields to rows that an earlier version wrote.
-    `days`: the sums of every day with a row, from which the months are computed. `elsewhere`: the days whose only row
-    begins at midnight of another time zone; these days get no second row. `double`: the days with two rows, which
-    begin at the midnights of two time zones. `lost`: for each price band that the first day of the live state lost
-    when the tariff changed, a row of zeros that replaces the stored row of this band.
+    closed days of the live state. `left_out`: the requested closed days of the live state whose figures stay
+    unchanged, because `--again` is not given. `added`: the replay that only adds missing fields to rows that an
+    earlier version wrote. `days`: the sums of every day that has a row; the months are computed from these sums.
+    `elsewhere`: the days whose only row begins at midnight of another time zone; these days get no second row.
+    `double`: the days that have two rows, because the rows begin at the midnights of two time zones. `lost`: rows of
+    zeros for the price bands that the first day of the live state lost when the tariff changed; each row replaces the
+    stored row of its band.
     """
 
     earlier: Replayed | None = None

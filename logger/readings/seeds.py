@@ -145,10 +145,10 @@ def _by_block(view: View, quantity: str, kind: str) -> Seed | None:
 def _is_left_behind(today: float, lifetime: float) -> bool:
     """Return whether the CT's rise is missing from a block's figure of today.
 
-    The gateway makes this figure from two parts: the figure in the interval database, which is a whole number, and
-    the CT's rise since the database was last renewed, which has decimals. The gateway leaves out the CT's rise if the
-    database's lifetime energy is above the CT's lifetime energy. Then the figure of today has no decimals, although
-    the block's lifetime energy has decimals.
+    The gateway adds up two parts. The figure in the interval database is a whole number. The CT's rise since the last
+    renewal of the database has decimals. The gateway leaves out the CT's rise if the database's lifetime energy is
+    above the CT's lifetime energy. Then the figure of today has no decimals, although the block's lifetime energy has
+    decimals.
     """
     return today.is_integer() and not lifetime.is_integer()
 

@@ -108,8 +108,8 @@ def _drop_surges(view: View, devices: Rows) -> Rows:
 def list_rated(view: View) -> dict[str, float]:
     """Return the rated power of each installed IQ Battery in W, by serial.
 
-    If the rating of a battery is unknown, use the power that would empty the battery in an hour, which is above any
-    rating. If the capacity is also unknown, use `_LARGEST_W`.
+    If the rating of a battery is unknown, use the power that would empty the battery in an hour. This power is above
+    any rating. If the capacity is also unknown, use `_LARGEST_W`.
     """
     rated = {row.serial: row.number("encharge_rated_power") or 0.0 for row in encharge_status(view) or ()}
     return {
