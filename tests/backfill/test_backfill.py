@@ -328,6 +328,7 @@ def test_the_day_of_the_loss_and_the_days_around_it_are_whole(
     assert_whole(told, lived(server, tmp_path, told, empty=empty, is_usual=True))
 
 
+@pytest.mark.long
 def test_a_site_on_three_phases_is_balanced_again(server: Server, tmp_path: Path) -> None:
     house = ThreePhaseHouse(ZONE, date(2025, 6, 3), date(2025, 6, 5), seed=5, battery=None)
     plant = ThreePhase(house, [Panel(f"1220000000{n:02d}", 0.25, 0.25, "roof") for n in range(4)])

@@ -189,6 +189,7 @@ def test_an_outage_from_before_the_quiet_window_is_one_event_although_its_reason
     assert events(store) == ["gateway_unreachable"]
 
 
+@pytest.mark.long
 def test_a_gateway_with_one_process_for_everything_is_served_in_one_lane_and_keeps_its_minutes(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -310,6 +311,7 @@ def test_a_path_that_is_absent_is_asked_three_times_and_then_once_a_day(tmp_path
     assert [round(b - a) for a, b in pairwise(asked)] == [3600, 3600, *[86400] * 3]
 
 
+@pytest.mark.long
 def test_a_slow_path_that_fails_rests_longer_and_longer(tmp_path: Path) -> None:
     async def fate(gateway: ScriptedGateway) -> None:
         gateway.fails[INVENTORY] = TimedOutError(f"{INVENTORY} gave no complete answer in 60 s")

@@ -18,6 +18,7 @@ from tests.sizes import examples
 from tests.states import energy_states, whole
 
 
+@settings(max_examples=examples(500))
 @given(
     energy_states,
     whole(Sources),

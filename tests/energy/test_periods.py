@@ -130,6 +130,7 @@ def test_zones_that_skip_a_midnight_or_a_whole_day_have_right_months(zone: str) 
     assert len(list(compare(site))) >= 4
 
 
+@pytest.mark.long
 def test_restarts_gaps_and_reopened_days_keep_months_equal_to_their_days() -> None:
     site = Recorded()
     site.run(first("2025-01-20"), first("2025-01-30") + 7 * 3600)

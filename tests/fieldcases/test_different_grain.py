@@ -134,6 +134,7 @@ def test_a_house_behind_a_net_ct_with_clouds(staggered: bool) -> None:
     assert not found.said
 
 
+@pytest.mark.long
 def test_a_second_system_behind_the_net_ct_leaves_the_house_out_and_is_told() -> None:
     found = record(Day(second_pv=lambda at: 1.2 * clouds_of_seven_minutes(at + 200)))
     assert min(found.series("load_today_wh")) >= 0

@@ -98,6 +98,7 @@ def test_a_ct_that_shows_nothing_at_dusk_is_not_told_from_older_reports(reported
     assert any(told) == is_told
 
 
+@pytest.mark.long
 def test_it_is_told_once_a_day() -> None:
     def sun(at: float) -> float:
         return 4000.0 if 6 <= at % 86400 / 3600 < 18 else 0.0

@@ -49,6 +49,7 @@ def test_what_the_meters_count_themselves_is_written() -> None:
     assert {"production_wh", "grid_import_wh", "net_wh"} <= found.day.keys()
 
 
+@pytest.mark.long
 def test_the_energy_is_back_a_day_after_the_ct_was_turned() -> None:
     def answer(at: int) -> Bodies:
         return reversed_total(at) if at < NOW + 1800 else metered(at, 2000.0, 700.0, kind="total-consumption")
