@@ -35,7 +35,7 @@ _MOST_COOKIES = 16
 If a server sets more cookies, all are dropped, so that no server can make the requests grow.
 """
 _MOST_CHALLENGES = 2
-"""The greatest number of challenges that one request answers: the first one, and one that calls the nonce stale."""
+"""A request answers at most two challenges: the first, and a second that says that the nonce is stale."""
 _COOKIE = re.compile(r"[\x21-\x7e]{0,4096}")
 
 
