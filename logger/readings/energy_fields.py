@@ -44,7 +44,7 @@ def _count(meaning: str, counters: str, power: str = "") -> EnergyMeaning:
 
 
 def _balance(meaning: str, name: str, other: str) -> EnergyMeaning:
-    """Make an energy that is balanced over the phases at each poll.
+    """Return the meaning of a balanced energy: at each poll, the rises of all phases are added up.
 
     `name`: the counter whose rises are added. `other`: the counter whose rises are subtracted.
     """

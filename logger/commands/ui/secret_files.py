@@ -23,9 +23,10 @@ class SecretFile:
     mode: int = 0o600
 
     def read_held(self) -> str:
-        """Return the secret that an earlier run wrote; empty without a file.
+        """Return the secret that an earlier run wrote, or an empty text if there is no file.
 
-        Raises StateError if a new secret could not be written to the file.
+        Check first that the folder is writable, because the caller replaces the secret after this call.
+        Raises StateError if the folder is not writable, or if the file cannot be read.
         """
         try:
             refuse_unwritable(self.path.absolute().parent)  # checked before the old secret becomes invalid
