@@ -121,16 +121,16 @@ def _count_role(
 
     The rows of `pending` count as delivered. `missed`: the number of ticks that could not be stored.
     """
-    leases = pending.list_leases(role)
-    pending_rows, pending_lines = sum(len(lease.ids) for lease in leases), sum(lease.lines for lease in leases)
+    ids = pending.list_ids(role)
+    pending_rows, pending_lines, pending_bytes = outbox_rows.count_waiting(connection, ids) if ids else (0, 0, 0)
     marked, marked_bytes = daily_rows.count_marked(connection) if role == "daily" else (0, 0)
     waits = stored.rows > pending_rows
     return replace(
         stored,
         rows=max(0, stored.rows + marked - pending_rows),
         lines=max(0, stored.lines + marked - pending_lines),
-        bytes=max(0, stored.bytes + marked_bytes - sum(len(lease.body) for lease in leases)),
-        oldest_tick=outbox_rows.find_oldest_tick(connection, role, pending.list_ids(role)) if waits else None,
+        bytes=max(0, stored.bytes + marked_bytes - pending_bytes),
+        oldest_tick=outbox_rows.find_oldest_tick(connection, role, ids) if waits else None,
         delivered_rows=stored.delivered_rows + pending_rows,
         delivered_lines=stored.delivered_lines + pending_lines,
         missed=stored.missed + missed,

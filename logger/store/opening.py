@@ -161,8 +161,13 @@ def _can_use_log(connection: sqlite3.Connection) -> bool:
 
 
 def _configure(connection: sqlite3.Connection, max_mb: int) -> None:
-    """Make every commit durable, and limit the sizes of the file and of its log."""
+    """Make every commit durable, let deletions write little, and limit the sizes of the file and of its log.
+
+    Some builds of SQLite overwrite deleted rows with zeros. Then a deletion needs as much space in the log as the
+    deleted rows, and on a full disk no row can be deleted.
+    """
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA secure_delete=OFF").fetchone()
     page = int(connection.execute("PRAGMA page_size").fetchone()[0])
     connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_BYTES // 2 // page}")
     connection.execute(f"PRAGMA journal_size_limit={_LOG_BYTES}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -138,7 +138,7 @@ def find_oldest_tick(connection: sqlite3.Connection, role: Role, without: Contai
 
 
 def deliver(
-    connection: sqlite3.Connection, role: Role, ids: Iterable[int], refused_lines: int, at: int | None
+    connection: sqlite3.Connection, role: Role, ids: Collection[int], refused_lines: int, at: int | None
 ) -> None:
     """Mark rows as delivered at the unix second `at`. If `at` is None, delete these rows instead.
 
@@ -146,9 +146,7 @@ def deliver(
     InfluxDB refused. A row that was already marked is not counted again.
     """
     among = json.dumps(list(ids))
-    rows, lines = connection.execute(
-        f"SELECT count(*), coalesce(sum(lines), 0) FROM outbox WHERE {_LEFT}", (among,)
-    ).fetchone()
+    rows, lines, _ = count_waiting(connection, ids)
     if at is None:
         connection.execute(f"DELETE FROM outbox WHERE {_LEFT}", (among,))
     else:
@@ -157,6 +155,15 @@ def deliver(
         "UPDATE tally SET delivered_rows = delivered_rows + ?, delivered_lines = delivered_lines + ? WHERE role = ?",
         (rows, max(0, lines - refused_lines), role),
     )
+
+
+def count_waiting(connection: sqlite3.Connection, ids: Iterable[int]) -> tuple[int, int, int]:
+    """Return how many of the rows with these ids wait for delivery, and the sums of their lines and bytes."""
+    rows, lines, size = connection.execute(
+        f"SELECT count(*), coalesce(sum(lines), 0), coalesce(sum(size), 0) FROM outbox WHERE {_LEFT}",
+        (json.dumps(list(ids)),),
+    ).fetchone()
+    return rows, lines, size
 
 
 def find_last_sent(connection: sqlite3.Connection) -> tuple[int, int]:

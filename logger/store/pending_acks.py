@@ -33,16 +33,13 @@ class PendingAcks:
         """Return whether so many leases are collected that their rows must be marked before the next tick."""
         return len(self._leases) >= _MANY
 
-    def mark(self, connection: sqlite3.Connection, *, keep: bool = True) -> None:
-        """Mark the rows of all leases as delivered, or delete these rows if `keep` is False.
-
-        The caller has begun a transaction.
-        """
+    def mark(self, connection: sqlite3.Connection) -> None:
+        """Mark the rows of all leases as delivered. The caller has begun a transaction."""
         for lease, at in self._leases:
-            outbox_rows.deliver(connection, lease.role, lease.ids, 0, at if keep else None)
+            outbox_rows.deliver(connection, lease.role, lease.ids, 0, at)
 
     def clear(self) -> None:
-        """Remove all leases. The caller has committed the transaction that marked their rows."""
+        """Remove all leases. The caller has committed the transaction that marked or deleted their rows."""
         self._leases.clear()
 
     def list_leases(self, role: Role | None = None) -> list[Lease]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from logger.model import Report, Role
@@ -98,6 +98,11 @@ class Lease:
             batches=tuple(self.batches[n] for n in chosen),
             revisions=tuple(self.revisions[n] for n in chosen) if self.revisions else (),
         )
+
+    def divide(self, rows: int) -> Iterator[Lease]:
+        """Return leases of `rows` rows each, in the same order. The last lease may have fewer rows."""
+        for first in range(0, len(self.ids), rows):
+            yield self.select(range(first, min(first + rows, len(self.ids))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -181,35 +182,39 @@ class Store:
         self._pending.add(lease, lease.date_delivery(at))
 
     def ack(self, lease: Lease, refused_lines: Sequence[RefusedLine] = ()) -> None:
-        """Mark a lease as delivered, and keep its refused lines. A daily row that changed meanwhile still waits."""
-        now = self._now()
-        at = lease.date_delivery(now)
+        """Mark a lease as delivered, and keep its refused lines. A daily row that changed meanwhile still waits.
 
-        def mark(connection: sqlite3.Connection, keep: bool) -> None:
-            self._pending.mark(connection, keep=keep)
-            if lease.revisions:
-                daily_rows.ack(connection, lease, len(refused_lines))
-            else:
-                outbox_rows.deliver(connection, lease.role, lease.ids, len(refused_lines), at if keep else None)
-            refused_rows.add(connection, lease, refused_lines, now)
-
-        self._mark(mark)
-
-    def _mark(self, mark: Callable[[sqlite3.Connection, bool], None]) -> None:
-        """Mark rows as delivered. If the disk has no space for the marks, delete the delivered rows.
-
-        `mark`: writes the marks, or deletes the rows if its second argument is False.
+        If the disk has no space for the marks, delete the delivered rows, in several small transactions.
         """
         try:
-            self._file.write(mark, True)
+            self._file.write(self._ack, lease, refused_lines, keep=True)
+            self._pending.clear()
         except StoreFullError:
-            self._file.write(mark, False)
-        self._pending.clear()
+            for part, refused in _divide(lease, refused_lines):
+                self._file.write(self._ack, part, refused, keep=False)
+
+    def _ack(
+        self, connection: sqlite3.Connection, lease: Lease, refused_lines: Sequence[RefusedLine], *, keep: bool
+    ) -> None:
+        """Mark the rows of this lease and of all earlier leases as delivered.
+
+        If `keep` is False, delete the outbox rows of this lease instead, and leave the earlier leases unmarked.
+        """
+        now = self._now()
+        if keep:
+            self._pending.mark(connection)
+        if lease.revisions:
+            daily_rows.ack(connection, lease, len(refused_lines))
+        else:
+            at = lease.date_delivery(now) if keep else None
+            outbox_rows.deliver(connection, lease.role, lease.ids, len(refused_lines), at)
+        refused_rows.add(connection, lease, refused_lines, now)
 
     def _mark_pending(self) -> None:
         """Write the delivery marks of `ack_soon` now, without waiting for the next tick."""
         if self._pending.list_leases():
-            self._mark(lambda connection, keep: self._pending.mark(connection, keep=keep))
+            self._file.write(self._pending.mark)
+            self._pending.clear()
 
     def find_last_sent(self) -> tuple[int, int]:
         """Return the delivery time (unix seconds) and id of the row delivered last; (0, 0) without deliveries."""
@@ -301,3 +306,10 @@ class Store:
 
     def _now(self) -> int:
         return int(self._clock.time())
+
+
+def _divide(lease: Lease, refused_lines: Sequence[RefusedLine]) -> Iterator[tuple[Lease, list[RefusedLine]]]:
+    """Divide a lease into leases of at most STEP rows, each with the refused lines of its own batches."""
+    for number, part in enumerate(lease.divide(STEP)):
+        of_part = [line for line in refused_lines if line.batch // STEP == number]
+        yield part, [replace(line, batch=line.batch % STEP) for line in of_part]

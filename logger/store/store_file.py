@@ -28,7 +28,7 @@ STEP: Final = 500
 _DROP_STEP: Final = 64
 _RESERVE_BYTES: Final = 4 * 1024 * 1024
 """While the ballast (the file that reserves disk space) is removed, recording leaves at least this many bytes of the
-disk free, so that rows can still be marked as delivered."""
+disk free, so that delivered rows can still be marked or deleted."""
 _NEAR_CAP_BYTES: Final = 1024 * 1024
 
 
@@ -144,18 +144,17 @@ class StoreFile:
             yield
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         yield
-        while self._transact(outbox_rows.purge, None, STEP):
+        while self._delete(outbox_rows.purge, None, STEP):
             yield
         if self._pending.list_leases():
-            self._transact(self._pending.mark, keep=False)
-            self._pending.clear()
+            self._delete_pending()
             yield
         if not at_cap:
             return
-        while self._transact(refused_rows.purge_oldest, STEP):
+        while self._delete(refused_rows.purge_oldest, STEP):
             self.notes.append("the store is full: the oldest refused lines were dropped")
             yield
-        while may_drop and (dropped := self._transact(outbox_rows.drop_oldest, _DROP_STEP)):
+        while may_drop and (dropped := self._delete(outbox_rows.drop_oldest, _DROP_STEP)):
             first, last = (
                 datetime.fromtimestamp(tick, UTC).isoformat(" ", "minutes")
                 for tick in (dropped.oldest_tick, dropped.newest_tick)
@@ -166,6 +165,22 @@ class StoreFile:
                 "Try: raise LOGGER_STORE_MAX_MB, or let an InfluxDB take the waiting readings."
             )
             yield
+
+    def _delete(
+        self, function: Callable[Concatenate[sqlite3.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a function that deletes rows, in one transaction. Then free the log's space for the next deletion."""
+        deleted = self._transact(function, *args, **kwargs)
+        with contextlib.suppress(sqlite3.OperationalError):  # the deletion is in the log, and remains valid
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return deleted
+
+    def _delete_pending(self) -> None:
+        """Delete the delivered rows that are not marked yet, in small transactions that need little free space."""
+        for lease in self._pending.list_leases():
+            for part in lease.divide(STEP):
+                self._delete(outbox_rows.deliver, part.role, part.ids, 0, None)
+        self._pending.clear()
 
     def _take_step(self, room: Iterator[None]) -> bool:
         """Free space by the next step of `room`, the iterator of `_make_room`. Return False if no step is left."""

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import gzip
 import os
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from logger.errors import StoreFullError
 from logger.model import RefusedLine, Role
+from logger.store import outbox_rows
 from logger.store.ballast import Ballast
-from logger.store.records import Batch, Commit
-from tests.store.samples import GATEWAY, START, make_store, replay_all, ticks
+from logger.store.records import Batch, Commit, Lease
+from logger.store.store import Store
+from tests.store.samples import (
+    GATEWAY,
+    START,
+    as_after_a_crash,
+    batch,
+    commit,
+    drain,
+    make_store,
+    replay_all,
+    text,
+    ticks,
+)
 
 MB = 1024 * 1024
 
@@ -139,6 +154,69 @@ def test_a_lowered_limit_still_opens_and_makes_room(tmp_path: Path) -> None:
     store.close()
 
 
+def _fill_disk(monkeypatch: pytest.MonkeyPatch, *, last_id: int) -> None:
+    """Let marks find no space, and deletions only up to the row `last_id`."""
+    deliver = outbox_rows.deliver
+
+    def try_to(connection: sqlite3.Connection, role: Role, ids: Sequence[int], refused: int, at: int | None) -> None:
+        if at is not None or max(ids) > last_id:
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorname = "SQLITE_FULL"
+            raise error
+        deliver(connection, role, ids, refused, at)
+
+    monkeypatch.setattr(outbox_rows, "deliver", try_to)
+
+
+def _put_rows(store: Store, count: int) -> Lease:
+    store.put(Commit(GATEWAY, START, tuple(batch("totals", START + n) for n in range(count))))
+    lease = store.lease("totals", newest=False)
+    assert lease is not None
+    return lease
+
+
+def test_of_a_lease_that_does_not_fit_the_deleted_part_stays_delivered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = make_store(tmp_path / "state")
+    lease = _put_rows(store, 1200)
+    bad = [RefusedLine(text(lease)[n].encode(), 400, "no", n) for n in (3, 700, 1100)]
+    with monkeypatch.context() as disk:
+        _fill_disk(disk, last_id=1000)
+        with pytest.raises(StoreFullError):
+            store.ack(lease, bad)
+    figures = store.read_figures()
+    assert (figures.rows, figures.roles["totals"].delivered_rows, figures.lines_delivered) == (200, 1000, 998)
+    assert [row.line for row in store.list_refused()] == [line.line for line in bad[:2]]
+    again = store.lease("totals", newest=False)
+    assert again is not None
+    assert ticks(text(again)) == [START + n for n in range(1000, 1200)]
+    store.ack(again, [RefusedLine(bad[2].line, 400, "no", 100)])
+    assert (store.read_figures().rows, store.read_figures().lines_delivered) == (0, 1197)
+    assert [row.line for row in store.list_refused()] == [line.line for line in bad]
+    store.close()
+
+
+def test_rows_that_wait_for_their_marks_are_counted_once_while_only_a_part_of_them_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = make_store(tmp_path / "state")
+    store.ack_soon(_put_rows(store, 1200), START)
+    with monkeypatch.context() as disk:
+        _fill_disk(disk, last_id=1000)
+        with pytest.raises(StoreFullError):
+            store.find_last_sent()
+        totals = store.read_figures().roles["totals"]
+        assert (totals.rows, totals.lines, totals.bytes, totals.delivered_lines) == (0, 0, 0, 1200)
+    killed = make_store(as_after_a_crash(tmp_path / "state", tmp_path / "killed"))
+    assert drain(killed) == [START + n for n in range(1000, 1200)]
+    killed.close()
+    store.put(commit(START + 60))
+    assert drain(store) == [START + 60]
+    assert store.read_figures().lines_delivered == 1201
+    store.close()
+
+
 def test_the_ballast_takes_real_room_and_comes_back(tmp_path: Path) -> None:
     ballast = Ballast(tmp_path)
     assert not ballast.held
@@ -211,6 +289,39 @@ print("kept", len(kept))
 """
 
 
+_LITTLE_SPACE = """
+import gzip, os, sys
+from pathlib import Path
+from logger.store.records import Batch, Commit
+from tests.store.samples import GATEWAY, START, drain, make_store, ticks, text
+folder = Path(sys.argv[1])
+def put(tick, size):
+    body = gzip.compress(f'x v="{os.urandom(size // 2).hex()}" {tick}\\n'.encode(), 0)
+    return Batch("totals", 1, body)
+store = make_store(folder / "state")
+for tick, (count, size) in enumerate([(2000, 150), (2000, 150), (20, 30_000), (20, 30_000)]):
+    store.put(Commit(GATEWAY, tick, tuple(put(tick, size) for _ in range(count))))
+store.close()
+(folder / "state" / "ballast").unlink()
+with open(folder / "hog", "wb") as hog:
+    disk = os.statvfs(folder)
+    os.posix_fallocate(hog.fileno(), 0, disk.f_bavail * disk.f_frsize - 256 * 1024)
+store = make_store(folder / "state")
+lease = store.lease("totals", newest=False, max_lines=2000)
+store.ack_soon(lease, START)
+assert store.find_last_sent() == (0, 0), "without space for marks, delivered rows are deleted"
+found = ticks(text(lease)) + drain(store)
+assert found == [0] * 2000 + [1] * 2000 + [2] * 20 + [3] * 20, "each row once, in its order"
+figures = store.read_figures().roles["totals"]
+assert (figures.rows, figures.bytes, figures.delivered_rows, figures.delivered_lines) == (0, 0, 4040, 4040)
+(folder / "hog").unlink()
+store.put(Commit(GATEWAY, START, (put(START, 150),)))
+assert drain(store) == [START]
+store.close()
+print("kept", len(found))
+"""
+
+
 _NO_INODES = """
 import sys
 from pathlib import Path
@@ -243,11 +354,13 @@ print("kept 1")
     ("script", "options"),
     [
         (_FULL_DISK, "size=48m"),
+        (_LITTLE_SPACE, "size=48m"),
         (_NO_INODES, "size=48m,nr_inodes=40"),
         (_NO_INODES.replace('.write_bytes(b"damaged" * 1000)', ""), "size=48m,nr_inodes=40"),
     ],
     ids=[
         "recording stops, delivery drains, and recording goes on",
+        "many small rows and some large rows drain after a restart",
         "the start with a damaged store waits",
         "the start waits",
     ],
