@@ -132,9 +132,8 @@ def lead_up(
 def join(live: EnergyState, past: EnergyState) -> tuple[EnergyState, list[str]]:
     """Add the days of the `past` state to the `live` state. Return the joined state, and the dates that changed.
 
-    A day before the first day of `live` is taken from `past`. From the first day of `live` on, a day that both
-    states have is merged, and all other days of `live` stay unchanged. `past` must end where `live` begins to count
-    (see `lead_up`).
+    A day before the first day of `live` is taken from `past`. A later day is merged if both states have it; otherwise
+    the day of `live` stays unchanged. `past` must end where `live` begins to count (see `lead_up`).
     """
     if not past.days or not live.days:
         return live, []

@@ -138,7 +138,7 @@ def _find_rows(rows: Rows, device: str) -> list[Row]:
 
 
 def _describe_paths(seen: Collection[str], view: View) -> Iterator[str]:
-    """Yield the reason for each document of the paths `seen` that has not arrived. Failed requests come first."""
+    """Yield a reason for each path in `seen` whose document has not arrived. Failed requests come first."""
     for path in sorted(seen, key=lambda path: (path not in view.snapshot.failures, path)):
         if path not in view.snapshot.documents and (text := describe_path(path, view)):
             yield text
