@@ -8,6 +8,7 @@ import re
 import pytest
 
 from logger.capture.anonymise import Anonymiser
+from tests.sizes import CI, LONG
 
 NOW = 1_750_000_000  # a day of June: Amsterdam is two hours ahead
 SENTINELS = {
@@ -130,7 +131,7 @@ def test_a_zone_keeps_its_offset_and_a_place_its_number_form() -> None:
 
 
 def test_a_cut_document_keeps_no_half_of_anything() -> None:
-    for end in range(1, len(OTHER)):
+    for end in range(1, len(OTHER), 1 if LONG or CI else 3):
         anonymiser, cut = Anonymiser(NOW, secrets=["pw-of-the-owner"]), OTHER[:end].encode()
         anonymiser.learn("/other", cut)
         anonymiser.learn("/home.json", HOME.encode())

@@ -220,6 +220,7 @@ def test_two_lanes_stay_where_the_fast_paths_do_not_wait() -> None:
     assert not collector.poller.requests.contention.one_lane
 
 
+@pytest.mark.long
 def test_a_gateway_that_answers_slowly_is_asked_less_but_for_the_minute_and_the_devices() -> None:
     def slow(gateway: PlantGateway) -> None:
         gateway.fast_s, gateway.slow_s = 2.5, 20.0

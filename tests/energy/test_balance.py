@@ -256,6 +256,7 @@ def past_of(site: Counted, *, until: int) -> list[Past]:
     return [Past(at, fields, {"gateway": "1"}) for at, fields in sorted(site.written.items()) if at < until]
 
 
+@pytest.mark.long
 def test_a_replay_balances_the_same_where_the_phases_are_known() -> None:
     _, site = recorded(6)
     points = past_of(site, until=site.tick + 1)

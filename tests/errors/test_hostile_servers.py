@@ -49,6 +49,7 @@ def is_typed(outcome: str, side: str, script: str) -> bool:
     return outcome in allowed.get(side, set()) or (side not in allowed and outcome.endswith("Error"))
 
 
+@pytest.mark.long
 def test_the_worst_of_them_cost_nothing() -> None:
     found = ran("facing", 0.2, 1, *FEW)
     nothing_was_lost(found)

@@ -468,7 +468,9 @@ async def test_a_pasted_token_that_seemed_expired_is_used_when_our_clock_is_righ
         await gateway.fetch(endpoint(READINGS))
 
 
-@pytest.mark.parametrize("cloud_answers", ["tokens that the gateway refuses", "503", "reset"])
+@pytest.mark.parametrize(
+    "cloud_answers", [pytest.param("tokens that the gateway refuses", marks=pytest.mark.long), "503", "reset"]
+)
 async def test_hours_of_401_with_restarts_make_few_sign_ins(tmp_path: Path, cloud_answers: str) -> None:
     async with site(tmp_path) as here:
         here.box.tokens = TokenMaker()

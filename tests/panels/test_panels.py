@@ -277,6 +277,7 @@ def test_a_kill_at_any_poll_changes_no_row() -> None:
     assert killed.events == whole.events
 
 
+@pytest.mark.long
 def test_the_state_stays_small() -> None:
     seen = Watched(sunny(11), panels_of(south=(50, 0.02, 0.02)), every_s=3600)
     seen.run(range(seen.house.minutes - 600))

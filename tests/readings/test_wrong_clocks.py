@@ -69,6 +69,7 @@ def test_books_that_began_in_the_future_have_a_today_again() -> None:
     assert wh(counted.rows["2025-06-15"], "production_wh") == pytest.approx(12 * 1200.0, abs=400)
 
 
+@pytest.mark.long
 def test_days_that_were_lived_under_later_dates_are_not_heaped_upon_one() -> None:
     """For five days our clock was two days ahead: nobody can tell any more which of them was today."""
     counted = site("2025-06-17", "00:00", totals_s=900)

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from logger.model import RefusedLine, Role
 from logger.store.records import Commit, Lease
-from tests.sizes import LONG
+from tests.sizes import LONG, examples
 from tests.store.samples import (
     GATEWAY,
     START,
@@ -211,7 +211,7 @@ def _day(line: str) -> str:
 
 
 StoreMachine.TestCase.settings = settings(
-    max_examples=200 if LONG else 20,
+    max_examples=examples(200),
     stateful_step_count=50 if LONG else 30,
     deadline=None,
     derandomize=not LONG,

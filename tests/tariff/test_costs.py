@@ -175,7 +175,7 @@ USES = st.lists(st.tuples(st.integers(60, 200_000), *[st.floats(0, 8000)] * 3), 
 BEGINS = st.integers(0, 86400 * 700)
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(500))
 @given(tariff_texts(), USES, BEGINS)
 def test_the_sum_of_the_bands_is_the_day_at_any_tariff(
     text: str, spans: list[tuple[int, float, float, float]], begin: int
