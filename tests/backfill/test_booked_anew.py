@@ -360,6 +360,7 @@ def test_a_month_of_which_the_database_has_lost_days_is_the_sum_of_the_days_in_t
     assert_sums(found)
 
 
+@pytest.mark.long
 def test_a_gap_over_the_last_midnight_that_is_booked_anew_keeps_its_two_parts(tmp_path: Path, keep: Keep) -> None:
     wrong, right = (play(tariff, ((16, 20, 240), (17, 0, 600))) for tariff in (WRONG, TIME_OF_USE))
     kept = keep(tmp_path, TIME_OF_USE)

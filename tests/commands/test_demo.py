@@ -114,11 +114,9 @@ def test_it_ends_by_itself_after_the_seconds_that_are_asked_for(
     assert done.out.splitlines()[-1].startswith("Stopped.")
 
 
-@pytest.mark.parametrize(
-    "module", [SHORT, pytest.param("logger", marks=pytest.mark.long)], ids=["short past", "whole"]
-)
+@pytest.mark.long
 def test_a_pipe_gets_one_line_now_and_then_and_real_settings_are_never_touched_and_ctrl_c_ends_both_processes(
-    tmp_path: Path, fake_influx2: Fake2, module: str
+    tmp_path: Path, fake_influx2: Fake2
 ) -> None:
     buckets = fake_influx2.fresh_buckets()
     fake_influx2.fake.forget_scripts()
@@ -133,7 +131,7 @@ def test_a_pipe_gets_one_line_now_and_then_and_real_settings_are_never_touched_a
     )
     (tmp_path / "token").write_text(fake_influx2.admin_token)
     with demo(
-        tmp_path, module=module,
+        tmp_path, module="logger",
         settings=target | {"LOGGER_STATE_DIR": str(real), "INFLUXDB_TOKEN_FILE": str(tmp_path / "token"),
                            "CREDENTIALS_DIRECTORY": str(tmp_path)},
     ) as (process, shown):  # fmt: skip

@@ -409,6 +409,7 @@ def test_more_wrong_answers_end_a_script_with_nothing_written(tmp_path: Path) ->
         ])  # fmt: skip
 
 
+@pytest.mark.long
 def test_another_certificate_than_the_pinned_one_is_never_accepted_by_yes_alone(tmp_path: Path) -> None:
     with gateway("8-battery") as here:
         first = scripted(tmp_path, here, "--gateway", here.place, "--no-sign-in")
@@ -515,6 +516,7 @@ def test_the_ordinary_way_asks_at_most_six_questions(fake_influx2: Fake2, tmp_pa
     assert settings_of(tmp_path)["LOGGER_TIMEZONE"] == "Europe/Madrid"
 
 
+@pytest.mark.long
 def test_three_failures_leave_influxdb_for_later_and_keep_the_rest(fake_influx2: Fake2, tmp_path: Path) -> None:
     with (
         gateway("8-battery") as here,

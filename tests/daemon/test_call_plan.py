@@ -54,6 +54,7 @@ def test_the_table_of_requests_in_the_documentation_is_what_happens() -> None:
     assert with_table(text, table()) == text, "run `python -m tests.daemon.hours`"
 
 
+@pytest.mark.long
 def test_a_home_that_hangs_and_an_inventory_of_30_s_cost_no_minute() -> None:
     def hang(gateway: PlantGateway) -> None:
         gateway.takes_s |= {HOME: 600.0, BLOCKS: 600.0, INVENTORY: 30.0}

@@ -190,6 +190,7 @@ def test_a_state_without_sums_is_filled_from_the_rows_of_days_that_were_read_bac
     assert ([row.reading for row in again], same.periods) == ([row.reading for row in made], filled.periods)
 
 
+@pytest.mark.long
 def test_days_that_were_computed_anew_replace_those_in_a_months_sum() -> None:
     site = Recorded()
     site.run(first("2025-01-01"), first("2025-06-10"))

@@ -1,6 +1,6 @@
 """A simulated year on sites that are wired differently: every day right to a Wh, or called what it is.
 
-Whole years by `make test-long`; otherwise five days around one change of the clocks, and around the other one at the
+Whole years by `make test-long`; otherwise three days around one change of the clocks, and around the other one at the
 next site.
 """
 

@@ -205,6 +205,7 @@ def test_a_password_that_nobody_asked_for_stays(influx1_auth: Influx1) -> None:
     assert "authorization failed" not in str(said(server, first, "read", "SHOW DATABASES"))
 
 
+@pytest.mark.long
 def test_a_second_recorder_gets_users_of_its_own_and_ends_none_of_the_first_one(influx1_auth: Influx1) -> None:
     server, admin = influx1_auth, Admin(username="admin", password="admin-password")
     first = run(server, admin)

@@ -106,6 +106,7 @@ def test_a_key_that_is_lost_after_our_clock_was_set_back_is_told() -> None:
 # --- a date that is no day ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_date_that_was_skipped_has_no_row_and_stops_nothing() -> None:
     """Samoa went from the 29th to the 31st of December 2011."""
     zone = "Pacific/Apia"
