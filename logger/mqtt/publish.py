@@ -85,7 +85,7 @@ async def _publish(
 def _identify(settings: Settings, gateway: str) -> str:
     """Return the recorder's name at the broker.
 
-    The name is the same after a restart. No other recorder has this name.
+    The name is the same after a restart. It is made from the gateway, the host name and the path of the state folder.
     """
     place = f"{socket.gethostname()} {settings.state_dir.resolve()}"
     return f"envoy-logger-{gateway}-{hashlib.blake2b(place.encode(), digest_size=4).hexdigest()}"

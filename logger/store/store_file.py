@@ -142,7 +142,8 @@ class StoreFile:
                 "Try: free some space on that disk."
             )
             yield
-        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        with contextlib.suppress(sqlite3.OperationalError):  # a deletion may still fit
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         yield
         while self._delete(outbox_rows.purge, None, STEP):
             yield

@@ -44,12 +44,12 @@ class Place:
 
 SITES = (
     Place("Europe/Berlin", 2025, ("2025-03-30", "2025-10-26")),
-    Place("America/Phoenix", 2025, ("2025-03-09", "2025-11-02")),
     Place("Africa/Cairo", 2024, ("2024-04-26", "2024-10-31")),
     Place("Australia/Lord_Howe", 2025, ("2025-04-06", "2025-10-05")),
+    Place("America/Phoenix", 2025, ("2025-03-09", "2025-11-02")),
     Place("Asia/Kolkata", 2025, ("2025-03-30", "2025-10-26"), kind="standard"),
 )
-"""With daylight saving; without; midnight skipped; half an hour of it, off the hour; and 2³² J wraps off the hour."""
+"""With daylight saving; midnight skipped; half an hour of it, off the hour; without; and 2³² J wraps off the hour."""
 PART_DAYS = 1
 
 

@@ -89,7 +89,7 @@ def test_a_production_ct_measures_for_itself() -> None:
     assert "production does not change" not in play(answer, 61).warnings
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(
     roof=st.lists(st.floats(0, 2600), min_size=4, max_size=8),
     lag_min=st.integers(0, 15),
@@ -108,7 +108,7 @@ def test_a_sum_that_follows_the_roof_is_never_doubted(roof: list[float], lag_min
     assert "production does not change" not in found.warnings
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(before=st.floats(0, 2600), after=st.floats(0, 2600), stop=st.integers(0, 25))
 def test_a_sum_that_stands_is_left_out_exactly_if_the_roof_moved_far_away_from_it(
     before: float, after: float, stop: int

@@ -33,7 +33,7 @@ def played(ct_share: float, minutes: int = 61) -> Played:
 
 
 def test_a_storage_ct_that_shows_what_the_batteries_report_is_not_told() -> None:
-    for share in (0.8, 2.5):
+    for share in (0.8, 1.0, 2.5):
         found = played(share)
         assert "storage CT" not in found.warnings
         assert found.last["load_power_w"] == 3500.0 + 1000.0 * share
