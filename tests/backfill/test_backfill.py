@@ -367,6 +367,7 @@ def test_the_loss_in_the_middle_of_months_with_everything_going_wrong(server: Se
     assert len(last.days) >= 7
 
 
+@pytest.mark.long
 def test_a_second_run_changes_nothing_and_a_dry_run_nothing_at_all(influx1: Influx1, tmp_path: Path) -> None:
     told, installation = live_to_the_loss(influx1, tmp_path)
     installation.lose_everything()

@@ -151,7 +151,6 @@ DATABASES = (Open1, Fresh1, Fresh2, FreshFake2, Ready2)
 USUAL = {
     ("5-metered", Fresh1),
     ("7-metered", Fresh2),
-    ("7-metered", FreshFake2),
 }
 PAIRS = [
     pytest.param(generation, kind, id=f"{generation}-{kind.__name__}",

@@ -269,6 +269,7 @@ def record(
     return run_virtually(work())
 
 
+@pytest.mark.long
 def test_a_path_that_disappears_is_said_once_and_again_when_it_is_back_and_the_rest_is_written(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -269,6 +269,7 @@ def test_a_replay_balances_the_same_where_the_phases_are_known() -> None:
     assert not {f"{name}_wh" for name in BALANCED} & list_rows(unknown, ["2025-06-16"])[0].reading.fields.keys()
 
 
+@pytest.mark.long
 def test_the_balanced_lifetime_goes_on_after_the_state_was_lost() -> None:
     phases, site = recorded(6)
     lost_at = site.tick + 1

@@ -171,6 +171,7 @@ def days_of(site: Recorded) -> dict[str, Period]:
     }
 
 
+@pytest.mark.long
 def test_a_state_without_sums_is_filled_from_the_rows_of_days_that_were_read_back() -> None:
     site = Recorded()
     site.run(first("2024-11-20"), first("2025-06-10"))

@@ -24,9 +24,8 @@ from tests.questions.documents import PATH, make_text
 from tests.questions.judge import ask, judge, languages_of
 from tests.questions.play import play, play_days
 from tests.questions.question import NEEDS, Past, Question
-from tests.sizes import CI, LONG
+from tests.sizes import LONG
 
-SITES = KINDS if LONG or CI else RICHEST
 _OF_SITE = re.compile(rb"envoy_(totals|day),")
 
 
@@ -54,8 +53,9 @@ def server(request: pytest.FixtureRequest) -> Binary:
     return found
 
 
+@pytest.mark.long
 def test_every_answer_about_some_days_around_a_new_year_is_true(server: Binary) -> None:
-    assert find_wrong(server, play_days(SITES)) == []
+    assert find_wrong(server, play_days(KINDS)) == []
 
 
 @pytest.mark.long
@@ -99,7 +99,7 @@ def test_the_same_days_of_a_month_are_those_of_their_own_year(server: Binary) ->
 def test_the_queries_of_a_site_of_several_gateways_differ_only_as_the_page_says(server: Binary) -> None:
     """Asked of a site whose sums are the rows of one gateway."""
     fields = {each.name: {field.name for field in each.fields} for each in MEASUREMENTS}
-    site, made = play_days(SITES)[0]
+    site, made = play_days(RICHEST)[0]
     buckets: dict[Role, str] = server.fresh_buckets()
     of_site: dict[Role, list[bytes]] = {
         role: [_as_site(line) for line in b"".join(lines).splitlines(keepends=True) if _OF_SITE.match(line)]
