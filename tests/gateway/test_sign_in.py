@@ -232,8 +232,8 @@ async def test_a_valid_token_is_used_while_its_renewal_fails_and_no_poll_waits_f
         await gateway.fetch(endpoint(READINGS))
         script(here.cloud.faults, LOGIN, html("down", 503))
         here.clock.now = NOW + 340 * DAY
-        for _ in range(24 * 6):
-            here.clock.now += 600
+        for _ in range(24 * 12):
+            here.clock.now += 300
             await gateway.fetch(endpoint(READINGS))
         await asyncio.sleep(0.1)
         assert 2 <= here.cloud.sign_ins - 1 <= 12
@@ -478,8 +478,8 @@ async def test_hours_of_401_with_restarts_make_few_sign_ins(tmp_path: Path, clou
         if cloud_answers in answers:
             script(here.cloud.faults, LOGIN, answers[cloud_answers])
         gateway, times = here.gateway(), []
-        for step in range(80 + 60):  # four hours of short steps, then twenty of longer ones
-            here.clock.now += 180 if step < 80 else 1200
+        for step in range(80 + 120):  # four hours of short steps, then twenty of longer ones
+            here.clock.now += 180 if step < 80 else 600
             if step % 10 == 9:
                 await gateway.aclose()
                 gateway = here.gateway()
@@ -493,11 +493,11 @@ async def test_hours_of_401_with_restarts_make_few_sign_ins(tmp_path: Path, clou
 
 async def test_a_gateway_that_calls_itself_by_ever_new_serials_drives_no_sign_ins(tmp_path: Path) -> None:
     async with site(tmp_path) as here:
-        here.cloud.serials = {str(100000000000 + n) for n in range(0, 100, 2)}
+        here.cloud.serials = {str(100000000000 + n) for n in range(0, 200, 2)}
         here.box.tokens = TokenMaker()
         told: list[str] = []
-        for step in range(24 * 3):
-            here.clock.now += 1200
+        for step in range(24 * 6):
+            here.clock.now += 600
             here.box.gateway.serial = str(100000000000 + step)
             gateway = here.gateway(tls="off")
             with pytest.raises(CredentialsError) as caught:
@@ -506,7 +506,7 @@ async def test_a_gateway_that_calls_itself_by_ever_new_serials_drives_no_sign_in
             told.append(str(caught.value))
         assert 5 <= here.cloud.sign_ins <= 14
         waits = "so that the account is not locked: the last sign-in was for gateway 1000"
-        assert len([text for text in told if waits in text]) > 50
+        assert len([text for text in told if waits in text]) > 100
 
 
 # --- refused by Enphase -------------------------------------------------------------------------------------
@@ -579,8 +579,8 @@ async def test_what_enphase_answers_instead_of_a_session_is_named(
         text = await fails(gateway, SignInBlockedError)
         assert said in text
         assert "https://entrez.enphaseenergy.com" in text
-        for _ in range(24 * 3 - 1):
-            here.clock.now += 1200
+        for _ in range(24 * 6 - 1):
+            here.clock.now += 600
             await fails(gateway, SignInBlockedError)
         assert 1 <= here.cloud.sign_ins <= most_a_day
 
