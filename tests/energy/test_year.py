@@ -1,7 +1,7 @@
 """A simulated year at one-minute ticks against the truth: every day to within one Wh, or called what it is.
 
-Whole years by `make test-long`; otherwise three days around one change of the clocks, and around the other one at the
-next site.
+Whole years by `make test-long`; otherwise the day of one change of the clocks and the day before it, at the next site
+those of the other one.
 """
 
 from __future__ import annotations
@@ -50,15 +50,14 @@ SITES = (
     Place("Asia/Kolkata", 2025, ("2025-03-30", "2025-10-26"), kind="standard"),
 )
 """With daylight saving; midnight skipped; half an hour of it, off the hour; without; and 2³² J wraps off the hour."""
-PART_DAYS = 1
 
 
-def span_of(site: Place, number: int) -> tuple[date, date]:
-    """The whole year, or the days around its first change at even numbers, around its second at odd ones."""
+def span_of(site: Place, number: int, nights: int = 1) -> tuple[date, date]:
+    """The whole year, or so many nights before its first change and that day at even numbers, its second at odd."""
     if LONG:
         return date(site.year, 1, 1), date(site.year, 12, 31)
-    change, around = date.fromisoformat(site.changes[number % 2]), timedelta(days=PART_DAYS)
-    return change - around, change + around
+    change = date.fromisoformat(site.changes[number % 2])
+    return change - timedelta(days=nights), change
 
 
 def plant_of(site: Place, first: date, last: date, seed: int = 1) -> Metered | Standard:

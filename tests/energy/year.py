@@ -121,10 +121,10 @@ def trouble(plant: Plant, seed: int, *, outages: int = 40, restarts: int = 60) -
     first = min(2 * 1440, house.minutes // 3)
 
     def somewhere() -> int:
-        return draw.randrange(first, house.minutes - 1440)
+        return draw.randrange(first, house.minutes - min(1440, house.minutes // 3))
 
     for number in range(max(4, round(outages * share))):
-        minutes = draw.choice((2, 5, 17, 45, 180, 600, 1500, 2900, 5000)) if number else 2000
+        minutes = draw.choice((2, 5, 17, 45, 180, 600, 1500, 2900, 5000)) if number else min(2000, house.minutes // 4)
         begin = somewhere()
         if at_work & set(range(begin, begin + minutes)):
             continue  # what an old meter counted while nobody looked is lost to everybody

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from statistics import median
 from zoneinfo import ZoneInfo
@@ -13,14 +13,15 @@ import pytest
 
 from logger.model import Role, Value
 from tests.databases.server import Row, Server
-from tests.history.generator import NIGHTS, Generated, Generator
+from tests.history.generator import FIRST, NIGHTS, Generated, Generator
 from tests.history.kinds import KINDS, RICHEST, Kind
 from tests.history.load import write_lines
 from tests.history.truth import DayTruth
 from tests.questions.ask import ask_influxql
 from tests.sizes import LONG
 
-DAYS, STEP_S = (730, 300) if LONG else (73, 900)
+BEGIN, DAYS, STEP_S = (FIRST, 730, 300) if LONG else (date(2024, 2, 27), 42, 900)
+"""The shorter history has a leap day, the ends of two months, and a change of the clocks at each of its sites."""
 IS_WHOLE = STEP_S == 900
 """Whether the last day is: rows are written every quarter of an hour, and this history ends just before midnight."""
 PLAYED = KINDS if LONG else RICHEST
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.long
 
 @lru_cache(maxsize=1 if LONG else len(PLAYED))
 def generate(kind: Kind) -> Generated:
-    return Generator(kind, DAYS, STEP_S).run()
+    return Generator(kind, DAYS, STEP_S, first=BEGIN).run()
 
 
 @dataclass

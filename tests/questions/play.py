@@ -27,10 +27,10 @@ def play(kinds: Iterable[Kind], first: date, last: date, step_s: int) -> Iterato
 @cache
 def play_days(kinds: tuple[Kind, ...]) -> tuple[tuple[Past, Generated], ...]:
     """The sites on nine days around a new year."""
-    return tuple(play(map(_fall_ill, kinds), date(2024, 12, 27), date(2025, 1, 5), 900))
+    return tuple(play(map(fall_ill_soon, kinds), date(2024, 12, 27), date(2025, 1, 5), 900))
 
 
-def _fall_ill(kind: Kind) -> Kind:
+def fall_ill_soon(kind: Kind) -> Kind:
     """The kind with its dead and weak panels falling ill after some days."""
     panels = tuple(
         replace(panel, dead_from=min(4, panel.dead_from), weak_from=min(1, panel.weak_from)) for panel in kind.panels
