@@ -86,8 +86,8 @@ def test_the_oldest_gateways_day_goes_on_from_its_page_by_power() -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("generation", ["8-battery", "8-standard", "new-stack", "5-metered", "3", "0"])
 def test_a_day_and_its_night_hide_no_key_from_the_documents(generation: str) -> None:
-    """A whole day from noon on; a tenth begins in the evening and goes into the night."""
-    hours, start = (26, NOON) if LONG else (5, NOON + 8 * 3600)
+    """A whole day from noon on; a tenth begins before the sun sets and goes beyond midnight."""
+    hours, start = (26, NOON) if LONG else (3, NOON + 9 * 3600 + 900)
     _, store, _ = poll(plant(generation, 6), hours, start=start)
     assert len(store.lines("envoy_totals")) >= hours * 60 - 15
     assert [line for line in store.lines("envoy_event") if "kind=key_" in line] == []
