@@ -9,16 +9,14 @@ PYTEST_ARGS ?= -n 4 --dist worksteal
 # Each of four test processes would compile every module anew if this were set.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-tenth test-long bench check docs deb lock clean again
+.PHONY: demo test test-long bench check docs deb lock clean again
 
 demo: $(VENV)/.run
 	$(BIN)/envoy-logger demo --state-dir .demo $(DEMO_ARGS)
 
+# CI plays the long tests too, at a seeded tenth.
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not long"
-
-test-tenth: $(VENV)/.test
-	$(BIN)/python -m pytest $(PYTEST_ARGS) -m long --timeout 900
+	$(BIN)/python -m pytest $(PYTEST_ARGS) $(if $(ENVOY_LOGGER_CI),--timeout 900,-m "not long")
 
 test-long: $(VENV)/.test
 	ENVOY_LOGGER_LONG=1 $(BIN)/python -m pytest $(PYTEST_ARGS) -m "long or sized" --timeout 5400
@@ -50,6 +48,7 @@ lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra mqtt pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements.lock --extra mqtt --extra test --extra check pyproject.toml -o requirements-test.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements-test.lock --extra browser pyproject.toml -o requirements-browser.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header tests/mqtt/homeassistant.in -o tests/mqtt/homeassistant.lock
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .demo .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis

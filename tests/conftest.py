@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import os
 import signal
 import sys
@@ -99,6 +100,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_long = item.get_closest_marker("long") is not None
         if isinstance(item, pytest.Function) and not is_long and _SIZES & vars(item.module).keys():
             item.add_marker("sized")
+    if CI:
+        items[:] = _put_long_ones_first(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def _put_long_ones_first(items: list[pytest.Item], processes: int) -> list[pytest.Item]:
+    """Order tests → each process, which begins with an equal part of the list, begins with long ones.
+
+    So no long test is left for the end, at which the other processes would wait for it.
+    """
+    long = [item for item in items if item.get_closest_marker("long") is not None]
+    short = [item for item in items if item.get_closest_marker("long") is None]
+    ends = [(len(long) * part // processes, len(short) * part // processes) for part in range(processes + 1)]
+    parts = [long[a:c] + short[b:d] for (a, b), (c, d) in itertools.pairwise(ends)]
+    return list(itertools.chain.from_iterable(parts))
 
 
 def pytest_collection_finish() -> None:
@@ -111,10 +126,9 @@ def pytest_report_header() -> list[str]:
     lines = []
     if collect_ignore:
         lines.append("not collected: the container image (set ENVOY_LOGGER_TEST_BASE to a root file system)")
-    if not LONG:
-        lines.append("long tests: make test leaves them out, make test-tenth runs a seeded tenth, make test-long all")
     if not LONG and not CI:
-        lines.append("tests of many examples: a small part of them; ENVOY_LOGGER_CI=1 runs what CI runs")
+        lines.append("long tests: left out; ENVOY_LOGGER_CI=1 make test runs a seeded tenth, make test-long all")
+        lines.append("tests of many examples: a small part of them; ENVOY_LOGGER_CI=1 make test runs a larger one")
     return lines
 
 

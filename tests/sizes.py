@@ -1,4 +1,4 @@
-"""How large a long test runs: whole by `make test-long`, a seeded tenth by the same code by `make test-tenth`."""
+"""How large a long test runs: whole by `make test-long`, a seeded tenth by the same code in CI."""
 
 from __future__ import annotations
 

@@ -491,6 +491,7 @@ async def test_hours_of_401_with_restarts_make_few_sign_ins(tmp_path: Path, clou
         assert all(later - earlier >= 300 for earlier, later in zip(times, times[1:], strict=False))
 
 
+@pytest.mark.long
 async def test_a_gateway_that_calls_itself_by_ever_new_serials_drives_no_sign_ins(tmp_path: Path) -> None:
     async with site(tmp_path) as here:
         here.cloud.serials = {str(100000000000 + n) for n in range(0, 200, 2)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.grafana.board_files import every_query, fill_in
 from tests.grafana.node_scripts import run_script
 
@@ -12,6 +14,7 @@ def errors_of(queries: list[str]) -> list[list[str]]:
     return answers
 
 
+@pytest.mark.long
 def test_every_query_type_checks() -> None:
     queries = every_query("flux")
     answers = errors_of([fill_in(query.text) for query in queries])

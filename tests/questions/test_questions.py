@@ -96,6 +96,7 @@ def test_the_same_days_of_a_month_are_those_of_their_own_year(server: Binary) ->
         assert [each.wrong for each in ask(server, buckets, site, question)] == [""] * len(languages_of(server))
 
 
+@pytest.mark.long
 def test_the_queries_of_a_site_of_several_gateways_differ_only_as_the_page_says(server: Binary) -> None:
     """Asked of a site whose sums are the rows of one gateway."""
     fields = {each.name: {field.name for field in each.fields} for each in MEASUREMENTS}

@@ -354,7 +354,7 @@ print("kept 1")
     ("script", "options"),
     [
         (_FULL_DISK, "size=48m"),
-        (_LITTLE_SPACE, "size=48m"),
+        pytest.param(_LITTLE_SPACE, "size=48m", marks=pytest.mark.long),
         (_NO_INODES, "size=48m,nr_inodes=40"),
         (_NO_INODES.replace('.write_bytes(b"damaged" * 1000)', ""), "size=48m,nr_inodes=40"),
     ],
