@@ -1,4 +1,4 @@
-"""A house and its barn behind one account: the barn is added by `init --add` to a recorder that ran for a week."""
+"""A house and its barn behind one account: the barn is added by `init --add` to a recorder that ran for days."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.endtoend.test_shards import read_states
 from tests.several import Neighbours, neighbours
 from tests.sizes import LONG
 
-WEEK_S = 7 * 86400
+DAYS = 7 if LONG else 2
 EVERY_S = 300 if LONG else 1800
 
 
@@ -78,7 +78,7 @@ def test_a_gateway_is_added_to_a_running_recorder_and_nothing_of_the_first_one_i
         recorder = DrivenRecorder(tmp_path, settings, clock)
         with recorder:
             house, barn = both.serials
-            clock.drive(clock.sleep(WEEK_S))
+            clock.drive(clock.sleep(DAYS * 86400))
             before = read_states(recorder.state)[house]
             kept = {path: path.read_bytes() for path in recorder.state.glob("[pt]*-*")}
             add(tmp_path, both, clock)
@@ -113,5 +113,5 @@ def _nothing_of_the_first_is_lost(database: Server, buckets: Mapping[Role, str],
     assert len(missing) <= 1, missing
     assert min(ticks) <= MORNING + EVERY_S
     days = [row for row in database.rows(buckets["daily"], "envoy_day") if row.tags["gateway"] == house]
-    assert len(days) == len({row.fields["local_date"] for row in days}) >= 8
+    assert len(days) == len({row.fields["local_date"] for row in days}) > DAYS
     assert all(row.tags["site"] == "farm" for row in days)

@@ -23,7 +23,7 @@ from logger.model import Snapshot, Value
 from logger.readings import paths
 from tests.energy import killed
 from tests.readings.site import INFO, TOTALS, document
-from tests.sizes import examples, sized
+from tests.sizes import LONG
 from tests.store.samples import make_store
 
 Rows: TypeAlias = dict[str, dict[str, Value]]
@@ -32,10 +32,33 @@ OPEN = ("envoy_day 2025-04-01", "envoy_month 2025-04-30", "envoy_year 2025-12-31
 """The rows that are not over at the end: they are written every 15 minutes."""
 
 
-def days(kills: Collection[int] = (), lost: Collection[int] = ()) -> Rows:
-    """The fields of each row and hour if the process begins anew at some ticks and others are lost."""
-    books, since, rows = GatewayState(), 0.0, Rows()
+EXAMPLES = 40 if LONG else 3
+"""The first of them is without any kill."""
+LIVES = 80 if LONG else 6
+
+
+@cache
+def course() -> list[tuple[GatewayState, float, Rows]]:
+    """What each tick leaves if nothing happens."""
+    books, since, found = GatewayState(), 0.0, []
     for tick in range(killed.FIRST, killed.LAST + 1, killed.STEP):
+        found.append(step(books, since, tick))
+        books, since, _ = found[-1]
+    return found
+
+
+def days(kills: Collection[int] = (), lost: Collection[int] = ()) -> Rows:
+    """The fields of each row and hour if the process begins anew at some ticks and others are lost.
+
+    Until the first of these all is as if nothing happens.
+    """
+    until = min((*kills, *lost), default=killed.LAST + killed.STEP)
+    begun = course()[: (until - killed.FIRST) // killed.STEP]
+    books, since = begun[-1][:2] if begun else (GatewayState(), 0.0)
+    rows = Rows()
+    for _, _, found in begun:
+        rows |= found
+    for tick in range(until, killed.LAST + 1, killed.STEP):
         if tick in kills:
             books, since = load_state(dump_state(books), {}), 0.0
         if tick not in lost:
@@ -73,7 +96,7 @@ def test_the_days_without_any_kill_are_worth_comparing() -> None:
 
 @pytest.mark.long
 @given(st.sets(ticks, max_size=40))
-@settings(max_examples=examples(40), deadline=None, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=EXAMPLES, deadline=None, phases=(Phase.explicit, Phase.generate))
 def test_a_process_that_begins_anew_at_any_tick_has_the_same_days(kills: set[int]) -> None:
     assert days(kills) == undisturbed()
 
@@ -86,7 +109,7 @@ def is_plain(tick: int) -> bool:
 
 @pytest.mark.long
 @given(st.sets(ticks.filter(is_plain), max_size=40))
-@settings(max_examples=examples(40), deadline=None, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=EXAMPLES, deadline=None, phases=(Phase.explicit, Phase.generate))
 def test_a_tick_that_is_lost_with_its_process_takes_no_energy_with_it(lost: set[int]) -> None:
     found = days({tick + killed.STEP for tick in lost}, lost)
     for key, fields in undisturbed().items():
@@ -112,10 +135,10 @@ def test_sigkill_at_any_moment_changes_no_row_of_a_day(tmp_path: Path) -> None:
     store = make_store(whole)
     expected = list(killed.record(store))
     store.close()
-    lives, last = sized(80), 0
+    lives, last = LIVES, 0
     while last != killed.LAST:
         lives -= 1
-        wanted = chance.randrange(1, max(2, 2 * len(expected) // sized(80))) if lives > 0 else len(expected)
+        wanted = chance.randrange(1, max(2, 2 * len(expected) // LIVES)) if lives > 0 else len(expected)
         with subprocess.Popen(
             [sys.executable, "-m", "tests.energy.killed", str(folder)],
             stdout=subprocess.PIPE,
@@ -131,6 +154,6 @@ def test_sigkill_at_any_moment_changes_no_row_of_a_day(tmp_path: Path) -> None:
                 recorder.send_signal(signal.SIGKILL)
             for line in recorder.stdout.read().splitlines(keepends=True):
                 last = int(line) if line.endswith(b"\n") else last
-    assert lives < sized(80) - 1, "it was killed at all"
+    assert lives < LIVES - 1, "it was killed at all"
     assert rows_of(folder) == rows_of(whole)
     assert {measurement for measurement, _ in rows_of(whole)} == {"envoy_day", "envoy_month", "envoy_year"}

@@ -1,4 +1,4 @@
-"""Faces hostile servers from every side, in a process of its own: `facing PATIENCE ROUNDS [SCRIPT…]`.
+"""Faces hostile servers from every side, in a process of its own: `facing PATIENCE ROUNDS`.
 
 It prints a line of JSON: the outcomes by script and side, the growth of memory in MiB, open files before and after,
 and how long the processor was kept from the loop's next turn, in documents of a megabyte that it could have parsed.
@@ -162,7 +162,7 @@ def _parse() -> float:
     return time.thread_time() - started
 
 
-async def main(patience_s: float, rounds: int, scripts: tuple[str, ...], ports: dict[str, dict[str, int]]) -> object:
+async def main(patience_s: float, rounds: int, ports: dict[str, dict[str, int]]) -> object:
     Impatient.patience_s = patience_s
     logging.disable()
     found: dict[str, dict[str, tuple[str, int]]] = {}
@@ -176,7 +176,7 @@ async def main(patience_s: float, rounds: int, scripts: tuple[str, ...], ports: 
         Path("/proc/self/clear_refs").write_text("5")  # the peak begins here
         turns = Turns()
         for _ in range(rounds):
-            for script in scripts or SCRIPTS:
+            for script in SCRIPTS:
                 found[script] = {side.__name__: await face(ports[script], side, folder) for side in SIDES}
         peak = memory("VmHWM") - before
         await asyncio.sleep(0.2)
@@ -197,6 +197,6 @@ if __name__ == "__main__":
         assert servers.stdout is not None
         listening = json.loads(servers.stdout.readline())
         try:
-            print(json.dumps(asyncio.run(main(float(sys.argv[1]), int(sys.argv[2]), tuple(sys.argv[3:]), listening))))
+            print(json.dumps(asyncio.run(main(float(sys.argv[1]), int(sys.argv[2]), listening))))
         finally:
             servers.kill()

@@ -19,7 +19,6 @@ MOST_TURN = 50.0
 """In documents of a megabyte that could be parsed meanwhile: a ratio, which is the same on a slow machine."""
 IN_FLIGHT = 2
 """A connection of each lane may stand when files are counted; a leak would be one an answer."""
-FEW = ("a bomb", "a bomb behind a refusal", "a body that never ends", "a body, byte by byte", "a million lists")
 
 
 def ran(module: str, *arguments: object, within_s: float = 600) -> dict[str, Any]:
@@ -50,15 +49,6 @@ def is_typed(outcome: str, side: str, script: str) -> bool:
 
 
 @pytest.mark.long
-def test_the_worst_of_them_cost_nothing() -> None:
-    found = ran("facing", 0.2, 1, *FEW)
-    nothing_was_lost(found)
-    for script, sides in found["outcomes"].items():
-        for side, (outcome, _) in sides.items():
-            assert is_typed(outcome, side, script), (script, side, outcome)
-
-
-@pytest.mark.long
 def test_every_hostile_server_is_a_typed_error_from_every_side_and_is_asked_a_few_times_only() -> None:
     found = ran("facing", 0.3, 5 if LONG else 1)
     nothing_was_lost(found)
@@ -71,7 +61,7 @@ def test_every_hostile_server_is_a_typed_error_from_every_side_and_is_asked_a_fe
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(4 if LONG else 2))
 def test_a_hundred_thousand_broken_answers_leave_the_recorder_as_it_was(seed: int) -> None:
     found = ran("enduring", seed, sized(25_000), within_s=3600)
     nothing_was_lost(found)
