@@ -15,6 +15,7 @@ import pytest
 
 from logger.cli import COMMANDS
 from tests.commands.program import Done, program
+from tests.commands.short_demo import invent_less
 from tests.databases.fake2 import Fake2
 from tests.databases.fake_records import Scripted
 from tests.endtoend.recorder import environment, influxdb
@@ -32,6 +33,7 @@ from tests.errors.sentinels import (
     nothing_leaked,
 )
 from tests.errors.test_secrets import Echo
+from tests.sizes import LONG
 from tests.standin import BackgroundSimulator, Fault
 from tests.waiting import LONGEST_S
 
@@ -130,8 +132,10 @@ def given_only_to_their_owner(home: Path) -> None:
 @pytest.mark.usefixtures("short_waits")
 @pytest.mark.parametrize("echoing", [False, True], ids=["all is well", "everybody sends the secrets back"])
 def test_no_command_writes_a_secret_anywhere(
-    site: BackgroundSimulator, tmp_path: Path, fake_influx2: Fake2, *, echoing: bool
+    site: BackgroundSimulator, tmp_path: Path, fake_influx2: Fake2, monkeypatch: pytest.MonkeyPatch, *, echoing: bool
 ) -> None:
+    if not LONG:  # two days of the demo's invented past are most of what all these commands cost
+        monkeypatch.setattr("logger.commands.demo.invent_history", invent_less)
     buckets = fake_influx2.fresh_buckets()
     files = as_files(tmp_path)
     site.call(lambda: setattr(site.simulator.cloud, "password", ACCOUNT))
