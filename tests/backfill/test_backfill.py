@@ -363,7 +363,7 @@ def test_days_without_stored_phases_are_not_balanced_and_named(influx1: Influx1,
 
 @pytest.mark.long
 def test_the_loss_in_the_middle_of_months_with_everything_going_wrong(server: Server, tmp_path: Path) -> None:
-    told = story(180, 1, after=168) if LONG else story(7, 1, after=4)
+    told = story(180, 1, after=168) if LONG else story(6, 1, after=4)
     installation = lived(server, tmp_path, told, empty=False)
     assert_whole(told, installation)
     last = installation.recorder.state.energy
