@@ -20,7 +20,7 @@ from tests.sizes import LONG
 
 COUNT = 10
 RATE = 30.0
-KILLS = 200 if LONG else 10
+KILLS = 200 if LONG else 8
 
 
 def ticks_in(status: dict[str, Any]) -> dict[str, int]:

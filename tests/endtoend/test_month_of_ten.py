@@ -26,7 +26,7 @@ EVERY_S: Final = 1800
 RATE: Final = 3600.0
 DAY_S: Final = 86400.0
 DAYS: Final = 30 if LONG else 1.5
-"""The half as many of a tenth: after ten hours each kind of fault has been there."""
+"""A fault of each kind comes within the first of them."""
 MIB_A_MONTH: Final = 8.0
 """The growth of memory that is let pass; the processor's and the allocator's own is less."""
 FAULTS: Final = (
