@@ -18,7 +18,7 @@ from tests.databases.influx1 import Influx1
 from tests.databases.influx2 import Influx2
 from tests.endtoend.points import as_points, differences, in_database, stored
 from tests.endtoend.recorder import ROOT, environment, influxdb
-from tests.sizes import LONG
+from tests.sizes import sized
 from tests.waiting import LONGEST_S
 
 
@@ -81,7 +81,7 @@ def test_after_hundreds_of_kills_every_acknowledged_tick_is_in_the_database_exac
     request: pytest.FixtureRequest, server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     database: Influx1 | Influx2 = request.getfixturevalue(server)
-    kills, ticks = (200, 10_000) if LONG else (12, 600)
+    kills, ticks = sized(200), sized(10_000)
     dice = random.Random(f"hammer {server}")
     buckets = database.fresh_buckets()
     killed = {"recorder": 0, "database": 0}

@@ -16,11 +16,10 @@ from tests.endtoend.points import stored
 from tests.endtoend.recorder import Recorder, influxdb
 from tests.endtoend.sites import fast_clock
 from tests.several import neighbours
-from tests.sizes import LONG
+from tests.sizes import sized
 
 COUNT = 10
 RATE = 30.0
-KILLS = 200 if LONG else 8
 
 
 def ticks_in(status: dict[str, Any]) -> dict[str, int]:
@@ -49,7 +48,7 @@ def test_what_was_acknowledged_of_any_of_ten_gateways_is_there_once(influx1: Inf
             recorder.start()
             recorder.wait_until(has_ticks_of_all)  # a kill during a sign-in would cause another sign-in
             recorder.kill()
-            for _ in range(KILLS):
+            for _ in range(sized(200)):
                 recorder.start()
                 recorder.wait_until(lambda status: any(ticks_in(status).values()))
                 time.sleep(moments.uniform(0.0, 1.5))

@@ -18,15 +18,13 @@ from tests.endtoend.recorder import Recorder, influxdb
 from tests.endtoend.sites import fast_clock
 from tests.endtoend.test_kill_ten import ticks_in
 from tests.several import Neighbours, neighbours
-from tests.sizes import LONG
+from tests.sizes import sized
 from tests.standin import BackgroundSimulator, Fault
 
 COUNT: Final = 10
 EVERY_S: Final = 1800
 RATE: Final = 3600.0
 DAY_S: Final = 86400.0
-DAYS: Final = 30 if LONG else 1.5
-"""A fault of each kind comes within the first of them."""
 MIB_A_MONTH: Final = 8.0
 """The growth of memory that is let pass; the processor's and the allocator's own is less."""
 FAULTS: Final = (
@@ -60,7 +58,7 @@ def heal(victim: BackgroundSimulator) -> None:
 
 @pytest.mark.long
 def test_memory_and_descriptors_stay_flat_over_a_month_of_faults(influx1: Influx1, tmp_path: Path) -> None:
-    days, chance = DAYS, random.Random("a month of ten")
+    days, chance = sized(30), random.Random("a month of ten")
     clock = fast_clock(RATE)
     samples: list[tuple[float, float, int]] = []
     with neighbours(clock, COUNT, epoch=clock.start - 20 * DAY_S) as many:

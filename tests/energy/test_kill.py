@@ -23,7 +23,7 @@ from logger.model import Snapshot, Value
 from logger.readings import paths
 from tests.energy import killed
 from tests.readings.site import INFO, TOTALS, document
-from tests.sizes import LONG
+from tests.sizes import sized
 from tests.store.samples import make_store
 
 Rows: TypeAlias = dict[str, dict[str, Value]]
@@ -32,9 +32,9 @@ OPEN = ("envoy_day 2025-04-01", "envoy_month 2025-04-30", "envoy_year 2025-12-31
 """The rows that are not over at the end: they are written every 15 minutes."""
 
 
-EXAMPLES = 40 if LONG else 3
+EXAMPLES = sized(40)
 """The first of them is without any kill."""
-LIVES = 80 if LONG else 6
+LIVES = sized(80)
 
 
 @cache

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from logger.energy.engine import account
 from logger.energy.state import EnergyState, Source, Tick, Wiring
 from logger.energy.stored import dump_energy, load_energy
-from tests.sizes import LONG, examples
+from tests.sizes import examples
 
 MINUTE = 60
 START = 1_750_024_800
@@ -167,7 +167,7 @@ def rising(site: Made) -> list[str]:
 
 
 @pytest.mark.long
-@settings(max_examples=examples(2000 if LONG else 1000), deadline=None)
+@settings(max_examples=examples(2000), deadline=None)
 @given(made)
 def test_a_lifetime_never_falls_without_an_event(site: Made) -> None:
     """A value that was held is written later, at its own time; the event comes with it."""

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from tests.errors.hostile import SCRIPTS
-from tests.sizes import LONG
+from tests.sizes import LONG, sized
 
 ROOT = Path(__file__).parents[2]
 MOST_MIB = 20.0
 MOST_TURN = 50.0
 """In documents of a megabyte that could be parsed meanwhile: a ratio, which is the same on a slow machine."""
-ANSWERS = 25_000 if LONG else 2_000
+ANSWERS = sized(25_000)
 """From each of the seeds."""
 IN_FLIGHT = 2
 """A connection of each lane may stand when files are counted; a leak would be one an answer."""
@@ -63,7 +63,7 @@ def test_every_hostile_server_is_a_typed_error_from_every_side_and_is_asked_a_fe
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(4 if LONG else 2))
+@pytest.mark.parametrize("seed", range(4))
 def test_a_hundred_thousand_broken_answers_leave_the_recorder_as_it_was(seed: int) -> None:
     found = ran("enduring", seed, ANSWERS, within_s=3600)
     nothing_was_lost(found)

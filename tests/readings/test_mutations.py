@@ -12,11 +12,10 @@ from tests.readings.confined import LISTS, assert_confined, assert_sound, may_fr
 from tests.readings.provenance import Provenance, Where, places
 from tests.readings.recordings import Recording, first_poll, load, names, needs_recordings
 from tests.readings.site import Body
-from tests.sizes import LONG, SHARE
+from tests.sizes import SHARE
 
 pytestmark = [needs_recordings, pytest.mark.long]
 
-PART: Final = SHARE if LONG else SHARE / 2
 REMOVED: Final = object()
 KINDS: Final = {"removed": REMOVED, "null": None, "string": "mutated", "negative": -987654, "huge": 1e30}
 GONE: Final = {"removed", "null"}
@@ -42,7 +41,7 @@ def mutations(recording: Recording) -> Iterator[tuple[str, Where, str, Body]]:
     for path in sorted(recording.bodies):
         for where in places(recording.bodies[path], ()):
             for kind, value in KINDS.items():
-                if chance.random() < PART:
+                if chance.random() < SHARE:
                     yield path, where, kind, put(recording.bodies[path], where, value)
 
 

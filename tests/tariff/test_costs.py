@@ -27,7 +27,7 @@ from logger.tariff.price_files import find_price_files
 from logger.tariff.price_table import make_table
 from logger.tariff.prices import Prices
 from logger.tariff.tariff_file import parse_tariff
-from tests.sizes import LONG, examples
+from tests.sizes import examples
 from tests.tariff.tariffs import tariff_texts
 from tests.tariff.test_prices import HOURLY
 from tests.tariff.test_tariff_file import TIME_OF_USE
@@ -184,7 +184,7 @@ def test_the_sum_of_the_bands_is_the_day_at_any_tariff(
 
 
 @pytest.mark.long
-@settings(max_examples=2000 if LONG else examples(1000), deadline=None)
+@settings(max_examples=examples(2000), deadline=None)
 @given(tariff_texts(), USES, BEGINS)
 def test_the_sum_of_the_bands_is_the_day_at_many_tariffs(
     text: str, spans: list[tuple[int, float, float, float]], begin: int

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from logger.tariff.price_table import make_table, parse_prices
 from logger.tariff.prices import Prices
 from logger.tariff.tariff_file import parse_tariff
-from tests.sizes import LONG, examples
+from tests.sizes import examples
 from tests.tariff.tariffs import tariff_texts
 from tests.tariff.test_tariff_file import TIME_OF_USE
 
@@ -71,7 +71,7 @@ def test_the_slots_of_a_span_cover_it_once_and_have_the_price_of_each_of_their_m
 
 
 @pytest.mark.long
-@settings(max_examples=5000 if LONG else examples(2000), deadline=None)
+@settings(max_examples=examples(5000), deadline=None)
 @given(*SPANS)
 def test_the_slots_of_many_spans_cover_them_once(text: str, zone: str, day: date, after: int, length: int) -> None:
     assert_slots_cover(text, zone, day, after, length)
