@@ -221,13 +221,8 @@ def test_a_tier_goes_on_from_the_first_of_its_month(tmp_path: Path, keep: Keep, 
     assert compare(kept.rows(), rows_of(made), "2025-04-08", "2025-04-11") > 6
 
 
-@pytest.mark.parametrize(
-    "is_lost",
-    [
-        pytest.param(True, id="the state is lost", marks=pytest.mark.long),
-        pytest.param(False, id="the state is kept"),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("is_lost", [True, False], ids=["the state is lost", "the state is kept"])
 def test_a_day_that_begins_in_a_gap_keeps_its_part_of_it(tmp_path: Path, keep: Keep, is_lost: bool) -> None:
     """The gap goes over the end of a month, and the day after it is the first that is booked anew."""
     made = play(TIME_OF_USE, ((5, 13, 660), (7, 0, 540)))
@@ -267,9 +262,8 @@ def test_a_second_time_changes_nothing(tmp_path: Path, keep: Keep) -> None:
 @pytest.mark.parametrize(
     ("lives", "is_lost"),
     [
-        (2, True),
         (1, False),
-        *(pytest.param(*each, marks=pytest.mark.long) for each in ((1, True), (9, True), (2, False))),
+        *(pytest.param(*each, marks=pytest.mark.long) for each in ((1, True), (2, True), (9, True), (2, False))),
     ],
 )
 def test_a_command_that_was_killed_or_not_and_is_repeated_leaves_what_one_run_does(

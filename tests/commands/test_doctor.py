@@ -606,6 +606,7 @@ def test_half_configured_it_says_what_is_missing(tmp_path: Path) -> None:
     assert "Traceback" not in done.err
 
 
+@pytest.mark.long
 def test_where_the_terminal_knows_no_such_marks_they_are_letters(tmp_path: Path) -> None:
     done = process(tmp_path, "doctor", settings={"PYTHONIOENCODING": "ascii"})
     assert done.code == 78

@@ -455,6 +455,7 @@ def test_the_systemd_layout_has_settings_credentials_and_state_where_the_unit_lo
 # --- what a person answers wrongly --------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_answers_are_checked_at_once_kept_through_a_retry_and_no_token_is_lost(
     fake_fresh: Fake2, tmp_path: Path
 ) -> None:

@@ -50,7 +50,7 @@ def later(folder: Path, parts: dict[str, str], joins: int) -> tuple[InlineStore,
     return stores[0], collector
 
 
-@pytest.mark.parametrize("joins", [1, 2], ids=["once", "twice"])
+@pytest.mark.parametrize("joins", [pytest.param(1, id="once", marks=pytest.mark.long), pytest.param(2, id="twice")])
 def test_a_join_beside_the_running_recorder_gives_it_the_part_before_and_the_gap_once(
     tmp_path: Path, joins: int
 ) -> None:

@@ -478,6 +478,7 @@ def test_the_shell_accepts_every_script() -> None:
         subprocess.run(["sh", "-n", str(script)], check=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("script", [*SCRIPTS, *MAINTAINER_SCRIPTS], ids=lambda path: path.name)
 def test_shellcheck_finds_nothing(script: Path) -> None:
     checker = shutil.which("shellcheck")

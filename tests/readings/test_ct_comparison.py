@@ -47,7 +47,14 @@ def warnings_of(
     return told
 
 
-@pytest.mark.parametrize("roof", [ramp, clouds, lambda at: 30.0], ids=["ramp", "clouds", "dull"])
+@pytest.mark.parametrize(
+    "roof",
+    [
+        pytest.param(ramp, id="ramp", marks=pytest.mark.long),
+        pytest.param(clouds, id="clouds"),
+        pytest.param(lambda at: 30.0, id="dull", marks=pytest.mark.long),
+    ],
+)
 def test_a_ct_that_measures_what_the_inverters_make_is_not_told(roof: Power) -> None:
     assert not any(warnings_of(roof, roof))
     assert not any(warnings_of(lambda at: 0.83 * roof(at), roof))
