@@ -6,12 +6,12 @@ import math
 import re
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from line_protocol_parser import parse_line
 
 from logger.influx.line_protocol import encode
-from logger.model import Reading, Value
+from logger.model import Reading, Value, round_value
 from tests.sizes import examples
 
 TEXT = st.text(max_size=30)
@@ -154,6 +154,7 @@ def test_half_a_surrogate_pair_does_not_stop_the_others() -> None:
     st.dictionaries(OURS, VALUE, min_size=1, max_size=4),
     st.integers(0, 2**32),
 )
+@example("m", {}, {"power_w": 0.0625}, 1)
 @settings(max_examples=examples(1500), deadline=None)
 def test_whatever_is_encoded_reads_back_the_same(
     measurement: str, tags: dict[str, str], fields: dict[str, Value], time: int
@@ -165,7 +166,7 @@ def test_whatever_is_encoded_reads_back_the_same(
     assert raw.count(b"\n") == 1
     assert b"\r" not in raw
     parsed = parse_line(raw.decode().removesuffix("\n"))
-    wanted = {kept(key): flat(value) if isinstance(value, str) else value for key, value in fields.items()}
+    wanted = {kept(k): flat(v) if isinstance(v, str) else round_value(k, v) for k, v in fields.items()}
     assert parsed["measurement"] == kept(measurement)
     assert parsed["tags"] == {kept(key): kept(value) for key, value in tags.items() if kept(value)}
     assert parsed["fields"] == wanted

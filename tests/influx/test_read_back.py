@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from logger.influx.line_protocol import encode
 from logger.influx.read_back import read_back, time_of
-from logger.model import Reading
+from logger.model import Reading, round_value
 from tests.influx.test_line_protocol import NAME, OURS, SHARP, TEXT, VALUE, flat, kept
 from tests.sizes import examples
 
 
+@example("m", {}, {"power_w": 0.0625}, 1)
 @settings(max_examples=examples(4000), deadline=None)
 @given(
     OURS, st.dictionaries(NAME, TEXT | SHARP, max_size=3), st.dictionaries(OURS, VALUE, min_size=1, max_size=4),
@@ -28,7 +29,7 @@ def test_what_was_encoded_reads_back(
     back = read_back(line, "totals")
     assert (back.measurement, back.time, time_of(line.encode())) == (kept(measurement), time, time)
     assert back.tags == wanted
-    assert back.fields == {kept(k): flat(v) if isinstance(v, str) else v for k, v in fields.items()}
+    assert back.fields == {kept(k): flat(v) if isinstance(v, str) else round_value(k, v) for k, v in fields.items()}
     assert [type(v) for v in back.fields.values()] == [type(v) for v in fields.values()]
 
 
