@@ -97,11 +97,14 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what `make test` runs small and `make test-long` whole: the tests of each module that has sizes."""
     for item in items:
-        is_long = item.get_closest_marker("long") is not None
-        if isinstance(item, pytest.Function) and not is_long and _SIZES & vars(item.module).keys():
+        if isinstance(item, pytest.Function) and not _is_long(item) and _SIZES & vars(item.module).keys():
             item.add_marker("sized")
     if CI:
         items[:] = _put_long_ones_first(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def _is_long(item: pytest.Item) -> bool:
+    return item.get_closest_marker("long") is not None
 
 
 def _put_long_ones_first(items: list[pytest.Item], processes: int) -> list[pytest.Item]:
@@ -109,8 +112,8 @@ def _put_long_ones_first(items: list[pytest.Item], processes: int) -> list[pytes
 
     So no long test is left for the end, at which the other processes would wait for it.
     """
-    long = [item for item in items if item.get_closest_marker("long") is not None]
-    short = [item for item in items if item.get_closest_marker("long") is None]
+    long = [item for item in items if _is_long(item)]
+    short = [item for item in items if not _is_long(item)]
     ends = [(len(long) * part // processes, len(short) * part // processes) for part in range(processes + 1)]
     parts = [long[a:c] + short[b:d] for (a, b), (c, d) in itertools.pairwise(ends)]
     return list(itertools.chain.from_iterable(parts))

@@ -21,11 +21,9 @@ from logger.site import Site
 from tests.daemon.hours import NOON
 from tests.daemon.parts import InlineStore, collecting, site
 from tests.errors.hostile import OK, SCRIPTS, info
-from tests.sizes import LONG
 from tests.virtual import VirtualClock, run_virtually
 
-MINUTES = 60 if LONG else 30
-"""The gateway does harm from the sixth on."""
+WHOLE_HOUR = 60
 
 
 class Line(asyncio.Transport):
@@ -103,7 +101,7 @@ class Network:
 async def hour(
     script: Callable[[str], str], patched: pytest.MonkeyPatch
 ) -> tuple[Collector, InlineStore, list[float]]:
-    """So many minutes; when each tick came to its end, in seconds after its time."""
+    """An hour; when each tick came to its end, in seconds after its time."""
     clock = VirtualClock(NOON - 30)
     network = Network(clock, lambda path: "" if clock.time() < NOON + 300 else script(path))
     patched.setattr("logger.transport._open", network.connect)
@@ -119,7 +117,7 @@ async def hour(
             on_tick=lambda collector: late.append(clock.time() % 60),
         )
         async with collecting(collector):
-            await asyncio.sleep(MINUTES * 60)
+            await asyncio.sleep(WHOLE_HOUR * 60)
         await gateway.aclose()
     assert all(line.is_closing() for line in network.opened)
     return collector, store, late
@@ -143,9 +141,9 @@ def test_every_minute_comes_to_its_end_in_time_whatever_the_gateway_does(
     monkeypatch: pytest.MonkeyPatch, script: str
 ) -> None:
     collector, store, late = run_virtually(hour(lambda path: script, monkeypatch))
-    assert len(late) == MINUTES
+    assert len(late) == WHOLE_HOUR
     assert max(late) <= Site().deadline_s + 1
-    assert collector.collected.ticks + collector.collected.missed >= MINUTES
+    assert collector.collected.ticks + collector.collected.missed >= WHOLE_HOUR
     assert collector.changes.troubles.keys() & {"gateway", "late"} or collector.changes.troubles
 
 
@@ -154,5 +152,5 @@ def test_every_minute_comes_to_its_end_in_time_whatever_the_gateway_does(
 @pytest.mark.parametrize("path", ["/api/v1/production/inverters", "/inventory.json?deleted=1"])
 def test_one_hostile_path_costs_nothing_but_itself(monkeypatch: pytest.MonkeyPatch, script: str, path: str) -> None:
     collector, store, late = run_virtually(hour(lambda asked: script if asked == path else "", monkeypatch))
-    assert len(late) == MINUTES
-    assert minutes(store.lines("envoy_totals"), "production_power_w") == MINUTES
+    assert len(late) == WHOLE_HOUR
+    assert minutes(store.lines("envoy_totals"), "production_power_w") == WHOLE_HOUR

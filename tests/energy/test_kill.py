@@ -23,17 +23,13 @@ from logger.model import Snapshot, Value
 from logger.readings import paths
 from tests.energy import killed
 from tests.readings.site import INFO, TOTALS, document
-from tests.sizes import sized
+from tests.sizes import examples, sized
 from tests.store.samples import make_store
 
 Rows: TypeAlias = dict[str, dict[str, Value]]
 """Measurement and last day of a row, or time of an hour → its fields."""
 OPEN = ("envoy_day 2025-04-01", "envoy_month 2025-04-30", "envoy_year 2025-12-31")
 """The rows that are not over at the end: they are written every 15 minutes."""
-
-
-EXAMPLES = sized(40)
-"""The first of them is without any kill."""
 LIVES = sized(80)
 
 
@@ -96,7 +92,7 @@ def test_the_days_without_any_kill_are_worth_comparing() -> None:
 
 @pytest.mark.long
 @given(st.sets(ticks, max_size=40))
-@settings(max_examples=EXAMPLES, deadline=None, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=examples(40), deadline=None, phases=(Phase.explicit, Phase.generate))
 def test_a_process_that_begins_anew_at_any_tick_has_the_same_days(kills: set[int]) -> None:
     assert days(kills) == undisturbed()
 
@@ -109,7 +105,7 @@ def is_plain(tick: int) -> bool:
 
 @pytest.mark.long
 @given(st.sets(ticks.filter(is_plain), max_size=40))
-@settings(max_examples=EXAMPLES, deadline=None, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=examples(40), deadline=None, phases=(Phase.explicit, Phase.generate))
 def test_a_tick_that_is_lost_with_its_process_takes_no_energy_with_it(lost: set[int]) -> None:
     found = days({tick + killed.STEP for tick in lost}, lost)
     for key, fields in undisturbed().items():

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from grafana.boards import BOARDS
+from grafana.build import DIALECTS
 from grafana.query.asked import Dialect
 from tests.grafana.board_files import read_board
 from tests.grafana.node_scripts import run_script
 
 pytestmark = pytest.mark.long
-DIALECTS: tuple[Dialect, ...] = ("flux", "influxql")
 KNOWN = {"auto", "query"}
 """What these types lack and Grafana reads: `auto` of an interval's choice, the query of an annotation."""
 

@@ -13,14 +13,14 @@ from typing import Any, Final
 import pytest
 
 from tests.endtoend.recorder import ROOT, environment
-from tests.sizes import LONG
+from tests.sizes import LONG, sized
 from tests.standin import BackgroundSimulator
 from tests.waiting import LONGEST_S, wait_until
 from tests.web.serving import HOST
 
 STREAMS: Final = 200
 A_SECOND: Final = 50
-SECONDS: Final = 600 if LONG else 50
+SECONDS: Final = sized(600)
 PATHS: Final = (
     "/",
     "/api/v1/now",
